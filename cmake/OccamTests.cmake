@@ -1,0 +1,15 @@
+# occam_tests(experiments LABEL unit LINK occam_experiments): one program of tests/experiments/*_test.cc,
+# each test a ctest of its own.
+function(occam_tests folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "LINK")
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${folder}_tests ${sources})
+  target_compile_definitions(${folder}_tests PRIVATE
+    OCCAM_SOURCE_DIR="${CMAKE_SOURCE_DIR}" OCCAM_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  target_link_libraries(${folder}_tests PRIVATE ${arg_LINK} occam_warnings GTest::gtest_main)
+  gtest_discover_tests(${folder}_tests TEST_PREFIX ${folder}. DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300)
+endfunction()

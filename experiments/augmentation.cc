@@ -1,0 +1,105 @@
+#include "experiments/augmentation.h"
+
+#include "experiments/error.h"
+#include "experiments/number.h"
+
+namespace occam {
+namespace {
+
+using Kind = AugmentationOperation::Kind;
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+double amount_in(std::string_view word, std::string_view digits, double low, double high) {
+  double amount = 0;
+  if (!read_number(digits, amount) || amount < low || amount > high)
+    throw UsageError("augmentation '" + std::string(word) + "': '" + std::string(digits) +
+                     "' is not a number from " + shortest(low) + " to " + shortest(high));
+  return amount;
+}
+
+AugmentationOperation parse_jitter(std::string_view word) {
+  AugmentationOperation jitter{Kind::jitter};
+  for (std::string_view part : split(word, '_')) {
+    if (part == "jitter") continue;
+    const std::string_view digits = part.substr(std::min<std::size_t>(1, part.size()));
+    switch (part.empty() ? '\0' : part.front()) {
+      case 'b':
+        jitter.brightness = amount_in(word, digits, 0, 1);
+        break;
+      case 'c':
+        jitter.contrast = amount_in(word, digits, 0, 1);
+        break;
+      case 's':
+        jitter.saturation = amount_in(word, digits, 0, 1);
+        break;
+      case 'h':
+        jitter.hue = amount_in(word, digits, 0, 0.5);
+        break;
+      default:
+        throw UsageError("augmentation '" + std::string(word) + "': '" + std::string(part) +
+                         "' is none of b, c, s, h with an amount, as in jitter_b0.4_c0.4_s0.4_h0.4");
+    }
+  }
+  return jitter;
+}
+
+AugmentationOperation parse_operation(std::string_view word) {
+  if (word == "hflip") return {Kind::hflip};
+  if (word.starts_with("cnr")) return {Kind::crop, amount_in(word, word.substr(3), 0.05, 1)};
+  if (word.starts_with("gray")) return {Kind::gray, amount_in(word, word.substr(4), 0, 1)};
+  if (word.starts_with("blur")) return {Kind::blur, amount_in(word, word.substr(4), 0, 1)};
+  if (word == "jitter" || word.starts_with("jitter_")) return parse_jitter(word);
+  throw UsageError("'" + std::string(word) +
+                   "' is no augmentation; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, "
+                   "gray0.2, blur0.5, joined by '+', or none");
+}
+
+std::vector<AugmentationOperation> parse(std::string_view text) {
+  std::vector<AugmentationOperation> operations;
+  if (text == "none") return operations;
+  for (std::string_view word : split(text, '+')) operations.push_back(parse_operation(word));
+  return operations;
+}
+
+std::string spelled(const AugmentationOperation& operation) {
+  switch (operation.kind) {
+    case Kind::crop:
+      return "cnr" + shortest(operation.amount);
+    case Kind::hflip:
+      return "hflip";
+    case Kind::gray:
+      return "gray" + shortest(operation.amount);
+    case Kind::blur:
+      return "blur" + shortest(operation.amount);
+    case Kind::jitter: {
+      std::string text = "jitter";
+      if (operation.brightness > 0) text += "_b" + shortest(operation.brightness);
+      if (operation.contrast > 0) text += "_c" + shortest(operation.contrast);
+      if (operation.saturation > 0) text += "_s" + shortest(operation.saturation);
+      if (operation.hue > 0) text += "_h" + shortest(operation.hue);
+      return text;
+    }
+  }
+  throw std::logic_error("unknown augmentation");
+}
+
+}  // namespace
+
+AugmentationSet::AugmentationSet(std::string_view text) {
+  std::vector<std::string> words;
+  for (const AugmentationOperation& operation : parse(text)) words.push_back(spelled(operation));
+  text_ = words.empty() ? "none" : joined(words, "+");
+}
+
+std::vector<AugmentationOperation> AugmentationSet::operations() const { return parse(text_); }
+
+}  // namespace occam

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "experiments/trial.h"
+
+namespace occam {
+
+// Multiply-accumulates of one image's forward pass through the trial's network.
+double forward_macs(const Trial& trial);
+
+// Work of the whole training in multiply-accumulates (backward counts twice the forward): what
+// trials are ordered and durations predicted by.
+double training_macs(const Trial& trial);
+
+}  // namespace occam

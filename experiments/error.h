@@ -1,0 +1,28 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace occam {
+
+// Something that the user can put right: says where, what, and what would have worked. Exit code 1.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// The spec or the command line is wrong: nothing was started. Exit code 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+// " (did you mean 'batch_size'?)" when one of `known` is close to `word`, else "".
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
+
+// "a, b, c"
+std::string joined(const std::vector<std::string>& words, std::string_view separator = ", ");
+
+}  // namespace occam

@@ -1,0 +1,102 @@
+#include "experiments/evaluation.h"
+
+#include <algorithm>
+
+#include "experiments/number.h"
+
+namespace occam {
+
+using nlohmann::json;
+
+template <>
+std::span<const std::string_view> names_of<Features>() {
+  static constexpr std::string_view names[] = {"pool", "embed", "pixels", "logit"};
+  return names;
+}
+template <>
+std::span<const std::string_view> names_of<Classifier>() {
+  static constexpr std::string_view names[] = {"oc-svm-rbf", "oc-svm-linear", "kde",
+                                               "gde",        "nearest",       "rotation",
+                                               "rotation-upright"};
+  return names;
+}
+
+bool applies(const EvaluationRequest& request, const Trial& trial) {
+  switch (request.features) {
+    case Features::pool:
+    case Features::pixels:
+      return true;
+    case Features::embed:
+      return trial.loss != Loss::rotation || trial.head_layers > 0;
+    case Features::logit:
+      return trial.loss == Loss::rotation;
+  }
+  throw std::logic_error("unknown features");
+}
+
+std::vector<EvaluationRequest> applicable(const std::vector<EvaluationRequest>& requests,
+                                          const Trial& trial) {
+  std::vector<EvaluationRequest> some;
+  std::copy_if(requests.begin(), requests.end(), std::back_inserter(some),
+               [&](const EvaluationRequest& request) { return applies(request, trial); });
+  return some;
+}
+
+std::vector<std::string> parameters_of(Classifier classifier) {
+  switch (classifier) {
+    case Classifier::oc_svm_rbf:
+      return {"nu", "gamma_scale"};
+    case Classifier::oc_svm_linear:
+      return {"nu"};
+    case Classifier::kde:
+      return {"gamma_scale"};
+    case Classifier::gde:
+    case Classifier::nearest:
+    case Classifier::rotation:
+    case Classifier::rotation_upright:
+      return {};
+  }
+  throw std::logic_error("unknown classifier");
+}
+
+std::string parameters_text(const EvaluationRequest& request) {
+  const ClassifierParameters& given = request.parameters;
+  const ClassifierParameters usual;
+  std::vector<std::string> parts;  // in the order of their keys
+  for (const std::string& name : parameters_of(request.classifier)) {
+    if (name == "gamma_scale" && given.gamma_scale != usual.gamma_scale)
+      parts.push_back("\"gamma_scale\":" + shortest(given.gamma_scale));
+    if (name == "nu" && given.nu != usual.nu) parts.push_back("\"nu\":" + shortest(given.nu));
+  }
+  if (given.test_limit != usual.test_limit)
+    parts.push_back("\"test_limit\":" + std::to_string(given.test_limit));
+  std::sort(parts.begin(), parts.end());
+  return "{" + joined(parts, ",") + "}";
+}
+
+json to_json(const EvaluationRequest& request) {
+  return {{"features", to_string(request.features)},
+          {"classifier", to_string(request.classifier)},
+          {"parameters", json::parse(parameters_text(request))}};
+}
+
+EvaluationRequest request_from_json(const json& text) {
+  EvaluationRequest request{from_name<Features>(text.at("features").get<std::string>()),
+                            from_name<Classifier>(text.at("classifier").get<std::string>()),
+                            {}};
+  const json parameters = text.value("parameters", json::object());
+  ClassifierParameters& into = request.parameters;
+  into.nu = parameters.value("nu", into.nu);
+  into.gamma_scale = parameters.value("gamma_scale", into.gamma_scale);
+  into.test_limit = parameters.value("test_limit", into.test_limit);
+  return request;
+}
+
+std::vector<EvaluationRequest> default_evaluations() {
+  return {{Features::pool, Classifier::oc_svm_rbf, {}},
+          {Features::pool, Classifier::kde, {}},
+          {Features::pool, Classifier::gde, {}},
+          {Features::pool, Classifier::nearest, {}}};
+}
+
+}  // namespace occam

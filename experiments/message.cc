@@ -1,0 +1,192 @@
+#include "experiments/message.h"
+
+#include <cmath>
+
+#include "experiments/error.h"
+
+namespace occam {
+
+using nlohmann::json;
+
+template <>
+std::span<const std::string_view> names_of<OutcomeStatus>() {
+  static constexpr std::string_view names[] = {"completed", "diverged", "failed"};
+  return names;
+}
+
+namespace {
+
+// JSON has no NaN or infinity: they travel as null and come back as NaN.
+double real(const json& value) { return value.is_null() ? std::nan("") : value.get<double>(); }
+
+json to_json(const Evaluation& evaluation) {
+  json text = to_json(evaluation.request);
+  text["auroc"] = evaluation.auroc;
+  text["average_precision"] = evaluation.average_precision;
+  text["fpr95"] = evaluation.fpr95;
+  text["outliers"] = evaluation.outliers;
+  text["inliers"] = evaluation.inliers;
+  text["seconds"] = evaluation.seconds;
+  return text;
+}
+
+Evaluation evaluation_from_json(const json& text) {
+  return {request_from_json(text),   text.at("auroc"),
+          real(text.at("average_precision")), real(text.at("fpr95")),
+          text.at("outliers"),       text.at("inliers"),
+          text.at("seconds")};
+}
+
+// One overload a message: its type's name and its members.
+json written(const Start& m) {
+  json evaluations = json::array();
+  for (const EvaluationRequest& request : m.evaluations) evaluations.push_back(to_json(request));
+  return {{"type", "start"},         {"trial", m.trial}, {"config", to_json(m.config)},
+          {"evaluations", evaluations}, {"lease", m.lease}, {"resumable", m.resumable},
+          {"folder", m.folder}};
+}
+json written(const Stop&) { return {{"type", "stop"}}; }
+json written(const Exit&) { return {{"type", "exit"}}; }
+json written(const Ready& m) {
+  return {{"type", "ready"}, {"device", m.device}, {"slots", m.slots},
+          {"memory", m.memory}, {"build", m.build}, {"libraries", m.libraries},
+          {"deterministic", m.deterministic}};
+}
+json written(const Alive& m) {
+  json slots = json::array();
+  for (const Alive::Slot& slot : m.slots)
+    slots.push_back({{"trial", slot.trial},
+                     {"lease", slot.lease},
+                     {"phase", slot.phase},
+                     {"count", slot.count}});
+  return {{"type", "alive"}, {"slots", slots}};
+}
+json written(const Progress& m) {
+  return {{"type", "progress"},
+          {"trial", m.trial},
+          {"lease", m.lease},
+          {"epoch", m.epoch},
+          {"of", m.of},
+          {"loss", m.loss},
+          {"accuracy", m.accuracy},
+          {"learning_rate", m.learning_rate},
+          {"images_per_second", m.images_per_second}};
+}
+json written(const Outcome& m) {
+  json evaluations = json::array();
+  for (const Evaluation& evaluation : m.evaluations) evaluations.push_back(to_json(evaluation));
+  return {{"type", "outcome"},
+          {"trial", m.trial},
+          {"lease", m.lease},
+          {"status", to_string(m.status)},
+          {"error", m.error},
+          {"evaluations", evaluations},
+          {"train_seconds", m.train_seconds},
+          {"evaluate_seconds", m.evaluate_seconds},
+          {"steps", m.steps},
+          {"data", m.data}};
+}
+json written(const Stopped& m) {
+  return {{"type", "stopped"}, {"trial", m.trial}, {"lease", m.lease}};
+}
+json written(const Log& m) { return {{"type", "log"}, {"text", m.text}}; }
+json written(const Lost& m) {
+  return {{"type", "lost"}, {"reason", m.reason}, {"log_tail", m.log_tail}};
+}
+json written(const Gone&) { return {{"type", "gone"}}; }
+
+std::string dumped(const json& message) {
+  // A worker's log may hold bytes that are no UTF-8; they are replaced, never fatal.
+  return message.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+DownMessage down_from_json(const json& m) {
+  const std::string type = m.at("type");
+  if (type == "start") {
+    Start start{m.at("trial"), trial_from_json(m.at("config")), {}, m.at("lease"),
+                m.at("resumable"), m.at("folder")};
+    for (const json& request : m.at("evaluations"))
+      start.evaluations.push_back(request_from_json(request));
+    return start;
+  }
+  if (type == "stop") return Stop{};
+  if (type == "exit") return Exit{};
+  throw Error("type '" + type + "' is none of: start, stop, exit");
+}
+
+UpMessage up_from_json(const json& m) {
+  const std::string type = m.at("type");
+  if (type == "ready")
+    return Ready{m.at("device"),    m.at("slots"),         m.value("memory", std::int64_t{0}),
+                 m.value("build", ""), m.value("libraries", ""), m.value("deterministic", false)};
+  if (type == "alive") {
+    Alive alive;
+    for (const json& slot : m.at("slots"))
+      alive.slots.push_back(
+          {slot.at("trial"), slot.at("lease"), slot.at("phase"), slot.at("count")});
+    return alive;
+  }
+  if (type == "progress")
+    return Progress{m.at("trial"),        m.at("lease"),           m.at("epoch"),
+                    m.at("of"),           real(m.at("loss")),      real(m.at("accuracy")),
+                    m.at("learning_rate"), m.at("images_per_second")};
+  if (type == "outcome") {
+    Outcome outcome{m.at("trial"),
+                    m.at("lease"),
+                    from_name<OutcomeStatus>(m.at("status").get<std::string>()),
+                    m.value("error", ""),
+                    {},
+                    m.value("train_seconds", 0.0),
+                    m.value("evaluate_seconds", 0.0),
+                    m.value("steps", std::int64_t{0}),
+                    m.value("data", "")};
+    for (const json& evaluation : m.value("evaluations", json::array()))
+      outcome.evaluations.push_back(evaluation_from_json(evaluation));
+    return outcome;
+  }
+  if (type == "stopped") return Stopped{m.at("trial"), m.at("lease")};
+  if (type == "log") return Log{m.at("text")};
+  if (type == "lost") return Lost{m.at("reason"), m.at("log_tail")};
+  if (type == "gone") return Gone{};
+  throw Error("type '" + type +
+              "' is none of: ready, alive, progress, outcome, stopped, log, lost, gone");
+}
+
+template <class Read>
+auto reading(const std::string& line, Read read) {
+  try {
+    return read(json::parse(line));
+  } catch (const std::exception& problem) {
+    throw Error("not a message: " + std::string(problem.what()) + ": " + line.substr(0, 200));
+  }
+}
+
+}  // namespace
+
+std::string to_line(const DownMessage& message) {
+  return dumped(std::visit([](const auto& m) { return written(m); }, message));
+}
+std::string to_line(const UpMessage& message) {
+  return dumped(std::visit([](const auto& m) { return written(m); }, message));
+}
+std::string to_line(const Down& down) {
+  json text = std::visit([](const auto& m) { return written(m); }, down.message);
+  text["worker"] = down.worker;
+  return dumped(text);
+}
+std::string to_line(const Up& up) {
+  json text = std::visit([](const auto& m) { return written(m); }, up.message);
+  text["worker"] = up.worker;
+  return dumped(text);
+}
+
+DownMessage read_down(const std::string& line) { return reading(line, down_from_json); }
+UpMessage read_up(const std::string& line) { return reading(line, up_from_json); }
+Down read_addressed_down(const std::string& line) {
+  return reading(line, [](const json& m) { return Down{m.at("worker"), down_from_json(m)}; });
+}
+Up read_addressed_up(const std::string& line) {
+  return reading(line, [](const json& m) { return Up{m.at("worker"), up_from_json(m)}; });
+}
+
+}  // namespace occam

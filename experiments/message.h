@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "experiments/evaluation.h"
+
+namespace occam {
+
+// The one-line JSON messages between a worker and whoever started it; the same text goes over a pipe
+// and over MPI. {"type": "start", …}. Any program that speaks them can be a worker.
+
+// ---- to a worker ----
+
+struct Start {
+  std::string trial;  // its id
+  Trial config;
+  std::vector<EvaluationRequest> evaluations;
+  std::int64_t lease;                   // of this attempt; comes back with everything about it
+  std::vector<std::int64_t> resumable;  // leases whose checkpoints may be continued
+  std::string folder;                   // where this trial's checkpoints live; may not exist yet
+};
+struct Stop {};  // checkpoint every trial, answer `stopped` for each, take no more
+struct Exit {};  // end now; nothing is running
+
+// ---- from a worker ----
+
+struct Ready {
+  std::string device;       // "cpu", or the GPU's name
+  std::int64_t slots;       // trials it can run at once
+  std::int64_t memory;      // bytes on the device; 0 is unknown
+  std::string build;        // revision of the worker's code
+  std::string libraries;    // "torch 2.11.0"
+  bool deterministic;       // the same trial gives the same bits again
+};
+
+// Sent every 2 s from a thread that does not train, with one entry a running trial.
+struct Alive {
+  struct Slot {
+    std::string trial;
+    std::int64_t lease;
+    std::string phase;  // "loading", "training", "evaluating"
+    std::int64_t count; // steps or images so far in this phase; standing still means hung
+  };
+  std::vector<Slot> slots;
+};
+
+// One row of a training curve, sent at the end of an epoch and when the last one ends.
+struct Progress {
+  std::string trial;
+  std::int64_t lease;
+  std::int64_t epoch, of;  // 1…of
+  double loss, accuracy;   // means over the epoch
+  double learning_rate;
+  double images_per_second;
+};
+
+enum class OutcomeStatus { completed, diverged, failed };
+template <>
+std::span<const std::string_view> names_of<OutcomeStatus>();
+
+// What an attempt brought. `diverged` (the loss left the real numbers) is a result, final and never
+// retried; `failed` is an error of this attempt.
+struct Outcome {
+  std::string trial;
+  std::int64_t lease;
+  OutcomeStatus status;
+  std::string error;  // of diverged and failed
+  std::vector<Evaluation> evaluations;
+  double train_seconds = 0, evaluate_seconds = 0;
+  std::int64_t steps = 0;
+  std::string data;  // content digest of the data set
+};
+
+// The trial has checkpointed and left its slot, after `stop`.
+struct Stopped {
+  std::string trial;
+  std::int64_t lease;
+};
+struct Log {
+  std::string text;
+};
+
+// ---- added by the agent, between a worker and the coordinator ----
+
+// The worker's process ended, with its last words on stderr.
+struct Lost {
+  std::string reason;
+  std::string log_tail;
+};
+// The node has no worker left and starts none any more.
+struct Gone {};
+
+using DownMessage = std::variant<Start, Stop, Exit>;
+using UpMessage = std::variant<Ready, Alive, Progress, Outcome, Stopped, Log, Lost, Gone>;
+
+// A message with the worker's number on its node: what agents and the coordinator exchange.
+inline constexpr std::int64_t kWholeNode = -1;
+struct Down {
+  std::int64_t worker;  // or kWholeNode: Exit ends the node
+  DownMessage message;
+};
+struct Up {
+  std::int64_t worker;  // or kWholeNode
+  UpMessage message;
+};
+
+// One line without its newline. Reading throws Error that quotes the line and says what is wrong.
+std::string to_line(const DownMessage& message);
+std::string to_line(const UpMessage& message);
+std::string to_line(const Down& message);
+std::string to_line(const Up& message);
+DownMessage read_down(const std::string& line);
+UpMessage read_up(const std::string& line);
+Down read_addressed_down(const std::string& line);
+Up read_addressed_up(const std::string& line);
+
+}  // namespace occam

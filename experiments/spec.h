@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiments/evaluation.h"
+#include "experiments/trial.h"
+
+namespace occam {
+
+// One value of an axis: the fields that it sets together. Ablation variants carry their name.
+struct AxisPoint {
+  std::vector<Setting> settings;
+  bool every_class = false;  // "class": "all", known once the data set is
+  std::string variant;
+};
+// Points that multiply with the other axes; a zip group is an axis whose points set several fields.
+using Axis = std::vector<AxisPoint>;
+
+struct Exclusion {
+  std::vector<Setting> settings;  // all must match
+  std::string where;              // "batch-size.json:7: exclude[0]"
+};
+
+// A product of axes over a base.
+struct Block {
+  std::vector<Setting> base;
+  bool every_class = false;
+  std::vector<Axis> axes;
+  std::vector<Exclusion> exclude;
+  std::vector<EvaluationRequest> evaluations;
+  std::string where;  // "batch-size.json:3: grid", for messages
+};
+
+// How results become a printed table; the same words as `occam table`'s options.
+struct TableSpec {
+  std::vector<std::string> rows, columns;
+  std::vector<std::pair<std::string, std::vector<std::string>>> where;  // field, accepted values
+  // Rows of their own below the others, each of the results that match: {"untrained", epochs=0}.
+  // A column field that does not apply to such a result does not hold it out of a column.
+  struct Reference {
+    std::string name;
+    std::vector<std::pair<std::string, std::vector<std::string>>> where;
+  };
+  std::vector<Reference> references;
+  std::string caption;
+};
+
+struct Spec {
+  std::string name;
+  std::string text;  // as read
+  std::vector<Block> blocks;
+  std::vector<std::pair<std::string, TableSpec>> tables;
+};
+
+// JSON with comments. Throws UsageError "batch-size.json:4: grid.loss: 'moco' is none of: …" for
+// unknown or repeated keys, wrong types, values out of range, a field in two axes.
+Spec parse_spec(const std::string& text, const std::string& file);
+Spec read_spec(const std::string& path);
+
+struct PlannedTrial {
+  Trial trial;              // canonical and checked
+  std::int32_t evaluations; // index into Expansion::evaluations
+  std::int32_t variant;     // index into Expansion::variants; 0 is ""
+};
+
+struct Expansion {
+  std::vector<PlannedTrial> trials;  // in the file's order
+  std::vector<std::vector<EvaluationRequest>> evaluations;
+  std::vector<std::string> variants;
+  std::int64_t duplicates = 0;  // dropped
+  std::int64_t excluded = 0;
+  std::vector<std::string> warnings;
+};
+
+// All trials of the sweep. Throws UsageError for a combination that cannot run, naming it.
+Expansion expand(const Spec& spec);
+
+}  // namespace occam

@@ -1,0 +1,316 @@
+#include "experiments/trial.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <type_traits>
+
+#include "experiments/number.h"
+
+namespace occam {
+
+using nlohmann::json;
+
+template <>
+std::span<const std::string_view> names_of<Loss>() {
+  static constexpr std::string_view names[] = {"contrastive", "rotation"};
+  return names;
+}
+template <>
+std::span<const std::string_view> names_of<DistributionAugmentation>() {
+  static constexpr std::string_view names[] = {"none", "rotation", "hflip", "vflip", "2", "3",
+                                               "4",    "5",        "6",     "7",     "8"};
+  return names;
+}
+template <>
+std::span<const std::string_view> names_of<LearningRateScaling>() {
+  static constexpr std::string_view names[] = {"none", "linear", "sqrt"};
+  return names;
+}
+template <>
+std::span<const std::string_view> names_of<Schedule>() {
+  static constexpr std::string_view names[] = {"cosine", "constant", "step"};
+  return names;
+}
+template <>
+std::span<const std::string_view> names_of<Precision>() {
+  static constexpr std::string_view names[] = {"fp32", "tf32", "bf16"};
+  return names;
+}
+
+namespace {
+
+const Trial kDefaults;
+
+[[noreturn]] void wrong_type(const json& value, std::string_view wanted) {
+  throw UsageError(value.dump() + " is not " + std::string(wanted));
+}
+
+template <class Number>
+void check_range(const FieldFacts& facts, Number value) {
+  const auto number = static_cast<double>(value);
+  if (!(number >= facts.least && number <= facts.most))
+    throw UsageError(shortest(number) + " is not in " + shortest(facts.least) + ".." +
+                     shortest(facts.most));
+}
+
+// One overload a type of member: reading and writing it as JSON.
+void read(const FieldFacts& facts, const json& value, std::int64_t& member) {
+  if (!value.is_number_integer() ||
+      (value.is_number_unsigned() && value.get<std::uint64_t>() > (1ULL << 62)))
+    wrong_type(value, "an integer");
+  check_range(facts, value.get<std::int64_t>());
+  member = value.get<std::int64_t>();
+}
+
+void read(const FieldFacts& facts, const json& value, double& member) {
+  if (!value.is_number()) wrong_type(value, "a number");
+  check_range(facts, value.get<double>());
+  member = value.get<double>();
+}
+
+void read(const FieldFacts&, const json& value, AugmentationSet& member) {
+  if (!value.is_string()) wrong_type(value, "a string of augmentations");
+  member = AugmentationSet(value.get_ref<const std::string&>());
+}
+
+void read(const FieldFacts&, const json& value, InlierClass& member) {
+  if (value.is_string())
+    member = value.get<std::string>();
+  else if (value.is_number_integer())
+    member = value.get<std::int64_t>();
+  else
+    wrong_type(value, "a class: an index or a name");
+}
+
+// The first k of the flips of the rotations may be given as a number; the first alone is no change.
+void read(const FieldFacts&, const json& value, DistributionAugmentation& member) {
+  const std::string name = value.is_number_integer() ? value.dump()
+                           : value.is_string()       ? value.get<std::string>()
+                                                     : "";
+  if (name.empty()) wrong_type(value, "a name or a number from 1 to 8");
+  member = name == "1" ? DistributionAugmentation::none : from_name<DistributionAugmentation>(name);
+}
+
+template <class Enum>
+requires std::is_enum_v<Enum>
+void read(const FieldFacts&, const json& value, Enum& member) {
+  if (!value.is_string()) wrong_type(value, "one of: " + joined(all_names<Enum>()));
+  member = from_name<Enum>(value.get_ref<const std::string&>());
+}
+
+template <class Member>
+json written(const Member& member) {
+  if constexpr (std::is_enum_v<Member>)
+    return to_string(member);
+  else if constexpr (std::is_same_v<Member, AugmentationSet>)
+    return member.text();
+  else if constexpr (std::is_same_v<Member, InlierClass>)
+    return std::visit([](const auto& inlier) { return json(inlier); }, member);
+  else
+    return member;
+}
+
+void check_field_name(std::string_view field) {
+  const auto& names = field_names();
+  if (std::find(names.begin(), names.end(), field) == names.end())
+    throw UsageError("'" + std::string(field) + "' is no field of a trial" +
+                     did_you_mean(field, names));
+}
+
+// Calls visit(facts, member of a, member of b) for every field.
+template <class TrialA, class Visitor>
+void visit_pairs(TrialA& a, const Trial& b, Visitor&& visit) {
+  std::array<const void*, 64> members{};
+  std::size_t count = 0;
+  visit_fields(b, [&](const FieldFacts&, const auto& member) { members[count++] = &member; });
+  count = 0;
+  visit_fields(a, [&](const FieldFacts& facts, auto& member) {
+    using Member = std::remove_cvref_t<decltype(member)>;
+    visit(facts, member, *static_cast<const Member*>(members[count++]));
+  });
+}
+
+bool always_in_identity(std::string_view field) {
+  return field == "dataset" || field == "class" || field == "seed" || field == "loss";
+}
+
+}  // namespace
+
+const std::vector<std::string>& field_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    visit_fields(kDefaults, [&](const FieldFacts& facts, const auto&) {
+      all.emplace_back(facts.name);
+    });
+    return all;
+  }();
+  return names;
+}
+
+json value_of(const Trial& trial, std::string_view field) {
+  check_field_name(field);
+  json value;
+  visit_fields(trial, [&](const FieldFacts& facts, const auto& member) {
+    if (facts.name == field && facts.applies(trial)) value = written(member);
+  });
+  return value;
+}
+
+void set_field(Trial& trial, std::string_view field, const json& value) {
+  check_field_name(field);
+  visit_fields(trial, [&](const FieldFacts& facts, auto& member) {
+    if (facts.name == field) read(facts, value, member);
+  });
+}
+
+Setting::Setting(std::string_view field, const json& value) : field_(field) {
+  set_field(donor_, field, value);
+  const auto& names = field_names();
+  index_ = static_cast<std::size_t>(std::find(names.begin(), names.end(), field) - names.begin());
+}
+
+void Setting::apply(Trial& trial) const {
+  std::size_t at = 0;
+  visit_pairs(trial, donor_, [&](const FieldFacts&, auto& member, const auto& value) {
+    if (at++ == index_) member = value;
+  });
+}
+
+bool Setting::matches(const Trial& trial) const {
+  if (field_ == "class")
+    return class_index(trial.dataset, trial.inlier) == class_index(trial.dataset, donor_.inlier);
+  bool same = false;
+  std::size_t at = 0;
+  visit_pairs(trial, donor_, [&](const FieldFacts& facts, const auto& member, const auto& value) {
+    if (at++ == index_) same = facts.applies(trial) && member == value;
+  });
+  return same;
+}
+
+Trial canonical(Trial trial) {
+  trial.inlier = class_index(trial.dataset, trial.inlier);
+  const Trial given = trial;
+  visit_pairs(trial, kDefaults, [&](const FieldFacts& facts, auto& member, const auto& fallback) {
+    if (!facts.applies(given)) member = fallback;
+  });
+  return trial;
+}
+
+void check(const Trial& trial) {
+  const auto fail = [&](const std::string& why) {
+    throw UsageError("this combination cannot run: " + why + "\n  in " + identity(trial));
+  };
+  if (trial.depth != 10 && trial.depth != 18 && trial.depth != 34)
+    fail("depth " + std::to_string(trial.depth) + " is none of 10, 18, 34");
+  if (trial.width * 64 != std::floor(trial.width * 64))
+    fail("width " + shortest(trial.width) + " is no multiple of 1/64, so channels would be broken");
+  const std::int64_t class_rows = facts(trial.dataset).train_rows_per_class;
+  if (trial.train_limit > class_rows)
+    fail("train_limit " + std::to_string(trial.train_limit) + " is more than the " +
+         std::to_string(class_rows) + " train rows of a class of " + to_string(trial.dataset));
+  if (!is_trained(trial)) return;
+  const Budget plan = budget(trial);
+  if (plan.steps_per_epoch == 0)
+    fail("batch_size " + std::to_string(trial.batch_size) + " is more than the " +
+         std::to_string(plan.rows) + " train rows, so no step would be taken");
+  if (is_contrastive(trial) && trial.batch_size < 2)
+    fail("contrastive with batch_size 1 has no negatives");
+  if (is_contrastive(trial) && trial.negatives > 0 &&
+      trial.batch_size % (trial.negatives + 1) != 0)
+    fail("negatives " + std::to_string(trial.negatives) + " makes groups of " +
+         std::to_string(trial.negatives + 1) + " rows, which do not divide batch_size " +
+         std::to_string(trial.batch_size));
+}
+
+json to_json(const Trial& trial) {
+  json config = json::object();
+  visit_fields(trial, [&](const FieldFacts& facts, const auto& member) {
+    config[std::string(facts.name)] = facts.applies(trial) ? written(member) : json();
+  });
+  return config;
+}
+
+Trial trial_from_json(const json& config) {
+  Trial trial;
+  for (const auto& [field, value] : config.items())
+    if (!value.is_null()) set_field(trial, field, value);
+  return trial;
+}
+
+std::string identity(const Trial& trial) {
+  std::vector<std::pair<std::string_view, std::string>> parts;
+  visit_pairs(trial, kDefaults, [&](const FieldFacts& facts, const auto& member, const auto& usual) {
+    if (member == usual && !always_in_identity(facts.name)) return;
+    using Member = std::remove_cvref_t<decltype(member)>;
+    if constexpr (std::is_same_v<Member, double>)
+      parts.emplace_back(facts.name, shortest(member));
+    else
+      parts.emplace_back(facts.name, written(member).dump());
+  });
+  std::sort(parts.begin(), parts.end());
+  std::string text = "{";
+  for (const auto& [name, value] : parts) {
+    if (text.size() > 1) text += ',';
+    text.append("\"").append(name).append("\":").append(value);
+  }
+  return text + "}";
+}
+
+std::string id_of(const Trial& trial) {
+  const std::string text = identity(trial);
+  const std::uint64_t hash = XXH3_64bits(text.data(), text.size());
+  std::string hex(16, '0');
+  for (int digit = 0; digit < 16; ++digit)
+    hex[15 - digit] = "0123456789abcdef"[(hash >> (4 * digit)) & 15];
+  return hex;
+}
+
+std::int64_t copies(DistributionAugmentation augmentation) {
+  switch (augmentation) {
+    case DistributionAugmentation::none:
+      return 1;
+    case DistributionAugmentation::rotation:
+      return 4;
+    case DistributionAugmentation::hflip:
+    case DistributionAugmentation::vflip:
+      return 2;
+    case DistributionAugmentation::k2:
+    case DistributionAugmentation::k3:
+    case DistributionAugmentation::k4:
+    case DistributionAugmentation::k5:
+    case DistributionAugmentation::k6:
+    case DistributionAugmentation::k7:
+    case DistributionAugmentation::k8:
+      return static_cast<std::int64_t>(augmentation) -
+             static_cast<std::int64_t>(DistributionAugmentation::k2) + 2;
+  }
+  throw std::logic_error("unknown distribution augmentation");
+}
+
+std::int64_t train_rows(const Trial& trial) {
+  const std::int64_t rows = facts(trial.dataset).train_rows_per_class;
+  return trial.train_limit > 0 ? std::min(rows, trial.train_limit) : rows;
+}
+
+Budget budget(const Trial& trial) {
+  const std::int64_t rows = train_rows(trial) * copies(trial.distribution_augmentation);
+  const std::int64_t per_epoch = rows / trial.batch_size;
+  if (trial.steps == 0) return {rows, per_epoch, trial.epochs, trial.epochs * per_epoch};
+  const std::int64_t epochs = per_epoch > 0 ? (trial.steps + per_epoch - 1) / per_epoch : 0;
+  return {rows, per_epoch, epochs, trial.steps};
+}
+
+std::int64_t images_per_step(const Trial& trial) {
+  switch (trial.loss) {
+    case Loss::contrastive:
+      return 2 * trial.batch_size;
+    case Loss::rotation:
+      return 4 * trial.batch_size;
+  }
+  throw std::logic_error("unknown loss");
+}
+
+}  // namespace occam
