@@ -45,8 +45,9 @@ AugmentationOperation parse_jitter(std::string_view word) {
         jitter.hue = amount_in(word, digits, 0, 0.5);
         break;
       default:
-        throw UsageError("augmentation '" + std::string(word) + "': '" + std::string(part) +
-                         "' is none of b, c, s, h with an amount, as in jitter_b0.4_c0.4_s0.4_h0.4");
+        throw UsageError(
+            "augmentation '" + std::string(word) + "': '" + std::string(part) +
+            "' is none of b, c, s, h with an amount, as in jitter_b0.4_c0.4_s0.4_h0.4");
     }
   }
   return jitter;
@@ -66,7 +67,12 @@ AugmentationOperation parse_operation(std::string_view word) {
 std::vector<AugmentationOperation> parse(std::string_view text) {
   std::vector<AugmentationOperation> operations;
   if (text == "none") return operations;
-  for (std::string_view word : split(text, '+')) operations.push_back(parse_operation(word));
+  for (std::string_view word : split(text, '+')) {
+    operations.push_back(parse_operation(word));
+    for (std::size_t i = 0; i + 1 < operations.size(); ++i)
+      if (operations[i].kind == operations.back().kind)
+        throw UsageError("'" + std::string(word) + "' repeats an augmentation of its kind");
+  }
   return operations;
 }
 

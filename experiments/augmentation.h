@@ -18,11 +18,12 @@ struct AugmentationOperation {
 };
 
 // An ordered list of operations as text, e.g. "cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2";
-// "none" for no augmentation. Always held in its canonical spelling ("jitter_b.4" is "jitter_b0.4"),
-// so equal sets compare equal.
+// "none" for no augmentation. Always held in its canonical spelling ("jitter_b.4" is
+// "jitter_b0.4"), so equal sets compare equal.
 class AugmentationSet {
  public:
-  // The released scripts' set without blur, which their code never applies (augment_ops.py:391-401).
+  // The released scripts' set without blur, which their code never applies
+  // (augment_ops.py:391-401).
   AugmentationSet() : text_("cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2") {}
   // Throws UsageError naming the operation that it does not understand.
   explicit AugmentationSet(std::string_view text);

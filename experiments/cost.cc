@@ -33,4 +33,19 @@ double training_macs(const Trial& trial) {
          static_cast<double>(budget(trial).steps * images_per_step(trial));
 }
 
+double evaluation_macs(const Trial& trial, const std::vector<EvaluationRequest>& requests) {
+  const std::int64_t all = facts(trial.dataset).test_rows;
+  std::int64_t train = 0, test = 0, rotations = 1;
+  for (const EvaluationRequest& request : requests) {
+    if (request.features == Features::pixels) continue;
+    const std::int64_t limit = request.parameters.test_limit;
+    test = std::max(test, limit > 0 ? std::min(limit, all) : all);
+    if (request.features == Features::logit)
+      rotations = 4;
+    else
+      train = train_rows(trial);
+  }
+  return forward_macs(trial) * static_cast<double>(train + rotations * test);
+}
+
 }  // namespace occam

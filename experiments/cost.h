@@ -1,6 +1,6 @@
 #pragma once
 
-#include "experiments/trial.h"
+#include "experiments/evaluation.h"
 
 namespace occam {
 
@@ -10,5 +10,8 @@ double forward_macs(const Trial& trial);
 // Work of the whole training in multiply-accumulates (backward counts twice the forward): what
 // trials are ordered and durations predicted by.
 double training_macs(const Trial& trial);
+
+// Forward passes that the features of the requests need.
+double evaluation_macs(const Trial& trial, const std::vector<EvaluationRequest>& requests);
 
 }  // namespace occam

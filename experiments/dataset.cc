@@ -35,8 +35,8 @@ std::int64_t class_index(Dataset dataset, const InlierClass& inlier) {
   const std::string& name = std::get<std::string>(inlier);
   for (std::int64_t i = 0; i < count; ++i)
     if (classes[i] == name) return i;
-  throw UsageError("class: '" + name + "' is no class of " + to_string(dataset) + ", which has: " +
-                   joined(classes) + did_you_mean(name, classes));
+  throw UsageError("class: '" + name + "' is no class of " + to_string(dataset) +
+                   ", which has: " + joined(classes) + did_you_mean(name, classes));
 }
 
 }  // namespace occam

@@ -13,7 +13,8 @@ enum class Dataset { fashion_mnist, synthetic };
 template <>
 std::span<const std::string_view> names_of<Dataset>();
 
-// The inlier class of a one-class task: an index into DatasetFacts::classes, or (in a spec) its name.
+// The inlier class of a one-class task: an index into DatasetFacts::classes, or (in a spec) its
+// name.
 using InlierClass = std::variant<std::int64_t, std::string>;
 
 // What is known of a data set without reading it.

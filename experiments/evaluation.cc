@@ -15,9 +15,8 @@ std::span<const std::string_view> names_of<Features>() {
 }
 template <>
 std::span<const std::string_view> names_of<Classifier>() {
-  static constexpr std::string_view names[] = {"oc-svm-rbf", "oc-svm-linear", "kde",
-                                               "gde",        "nearest",       "rotation",
-                                               "rotation-upright"};
+  static constexpr std::string_view names[] = {
+      "oc-svm-rbf", "oc-svm-linear", "kde", "gde", "nearest", "rotation", "rotation-upright"};
   return names;
 }
 
@@ -40,6 +39,10 @@ std::vector<EvaluationRequest> applicable(const std::vector<EvaluationRequest>& 
   std::copy_if(requests.begin(), requests.end(), std::back_inserter(some),
                [&](const EvaluationRequest& request) { return applies(request, trial); });
   return some;
+}
+
+bool reads_logits(Classifier classifier) {
+  return classifier == Classifier::rotation || classifier == Classifier::rotation_upright;
 }
 
 std::vector<std::string> parameters_of(Classifier classifier) {

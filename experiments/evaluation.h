@@ -20,8 +20,8 @@ std::span<const std::string_view> names_of<Classifier>();
 
 // A classifier's parameters, each meaningful to some classifiers only (see parameters_of).
 struct ClassifierParameters {
-  double nu = 0.5;            // OC-SVM: upper bound on the share of train outliers
-  double gamma_scale = 10;    // RBF kernel: gamma = gamma_scale / (d * variance of all entries)
+  double nu = 0.5;              // OC-SVM: upper bound on the share of train outliers
+  double gamma_scale = 10;      // RBF kernel: gamma = gamma_scale / (d * variance of all entries)
   std::int64_t test_limit = 0;  // test rows scored, a subset drawn by the trial's seed; 0 is all
   bool operator==(const ClassifierParameters&) const = default;
 };
@@ -62,6 +62,9 @@ EvaluationRequest request_from_json(const nlohmann::json& text);
 // What a spec's `evaluate` asks for, and the default without one: pool features with
 // oc-svm-rbf, kde, gde and nearest.
 std::vector<EvaluationRequest> default_evaluations();
+
+// The rotation scores read the network's own predictions, features `logit`, and nothing else.
+bool reads_logits(Classifier classifier);
 
 // The names that a classifier takes in a spec beside "name": "nu", "gamma_scale".
 std::vector<std::string> parameters_of(Classifier classifier);

@@ -31,26 +31,33 @@ json to_json(const Evaluation& evaluation) {
 }
 
 Evaluation evaluation_from_json(const json& text) {
-  return {request_from_json(text),   text.at("auroc"),
-          real(text.at("average_precision")), real(text.at("fpr95")),
-          text.at("outliers"),       text.at("inliers"),
+  return {request_from_json(text), text.at("auroc"),    real(text.at("average_precision")),
+          real(text.at("fpr95")),  text.at("outliers"), text.at("inliers"),
           text.at("seconds")};
 }
 
 // One overload a message: its type's name and its members.
+json written(const Begin& m) {
+  return {{"type", "begin"}, {"device", m.device}, {"most_workers", m.most_workers}};
+}
 json written(const Start& m) {
   json evaluations = json::array();
   for (const EvaluationRequest& request : m.evaluations) evaluations.push_back(to_json(request));
-  return {{"type", "start"},         {"trial", m.trial}, {"config", to_json(m.config)},
-          {"evaluations", evaluations}, {"lease", m.lease}, {"resumable", m.resumable},
+  return {{"type", "start"},
+          {"trial", m.trial},
+          {"config", to_json(m.config)},
+          {"evaluations", evaluations},
+          {"lease", m.lease},
+          {"resumable", m.resumable},
           {"folder", m.folder}};
 }
 json written(const Stop&) { return {{"type", "stop"}}; }
 json written(const Exit&) { return {{"type", "exit"}}; }
 json written(const Ready& m) {
-  return {{"type", "ready"}, {"device", m.device}, {"slots", m.slots},
-          {"memory", m.memory}, {"build", m.build}, {"libraries", m.libraries},
-          {"deterministic", m.deterministic}};
+  return {{"type", "ready"},          {"host", m.host},
+          {"device", m.device},       {"slots", m.slots},
+          {"memory", m.memory},       {"build", m.build},
+          {"libraries", m.libraries}, {"deterministic", m.deterministic}};
 }
 json written(const Alive& m) {
   json slots = json::array();
@@ -102,23 +109,30 @@ std::string dumped(const json& message) {
 
 DownMessage down_from_json(const json& m) {
   const std::string type = m.at("type");
+  if (type == "begin") return Begin{m.at("device"), m.at("most_workers")};
   if (type == "start") {
-    Start start{m.at("trial"), trial_from_json(m.at("config")), {}, m.at("lease"),
-                m.at("resumable"), m.at("folder")};
+    Start start{
+        m.at("trial"), trial_from_json(m.at("config")), {}, m.at("lease"), m.at("resumable"),
+        m.at("folder")};
     for (const json& request : m.at("evaluations"))
       start.evaluations.push_back(request_from_json(request));
     return start;
   }
   if (type == "stop") return Stop{};
   if (type == "exit") return Exit{};
-  throw Error("type '" + type + "' is none of: start, stop, exit");
+  throw Error("type '" + type + "' is none of: begin, start, stop, exit");
 }
 
 UpMessage up_from_json(const json& m) {
   const std::string type = m.at("type");
   if (type == "ready")
-    return Ready{m.at("device"),    m.at("slots"),         m.value("memory", std::int64_t{0}),
-                 m.value("build", ""), m.value("libraries", ""), m.value("deterministic", false)};
+    return Ready{m.value("host", ""),
+                 m.at("device"),
+                 m.at("slots"),
+                 m.value("memory", std::int64_t{0}),
+                 m.value("build", ""),
+                 m.value("libraries", ""),
+                 m.value("deterministic", false)};
   if (type == "alive") {
     Alive alive;
     for (const json& slot : m.at("slots"))
@@ -127,8 +141,9 @@ UpMessage up_from_json(const json& m) {
     return alive;
   }
   if (type == "progress")
-    return Progress{m.at("trial"),        m.at("lease"),           m.at("epoch"),
-                    m.at("of"),           real(m.at("loss")),      real(m.at("accuracy")),
+    return Progress{m.at("trial"),         m.at("lease"),
+                    m.at("epoch"),         m.at("of"),
+                    real(m.at("loss")),    real(m.at("accuracy")),
                     m.at("learning_rate"), m.at("images_per_second")};
   if (type == "outcome") {
     Outcome outcome{m.at("trial"),

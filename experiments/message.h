@@ -10,8 +10,15 @@
 
 namespace occam {
 
-// The one-line JSON messages between a worker and whoever started it; the same text goes over a pipe
-// and over MPI. {"type": "start", …}. Any program that speaks them can be a worker.
+// The one-line JSON messages between a worker and whoever started it; the same text goes over a
+// pipe and over MPI. {"type": "start", …}. Any program that speaks them can be a worker.
+
+// ---- to a node's agent ----
+
+struct Begin {
+  std::string device;         // "cpu" or "cuda"
+  std::int64_t most_workers;  // more would have nothing to do
+};
 
 // ---- to a worker ----
 
@@ -29,12 +36,13 @@ struct Exit {};  // end now; nothing is running
 // ---- from a worker ----
 
 struct Ready {
-  std::string device;       // "cpu", or the GPU's name
-  std::int64_t slots;       // trials it can run at once
-  std::int64_t memory;      // bytes on the device; 0 is unknown
-  std::string build;        // revision of the worker's code
-  std::string libraries;    // "torch 2.11.0"
-  bool deterministic;       // the same trial gives the same bits again
+  std::string host;       // filled in by the agent
+  std::string device;     // "cpu", or the GPU's name
+  std::int64_t slots;     // trials it can run at once
+  std::int64_t memory;    // bytes on the device; 0 is unknown
+  std::string build;      // revision of the worker's code
+  std::string libraries;  // "torch 2.11.0"
+  bool deterministic;     // the same trial gives the same bits again
 };
 
 // Sent every 2 s from a thread that does not train, with one entry a running trial.
@@ -42,8 +50,8 @@ struct Alive {
   struct Slot {
     std::string trial;
     std::int64_t lease;
-    std::string phase;  // "loading", "training", "evaluating"
-    std::int64_t count; // steps or images so far in this phase; standing still means hung
+    std::string phase;   // "loading", "training", "evaluating"
+    std::int64_t count;  // steps or images so far in this phase; standing still means hung
   };
   std::vector<Slot> slots;
 };
@@ -94,13 +102,13 @@ struct Lost {
 // The node has no worker left and starts none any more.
 struct Gone {};
 
-using DownMessage = std::variant<Start, Stop, Exit>;
+using DownMessage = std::variant<Begin, Start, Stop, Exit>;
 using UpMessage = std::variant<Ready, Alive, Progress, Outcome, Stopped, Log, Lost, Gone>;
 
 // A message with the worker's number on its node: what agents and the coordinator exchange.
 inline constexpr std::int64_t kWholeNode = -1;
 struct Down {
-  std::int64_t worker;  // or kWholeNode: Exit ends the node
+  std::int64_t worker;  // or kWholeNode: Begin starts its workers, Exit ends them and the agent
   DownMessage message;
 };
 struct Up {

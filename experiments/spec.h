@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,19 +19,23 @@ struct AxisPoint {
 using Axis = std::vector<AxisPoint>;
 
 struct Exclusion {
-  std::vector<Setting> settings;  // all must match
-  std::string where;              // "batch-size.json:7: exclude[0]"
+  std::vector<std::vector<Setting>> fields;  // of every field one of the values must match
+  std::string where;                         // "batch-size.json:7: exclude[0]"
 };
 
 // A product of axes over a base.
 struct Block {
   std::vector<Setting> base;
-  bool every_class = false;
+  bool every_class = false;  // "class": "all" in the base
   std::vector<Axis> axes;
   std::vector<Exclusion> exclude;
   std::vector<EvaluationRequest> evaluations;
   std::string where;  // "batch-size.json:3: grid", for messages
 };
+
+// What results can be grouped and filtered by: every trial field, then class_name, variant,
+// features, classifier and parameters.
+const std::vector<std::string>& result_fields();
 
 // How results become a printed table; the same words as `occam table`'s options.
 struct TableSpec {
@@ -62,9 +64,9 @@ Spec parse_spec(const std::string& text, const std::string& file);
 Spec read_spec(const std::string& path);
 
 struct PlannedTrial {
-  Trial trial;              // canonical and checked
-  std::int32_t evaluations; // index into Expansion::evaluations
-  std::int32_t variant;     // index into Expansion::variants; 0 is ""
+  Trial trial;               // canonical and checked
+  std::int32_t evaluations;  // index into Expansion::evaluations
+  std::int32_t variant;      // index into Expansion::variants; 0 is ""
 };
 
 struct Expansion {

@@ -142,9 +142,8 @@ bool always_in_identity(std::string_view field) {
 const std::vector<std::string>& field_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
-    visit_fields(kDefaults, [&](const FieldFacts& facts, const auto&) {
-      all.emplace_back(facts.name);
-    });
+    visit_fields(kDefaults,
+                 [&](const FieldFacts& facts, const auto&) { all.emplace_back(facts.name); });
     return all;
   }();
   return names;
@@ -218,8 +217,7 @@ void check(const Trial& trial) {
          std::to_string(plan.rows) + " train rows, so no step would be taken");
   if (is_contrastive(trial) && trial.batch_size < 2)
     fail("contrastive with batch_size 1 has no negatives");
-  if (is_contrastive(trial) && trial.negatives > 0 &&
-      trial.batch_size % (trial.negatives + 1) != 0)
+  if (is_contrastive(trial) && trial.negatives > 0 && trial.batch_size % (trial.negatives + 1) != 0)
     fail("negatives " + std::to_string(trial.negatives) + " makes groups of " +
          std::to_string(trial.negatives + 1) + " rows, which do not divide batch_size " +
          std::to_string(trial.batch_size));
@@ -242,14 +240,15 @@ Trial trial_from_json(const json& config) {
 
 std::string identity(const Trial& trial) {
   std::vector<std::pair<std::string_view, std::string>> parts;
-  visit_pairs(trial, kDefaults, [&](const FieldFacts& facts, const auto& member, const auto& usual) {
-    if (member == usual && !always_in_identity(facts.name)) return;
-    using Member = std::remove_cvref_t<decltype(member)>;
-    if constexpr (std::is_same_v<Member, double>)
-      parts.emplace_back(facts.name, shortest(member));
-    else
-      parts.emplace_back(facts.name, written(member).dump());
-  });
+  visit_pairs(trial, kDefaults,
+              [&](const FieldFacts& facts, const auto& member, const auto& usual) {
+                if (member == usual && !always_in_identity(facts.name)) return;
+                using Member = std::remove_cvref_t<decltype(member)>;
+                if constexpr (std::is_same_v<Member, double>)
+                  parts.emplace_back(facts.name, shortest(member));
+                else
+                  parts.emplace_back(facts.name, written(member).dump());
+              });
   std::sort(parts.begin(), parts.end());
   std::string text = "{";
   for (const auto& [name, value] : parts) {
@@ -259,9 +258,13 @@ std::string identity(const Trial& trial) {
   return text + "}";
 }
 
-std::string id_of(const Trial& trial) {
+std::uint64_t id_number(const Trial& trial) {
   const std::string text = identity(trial);
-  const std::uint64_t hash = XXH3_64bits(text.data(), text.size());
+  return XXH3_64bits(text.data(), text.size());
+}
+
+std::string id_of(const Trial& trial) {
+  const std::uint64_t hash = id_number(trial);
   std::string hex(16, '0');
   for (int digit = 0; digit < 16; ++digit)
     hex[15 - digit] = "0123456789abcdef"[(hash >> (4 * digit)) & 15];

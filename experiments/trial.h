@@ -92,14 +92,14 @@ void visit_fields(AnyTrial& trial, Visitor&& visit) {
             trial.batch_size);
   visit_one({"augmentations", "operations on every view, in order", 0, 0, is_trained},
             trial.augmentations);
-  visit_one({"temperature", "divisor of the cosine similarities", 1e-4, 100,
-             is_trained_contrastively},
-            trial.temperature);
+  visit_one(
+      {"temperature", "divisor of the cosine similarities", 1e-4, 100, is_trained_contrastively},
+      trial.temperature);
   visit_one({"negatives", "negatives a row; 0 is the rest of the batch", 0, 65535,
              is_trained_contrastively},
             trial.negatives);
-  visit_one({"epochs", "passes over the enlarged train set; 0 leaves the network untrained", 0,
-             1e6, [](const Trial& t) { return t.steps == 0; }},
+  visit_one({"epochs", "passes over the enlarged train set; 0 leaves the network untrained", 0, 1e6,
+             [](const Trial& t) { return t.steps == 0; }},
             trial.epochs);
   visit_one({"steps", "updates in all, in place of epochs", 0, big}, trial.steps);
   visit_one({"learning_rate", "at the start", 0, 1000, is_trained}, trial.learning_rate);
@@ -107,8 +107,7 @@ void visit_fields(AnyTrial& trial, Visitor&& visit) {
              "with batch_size over the loss's released one (contrastive 32, rotation 64)", 0, 0,
              is_trained},
             trial.learning_rate_scaling);
-  visit_one({"schedule", "of the learning rate over the epochs", 0, 0, is_trained},
-            trial.schedule);
+  visit_one({"schedule", "of the learning rate over the epochs", 0, 0, is_trained}, trial.schedule);
   visit_one({"momentum", "of SGD, without Nesterov", 0, 1, is_trained}, trial.momentum);
   visit_one({"weight_decay", "on all parameters, batch norm's too", 0, 10, is_trained},
             trial.weight_decay);
@@ -162,10 +161,12 @@ nlohmann::json to_json(const Trial& trial);
 // The inverse; a missing or null field takes its default.
 Trial trial_from_json(const nlohmann::json& config);
 
-// What the id hashes: keys-sorted, space-free JSON of dataset, class, seed, loss and the fields that
-// differ from their defaults; reals as the shortest text that reads back.
+// What the id hashes: keys-sorted, space-free JSON of dataset, class, seed, loss and the fields
+// that differ from their defaults; reals as the shortest text that reads back.
 std::string identity(const Trial& trial);
-// 16 hex digits of XXH3-64 over identity(); the trial must be canonical.
+// XXH3-64 over identity(), and as the 16 hex digits that name the trial everywhere; the trial must
+// be canonical.
+std::uint64_t id_number(const Trial& trial);
 std::string id_of(const Trial& trial);
 
 // How far a trial trains.

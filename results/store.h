@@ -17,6 +17,8 @@ class Database;
 
 namespace occam {
 
+class StoreLock;
+
 enum class AttemptState {
   running,
   completed,    // brought an outcome (completed or diverged)
@@ -36,35 +38,41 @@ struct WorkerFacts {
 
 // What the store holds of one planned trial of a sweep.
 struct TrialHistory {
-  std::int64_t failed_attempts = 0;       // that count
-  std::vector<std::int64_t> leases;       // of all its attempts: their checkpoints may be continued
-  std::optional<OutcomeStatus> outcome;   // unretired: completed or diverged
-  std::vector<EvaluationRequest> missing; // requested, applicable and not recorded; all without outcome
+  std::int64_t failed_attempts = 0;      // that count: since its last outcome
+  std::vector<std::int64_t> leases;      // of all its attempts: their checkpoints may be continued
+  std::optional<OutcomeStatus> outcome;  // unretired: completed or diverged
+  // What the next attempt must bring; empty when nothing lacks. An outcome's numbers come from one
+  // attempt, so where one requested score lacks this is all of them, and those recorded for others.
+  std::vector<EvaluationRequest> missing;
 };
 
 // One evaluation with everything that a table may group by.
 struct Result {
+  std::int64_t position;  // of the trial in the sweep
   std::string trial_id;
   Trial trial;
-  std::string variant;  // of an ablation, else ""
-  OutcomeStatus status; // a diverged trial has one Result with no evaluation
-  std::optional<Evaluation> evaluation;
-  std::string split;    // "test"
+  std::string variant;   // of an ablation, else ""
+  OutcomeStatus status;  // completed or diverged
+  EvaluationRequest request;
+  std::optional<Evaluation> evaluation;  // none of a diverged trial
+  std::string split;                     // "test"
   std::string build, data;
 };
 
-// A planned trial without an outcome yet, for the cells of a table that are still missing.
+// A planned trial without (all of) its scores yet, for the cells of a table that are still missing.
 struct Missing {
+  std::int64_t position;
   std::string trial_id;
   Trial trial;
   std::string variant;
-  std::vector<EvaluationRequest> evaluations;
-  bool failed;  // its last attempt failed for good or so far
+  std::vector<EvaluationRequest> evaluations;  // that lack
+  bool failed;                                 // its last attempt failed for good or so far
 };
 
 struct SweepResults {
   std::string name;
   std::vector<std::pair<std::string, TableSpec>> tables;  // of the spec
+  std::vector<EvaluationRequest> requests;                // all that the spec names, in its order
   std::vector<Result> results;  // in the spec's order of trials, then of evaluations
   std::vector<Missing> missing;
 };
@@ -73,27 +81,29 @@ struct SweepResults {
 struct SweepStatus {
   std::string name;
   std::int64_t trials, completed, diverged, failed, running;
-  double train_seconds, evaluate_seconds;  // spent on recorded outcomes
-  double wasted_seconds;                   // in attempts that brought none
-  std::string started_at, last_outcome_at; // ISO 8601, UTC; empty when there is none
+  double train_seconds, evaluate_seconds;   // spent on recorded outcomes
+  double wasted_seconds;                    // in attempts that brought none
+  std::string started_at, last_outcome_at;  // ISO 8601, UTC; empty when there is none
 };
 
-// The SQLite file that holds all sweeps of a project; see the schema in store.cc. One writer: a
+// The SQLite file that holds all sweeps of a project; see the schema in schema.cc. One writer: a
 // writing store holds an exclusive lock on "<path>.lock" for its life, which dies with the process.
+// A reading one takes no lock, writes nothing and sees what a running writer commits.
 // Not thread-safe. Every member throws Error naming the file, and the remedy where there is one.
 class Store {
  public:
   enum class Mode { read, write };
-  // write creates the file; read fails without one. Both refuse a directory, a file that is no
-  // database, a database that is not occam's, and one of a newer schema.
+  // write creates the file, and ends attempts that a dead coordinator left running as
+  // `interrupted`; read fails without a file. Both refuse a directory, a file that is no database,
+  // a database that is not occam's, and one of a newer schema.
   Store(const std::string& path, Mode mode);
   ~Store();
   Store(const Store&) = delete;
 
   const std::string& path() const { return path_; }
 
-  // Stores the sweep as the given expansion (replacing an earlier spec of that name; outcomes stay)
-  // and ends attempts that a dead coordinator left running as `interrupted`.
+  // Stores the sweep as the given expansion (replacing an earlier spec of that name; outcomes
+  // stay).
   void record_sweep(const Spec& spec, const Expansion& expansion);
 
   // One entry a trial of the expansion, in its order.
@@ -101,35 +111,40 @@ class Store {
 
   // The number that the next attempt gets; grows for ever, over all sweeps.
   std::int64_t next_lease() const;
+  // The trial must be one of a recorded sweep.
   void begin_attempt(const std::string& trial, std::int64_t lease, const WorkerFacts& worker);
+  // An attempt that has ended already stays as it ended.
   void end_attempt(std::int64_t lease, AttemptState state, const std::string& error);
 
   // Outcome, evaluations and the attempt's new state in one transaction. False, and nothing is
-  // written, when the lease is not running or the trial has an unretired outcome already. An outcome
-  // with status failed ends the attempt as `failed` and stores no outcome row.
+  // written, when the lease is not the trial's and running, or when the trial has an outcome to
+  // which this one adds no score. One that adds some replaces the earlier outcome, which is kept,
+  // retired: at any time a trial's numbers are those of one attempt. A diverged outcome is never
+  // replaced and replaces none. An outcome with status failed ends the attempt as `failed` and
+  // stores no outcome.
   bool record_outcome(const Outcome& outcome);
+  // Rows of leases that are not running are dropped.
   void record_progress(const std::vector<Progress>& rows);
 
-  // Further evaluations of a finished trial, from its kept features or a repeated run.
   // The latest sweep of that name; without a name the one that was last recorded.
   SweepResults results(const std::string& sweep = "") const;
-  std::vector<SweepStatus> status() const;
-  std::vector<std::string> sweeps() const;
+  std::vector<SweepStatus> status() const;  // the last recorded first
+  std::vector<std::string> sweeps() const;  // the last recorded first
 
-  // Runs one read-only statement; values as text, null as nullopt.
+  // Runs one read-only statement; values as text (reals so that they read back), null as nullopt.
   struct Rows {
     std::vector<std::string> columns;
     std::vector<std::vector<std::optional<std::string>>> values;
   };
   Rows query(const std::string& sql) const;
 
-  // Folds the write-ahead log in, so that the one file is the result and copying it loses nothing.
+  // Folds the write-ahead log in, so that the one file is the result and copying it loses nothing;
+  // while somebody reads, the log stays. The store can be used on.
   void close();
 
  private:
-  class Lock;
   std::string path_;
-  std::unique_ptr<Lock> lock_;
+  std::unique_ptr<StoreLock> lock_;  // none when reading
   std::unique_ptr<SQLite::Database> database_;
 };
 

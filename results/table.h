@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,12 +14,10 @@ enum class TableFormat { text, md, csv, json };
 template <>
 std::span<const std::string_view> names_of<TableFormat>();
 
-// What a table may group or filter by: every trial field, then class_name, variant, features,
-// classifier, parameters.
-std::vector<std::string> table_fields();
-
 struct TableOptions {
-  TableSpec spec;        // rows, columns, where, references, caption
+  // Rows and columns by result_fields(). Without both, the sweep's first table, with this `where`
+  // in place of its conditions on the same fields; without that, what varies.
+  TableSpec spec;
   bool partial = false;  // give incomplete cells a mean
   bool pool = false;     // let a cell mix builds or contents of the data set
 };
@@ -31,14 +30,15 @@ struct Cell {
   std::int64_t expected_seeds = 0, expected_classes = 0;  // planned in this sweep for this cell
   std::int64_t count = 0, expected = 0;                   // (seed, class) pairs found and planned
   std::int64_t diverged = 0, failed = 0;
-  bool applies = true;  // false: such a combination has no meaning (rotation scores elsewhere)
+  bool applies = true;  // false: no trial of the sweep is planned to bring such a score
   bool best = false;    // the highest of its column by the printed precision; ties share it
 };
 
 struct Table {
   std::string sweep, caption;
   std::vector<std::string> row_fields, column_fields;
-  std::vector<std::vector<std::string>> rows, columns;  // labels, one a field; references one label
+  std::vector<std::vector<std::string>> rows, columns;  // labels, one a field
+  std::size_t references = 0;                           // the last rows, each with its name alone
   std::vector<std::vector<Cell>> cells;                 // [row][column]
   std::vector<std::string> notes;  // what was held fixed, incomplete cells, subsets of the test set
 };

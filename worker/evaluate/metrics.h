@@ -11,8 +11,8 @@ struct Metrics {
   double fpr95;  // inliers at or above the highest threshold that catches at least 95 % of outliers
 };
 
-// Outliers (is_outlier != 0) are positive and score high. Both kinds must be present and every score
-// finite, else throws Error.
+// Outliers (is_outlier != 0) are positive and score high. Both kinds must be present and every
+// score finite, else throws Error.
 Metrics rate(const std::vector<double>& scores, const std::vector<std::uint8_t>& is_outlier);
 
 }  // namespace occam

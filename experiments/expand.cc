@@ -1,0 +1,142 @@
+#include <algorithm>
+#include <unordered_map>
+
+#include "experiments/error.h"
+#include "experiments/spec.h"
+
+namespace occam {
+namespace {
+
+// Walks the product of a block's axes, the last axis fastest.
+class Walk {
+ public:
+  Walk(const Block& block, Expansion& expansion,
+       std::unordered_map<std::uint64_t, std::size_t>& position)
+      : block_(block),
+        expansion_(expansion),
+        position_(position),
+        exclusion_hits_(block.exclude.size(), 0) {}
+
+  void run() {
+    Trial base;
+    for (const Setting& one : block_.base) one.apply(base);
+    expansion_.evaluations.push_back(block_.evaluations);
+    evaluations_ = static_cast<std::int32_t>(expansion_.evaluations.size()) - 1;
+    const bool class_in_axes =
+        std::any_of(block_.axes.begin(), block_.axes.end(), [](const Axis& axis) {
+          return axis.front().every_class ||
+                 std::any_of(axis.front().settings.begin(), axis.front().settings.end(),
+                             [](const Setting& one) { return one.field() == "class"; });
+        });
+    base_every_class_ = block_.every_class && !class_in_axes;
+    descend(base, 0, 0);
+    for (std::size_t i = 0; i < exclusion_hits_.size(); ++i)
+      if (exclusion_hits_[i] == 0)
+        expansion_.warnings.push_back(block_.exclude[i].where + ": matches no trial");
+  }
+
+ private:
+  void descend(const Trial& trial, std::size_t depth, std::int32_t variant) {
+    if (depth == block_.axes.size()) {
+      if (base_every_class_)
+        for_every_class(trial, [&](const Trial& one) { add(one, variant); });
+      else
+        add(trial, variant);
+      return;
+    }
+    for (const AxisPoint& point : block_.axes[depth]) {
+      Trial next = trial;
+      for (const Setting& one : point.settings) one.apply(next);
+      const std::int32_t named = point.variant.empty() ? variant : variant_index(point.variant);
+      if (point.every_class)
+        for_every_class(next, [&](const Trial& one) { descend(one, depth + 1, named); });
+      else
+        descend(next, depth + 1, named);
+    }
+  }
+
+  template <class Step>
+  void for_every_class(Trial trial, Step step) {
+    const auto count = static_cast<std::int64_t>(facts(trial.dataset).classes.size());
+    for (std::int64_t index = 0; index < count; ++index) {
+      trial.inlier = index;
+      step(trial);
+    }
+  }
+
+  void add(const Trial& given, std::int32_t variant) {
+    const Trial trial = checked(given);
+    for (std::size_t i = 0; i < block_.exclude.size(); ++i) {
+      if (!matches(block_.exclude[i], trial)) continue;
+      ++exclusion_hits_[i];
+      ++expansion_.excluded;
+      return;
+    }
+    const auto [known, is_new] = position_.try_emplace(id_number(trial), expansion_.trials.size());
+    if (is_new) {
+      expansion_.trials.push_back({trial, evaluations_, variant});
+      return;
+    }
+    ++expansion_.duplicates;
+    merge_evaluations(expansion_.trials[known->second]);
+  }
+
+  Trial checked(const Trial& given) const {
+    try {
+      Trial trial = canonical(given);
+      // An excluded combination need not be one that could run.
+      if (std::none_of(block_.exclude.begin(), block_.exclude.end(),
+                       [&](const Exclusion& one) { return matches(one, trial); }))
+        check(trial);
+      return trial;
+    } catch (const UsageError& problem) {
+      throw UsageError(block_.where + ": " + problem.what());
+    }
+  }
+
+  static bool matches(const Exclusion& exclusion, const Trial& trial) {
+    return std::all_of(exclusion.fields.begin(), exclusion.fields.end(), [&](const auto& values) {
+      return std::any_of(values.begin(), values.end(),
+                         [&](const Setting& value) { return value.matches(trial); });
+    });
+  }
+
+  // A trial that several blocks name gets the evaluations of all of them.
+  void merge_evaluations(PlannedTrial& planned) {
+    if (planned.evaluations == evaluations_) return;
+    std::vector<EvaluationRequest> both = expansion_.evaluations[planned.evaluations];
+    for (const EvaluationRequest& request : block_.evaluations)
+      if (std::find(both.begin(), both.end(), request) == both.end()) both.push_back(request);
+    const auto known =
+        std::find(expansion_.evaluations.begin(), expansion_.evaluations.end(), both);
+    planned.evaluations = static_cast<std::int32_t>(known - expansion_.evaluations.begin());
+    if (known == expansion_.evaluations.end()) expansion_.evaluations.push_back(both);
+  }
+
+  std::int32_t variant_index(const std::string& name) {
+    auto& variants = expansion_.variants;
+    const auto known = std::find(variants.begin(), variants.end(), name);
+    if (known != variants.end()) return static_cast<std::int32_t>(known - variants.begin());
+    variants.push_back(name);
+    return static_cast<std::int32_t>(variants.size()) - 1;
+  }
+
+  const Block& block_;
+  Expansion& expansion_;
+  std::unordered_map<std::uint64_t, std::size_t>& position_;
+  std::vector<std::int64_t> exclusion_hits_;
+  std::int32_t evaluations_ = 0;
+  bool base_every_class_ = false;
+};
+
+}  // namespace
+
+Expansion expand(const Spec& spec) {
+  Expansion expansion;
+  expansion.variants = {""};
+  std::unordered_map<std::uint64_t, std::size_t> position;  // by id
+  for (const Block& block : spec.blocks) Walk(block, expansion, position).run();
+  return expansion;
+}
+
+}  // namespace occam

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace occam {
+
+// A JSON value that knows where it stood in its file, so that messages can say so.
+struct JsonNode {
+  enum class Kind { object, array, scalar };
+  Kind kind = Kind::scalar;
+  nlohmann::json scalar;  // of Kind::scalar: null, boolean, number or string
+  std::vector<std::pair<std::string, JsonNode>> members;  // in the file's order
+  std::vector<JsonNode> items;
+  std::string path;  // "grid.loss[1]"; empty at the top
+  int line = 0;
+  std::shared_ptr<const std::string> file;
+
+  const JsonNode* find(std::string_view key) const;
+  // "batch-size.json:4: grid.loss"
+  std::string where() const;
+  // Throws UsageError "batch-size.json:4: grid.loss: <message>".
+  [[noreturn]] void fail(const std::string& message) const;
+  void require(Kind wanted, std::string_view what) const;
+  const std::string& text(std::string_view what) const;
+  // Throws for the first member whose key is none of `known`, with "did you mean".
+  void allow_only(const std::vector<std::string>& known) const;
+};
+
+// JSON with // and /* */ comments. Throws UsageError for bad syntax and repeated keys.
+JsonNode parse_document(const std::string& text, const std::string& file);
+
+}  // namespace occam

@@ -1,0 +1,384 @@
+#include "experiments/spec.h"
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "experiments/error.h"
+#include "experiments/json_document.h"
+
+namespace occam {
+namespace {
+
+using Kind = JsonNode::Kind;
+using FieldValues = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
+// A JSON value or a list of them, as a list.
+std::vector<const JsonNode*> listed(const JsonNode& node) {
+  if (node.kind == Kind::object) node.fail("must be a value or a list of values");
+  if (node.kind == Kind::scalar) return {&node};
+  std::vector<const JsonNode*> items;
+  for (const JsonNode& item : node.items) {
+    item.require(Kind::scalar, "a value");
+    items.push_back(&item);
+  }
+  if (items.empty()) node.fail("is an empty list");
+  return items;
+}
+
+Setting setting(const std::string& field, const JsonNode& node) {
+  node.require(Kind::scalar, "a value");
+  try {
+    return Setting(field, node.scalar);
+  } catch (const UsageError& problem) {
+    node.fail(problem.what());
+  }
+}
+
+bool is_every_class(const std::string& field, const JsonNode& node) {
+  return field == "class" && node.kind == Kind::scalar && node.scalar == "all";
+}
+
+void add_settings(const JsonNode& object, std::vector<Setting>& settings, bool& every_class) {
+  object.require(Kind::object, "an object of trial fields");
+  object.allow_only(field_names());
+  for (const auto& [field, node] : object.members) {
+    if (field == "class") every_class = is_every_class(field, node);
+    if (!is_every_class(field, node)) settings.push_back(setting(field, node));
+  }
+}
+
+AxisPoint point(const std::string& field, const JsonNode& node) {
+  if (is_every_class(field, node)) return {{}, true, ""};
+  return {{setting(field, node)}, false, ""};
+}
+
+// Collects a block's axes and makes sure that no field stands in two of them.
+class Axes {
+ public:
+  void add_grid(const JsonNode& grid) {
+    grid.require(Kind::object, "an object of fields and their values");
+    grid.allow_only(field_names());
+    for (const auto& [field, node] : grid.members) {
+      claim(field, node);
+      Axis axis;
+      for (const JsonNode* value : listed(node)) axis.push_back(point(field, *value));
+      axes_.push_back(std::move(axis));
+    }
+  }
+
+  void add_zip(const JsonNode& zip) {
+    zip.require(Kind::array, "a list of objects, each with lists of equal length");
+    for (const JsonNode& group : zip.items) {
+      group.require(Kind::object, "an object of fields and their values");
+      group.allow_only(field_names());
+      Axis axis;
+      for (const auto& [field, node] : group.members) {
+        claim(field, node);
+        node.require(Kind::array, "a list");
+        const auto values = listed(node);
+        if (!axis.empty() && axis.size() != values.size())
+          node.fail("has " + std::to_string(values.size()) + " values where '" +
+                    group.members.front().first + "' has " + std::to_string(axis.size()) +
+                    ": fields that move together need as many");
+        axis.resize(values.size());
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          const AxisPoint one = point(field, *values[i]);
+          axis[i].settings.insert(axis[i].settings.end(), one.settings.begin(), one.settings.end());
+          axis[i].every_class |= one.every_class;
+        }
+      }
+      if (axis.empty()) group.fail("is empty");
+      axes_.push_back(std::move(axis));
+    }
+  }
+
+  void add_ablation(const JsonNode& ablate) {
+    ablate.require(Kind::object, "an object with baseline and variants");
+    ablate.allow_only({"baseline", "variants"});
+    AxisPoint baseline{{}, false, "baseline"};
+    std::set<std::string> claimed;
+    const auto add = [&](const JsonNode& object, AxisPoint& to) {
+      add_settings(object, to.settings, to.every_class);
+      for (const auto& [field, node] : object.members)
+        if (claimed.insert(field).second) claim(field, node);
+    };
+    if (const JsonNode* base = ablate.find("baseline")) add(*base, baseline);
+    const JsonNode* variants = ablate.find("variants");
+    if (!variants) ablate.fail("needs variants: {\"no jitter\": {\"augmentations\": \"…\"}, …}");
+    variants->require(Kind::object, "an object of named variants");
+    Axis axis{baseline};
+    for (const auto& [name, changes] : variants->members) {
+      if (name == "baseline") changes.fail("is the name of what the variants are compared with");
+      AxisPoint variant = baseline;
+      variant.variant = name;
+      add(changes, variant);
+      axis.push_back(std::move(variant));
+    }
+    axes_.push_back(std::move(axis));
+  }
+
+  const std::set<std::string>& fields() const { return fields_; }
+  std::vector<Axis> take() { return std::move(axes_); }
+
+ private:
+  void claim(const std::string& field, const JsonNode& node) {
+    if (!fields_.insert(field).second) node.fail("stands in two axes");
+  }
+  std::vector<Axis> axes_;
+  std::set<std::string> fields_;
+};
+
+Exclusion exclusion(const JsonNode& node) {
+  node.require(Kind::object, "an object of fields and values, all of which must match");
+  node.allow_only(field_names());
+  Exclusion excluded{{}, node.where()};
+  for (const auto& [field, values] : node.members) {
+    excluded.fields.emplace_back();
+    for (const JsonNode* value : listed(values))
+      excluded.fields.back().push_back(setting(field, *value));
+  }
+  if (excluded.fields.empty()) node.fail("is empty and would exclude everything");
+  return excluded;
+}
+
+double parameter(const JsonNode& node, double least, double most) {
+  if (!node.scalar.is_number()) node.fail("must be a number");
+  const double value = node.scalar.get<double>();
+  if (!(value > least && value <= most))
+    node.fail(node.scalar.dump() + " is not above " + nlohmann::json(least).dump() +
+              " and at most " + nlohmann::json(most).dump());
+  return value;
+}
+
+// One classifier with every combination of its parameters' values.
+std::vector<std::pair<Classifier, ClassifierParameters>> classifiers(const JsonNode& node) {
+  const JsonNode* name = node.kind == Kind::object ? node.find("name") : &node;
+  if (!name) node.fail("needs a name: {\"name\": \"oc-svm-rbf\", \"nu\": [0.1, 0.5]}");
+  Classifier classifier{};
+  try {
+    classifier = from_name<Classifier>(name->text("a classifier's name or an object with one"));
+  } catch (const UsageError& problem) {
+    if (std::string(problem.what()).front() == '\'') name->fail(problem.what());
+    throw;
+  }
+  std::vector<std::string> known = parameters_of(classifier);
+  known.insert(known.begin(), "name");
+  node.allow_only(known);
+  std::vector<std::pair<Classifier, ClassifierParameters>> all{{classifier, {}}};
+  for (const auto& [key, values] : node.members) {
+    if (key == "name") continue;
+    std::vector<std::pair<Classifier, ClassifierParameters>> more;
+    for (const auto& sofar : all)
+      for (const JsonNode* value : listed(values)) {
+        more.push_back(sofar);
+        if (key == "nu") more.back().second.nu = parameter(*value, 0, 1);
+        if (key == "gamma_scale") more.back().second.gamma_scale = parameter(*value, 0, 1e6);
+      }
+    all = std::move(more);
+  }
+  return all;
+}
+
+std::vector<EvaluationRequest> evaluations(const JsonNode& node) {
+  node.require(Kind::object, "an object with features, classifiers, test_limit");
+  node.allow_only({"features", "classifiers", "test_limit"});
+  std::vector<Features> features{Features::pool};
+  if (const JsonNode* list = node.find("features")) {
+    features.clear();
+    for (const JsonNode* item : listed(*list)) {
+      try {
+        features.push_back(from_name<Features>(item->text("the name of features")));
+      } catch (const UsageError& problem) {
+        if (std::string(problem.what()).front() == '\'') item->fail(problem.what());
+        throw;
+      }
+      if (features.back() == Features::logit)
+        item->fail(
+            "'logit' is what the classifiers rotation and rotation-upright read by themselves");
+    }
+  }
+  std::int64_t test_limit = 0;
+  if (const JsonNode* limit = node.find("test_limit")) {
+    if (!limit->scalar.is_number_unsigned())
+      limit->fail("must be a number of test rows, or 0 for all");
+    test_limit = limit->scalar.get<std::int64_t>();
+  }
+  std::vector<std::pair<Classifier, ClassifierParameters>> chosen;
+  if (const JsonNode* list = node.find("classifiers")) {
+    list->require(Kind::array, "a list of classifiers");
+    for (const JsonNode& item : list->items)
+      for (const auto& one : classifiers(item)) chosen.push_back(one);
+    if (chosen.empty()) list->fail("is an empty list");
+  } else {
+    for (const EvaluationRequest& usual : default_evaluations())
+      chosen.emplace_back(usual.classifier, usual.parameters);
+  }
+  std::vector<EvaluationRequest> requests;
+  const auto add = [&](Features from, Classifier classifier, ClassifierParameters parameters) {
+    parameters.test_limit = test_limit;
+    const EvaluationRequest request{from, classifier, parameters};
+    if (std::find(requests.begin(), requests.end(), request) == requests.end())
+      requests.push_back(request);
+  };
+  for (Features from : features)
+    for (const auto& [classifier, parameters] : chosen)
+      if (!reads_logits(classifier)) add(from, classifier, parameters);
+  for (const auto& [classifier, parameters] : chosen)
+    if (reads_logits(classifier)) add(Features::logit, classifier, parameters);
+  return requests;
+}
+
+std::vector<std::string> field_list(const JsonNode& node) {
+  std::vector<std::string> fields;
+  if (node.kind == Kind::array) {
+    for (const JsonNode* item : listed(node)) fields.push_back(item->text("a field's name"));
+  } else {
+    std::stringstream words(node.text("a field's name, or several: \"loss,classifier\""));
+    for (std::string field; std::getline(words, field, ',');) fields.push_back(field);
+  }
+  for (const std::string& field : fields)
+    if (std::find(result_fields().begin(), result_fields().end(), field) == result_fields().end())
+      node.fail("'" + field + "' is no field of a result" + did_you_mean(field, result_fields()));
+  return fields;
+}
+
+FieldValues conditions(const JsonNode& node) {
+  node.require(Kind::object, "an object of fields and values");
+  node.allow_only(result_fields());
+  FieldValues where;
+  for (const auto& [field, values] : node.members) {
+    where.emplace_back(field, std::vector<std::string>{});
+    for (const JsonNode* value : listed(values))
+      where.back().second.push_back(value->scalar.is_string() ? value->scalar.get<std::string>()
+                                                              : value->scalar.dump());
+  }
+  return where;
+}
+
+TableSpec table(const JsonNode& node) {
+  node.require(Kind::object, "an object with rows and columns");
+  node.allow_only({"rows", "columns", "where", "references", "caption"});
+  TableSpec spec;
+  const JsonNode* rows = node.find("rows");
+  const JsonNode* columns = node.find("columns");
+  if (!rows || !columns)
+    node.fail(
+        "needs rows and columns: {\"rows\": \"batch_size\", \"columns\": \"loss,classifier\"}");
+  spec.rows = field_list(*rows);
+  spec.columns = field_list(*columns);
+  if (const JsonNode* where = node.find("where")) spec.where = conditions(*where);
+  if (const JsonNode* references = node.find("references")) {
+    references->require(Kind::object, "an object of named rows: {\"untrained\": {\"epochs\": 0}}");
+    for (const auto& [name, where] : references->members)
+      spec.references.push_back({name, conditions(where)});
+  }
+  if (const JsonNode* caption = node.find("caption")) spec.caption = caption->text("a text");
+  return spec;
+}
+
+// The keys that a block may have at the top of the spec or in `blocks`.
+const std::vector<std::string> kBlockKeys{"trial", "grid", "zip", "ablate", "exclude", "evaluate"};
+
+Block block(const JsonNode& node, Block inherited, std::set<std::string> base_fields) {
+  Block made = std::move(inherited);
+  made.where = node.where();
+  if (const JsonNode* trial = node.find("trial")) {
+    if (trial->find("class")) made.every_class = false;
+    add_settings(*trial, made.base, made.every_class);
+    for (const auto& [field, value] : trial->members) base_fields.insert(field);
+  }
+  Axes axes;
+  for (const auto& [key, part] : node.members) {
+    if (key == "grid") axes.add_grid(part);
+    if (key == "zip") axes.add_zip(part);
+    if (key == "ablate") axes.add_ablation(part);
+  }
+  base_fields.insert(axes.fields().begin(), axes.fields().end());
+  if (base_fields.count("epochs") && base_fields.count("steps"))
+    node.fail("names both epochs and steps: a training has one budget");
+  if (!base_fields.count("dataset")) node.fail("names no dataset");
+  if (!base_fields.count("class")) node.fail("names no class (\"all\" is every class)");
+  made.axes = axes.take();
+  // "class": "all" needs to know the data set, so an axis of data sets varies slowest.
+  std::stable_partition(made.axes.begin(), made.axes.end(), [](const Axis& axis) {
+    return std::any_of(axis.front().settings.begin(), axis.front().settings.end(),
+                       [](const Setting& one) { return one.field() == "dataset"; });
+  });
+  if (const JsonNode* exclude = node.find("exclude")) {
+    exclude->require(Kind::array, "a list of objects");
+    for (const JsonNode& item : exclude->items) made.exclude.push_back(exclusion(item));
+  }
+  if (const JsonNode* evaluate = node.find("evaluate")) made.evaluations = evaluations(*evaluate);
+  return made;
+}
+
+}  // namespace
+
+const std::vector<std::string>& result_fields() {
+  static const std::vector<std::string> fields = [] {
+    std::vector<std::string> all = field_names();
+    for (const char* more : {"class_name", "variant", "features", "classifier", "parameters"})
+      all.emplace_back(more);
+    return all;
+  }();
+  return fields;
+}
+
+Spec parse_spec(const std::string& text, const std::string& file) {
+  const JsonNode root = parse_document(text, file);
+  root.require(Kind::object, "an object: {\"name\": …, \"trial\": …, \"grid\": …}");
+  std::vector<std::string> known = kBlockKeys;
+  known.insert(known.begin(), "name");
+  known.insert(known.end(), {"blocks", "tables"});
+  root.allow_only(known);
+
+  Spec spec;
+  spec.text = text;
+  const JsonNode* name = root.find("name");
+  if (!name) root.fail("needs a name: {\"name\": \"batch-size\", …}");
+  spec.name = name->text("a text");
+  if (spec.name.empty()) name->fail("is empty");
+
+  if (const JsonNode* blocks = root.find("blocks")) {
+    for (const char* key : {"grid", "zip", "ablate", "exclude"})
+      if (const JsonNode* stray = root.find(key))
+        stray->fail("stands beside blocks; move it into the blocks that it is for");
+    Block shared;
+    shared.evaluations = default_evaluations();
+    std::set<std::string> base_fields;
+    if (const JsonNode* trial = root.find("trial")) {
+      add_settings(*trial, shared.base, shared.every_class);
+      for (const auto& [field, value] : trial->members) base_fields.insert(field);
+    }
+    if (const JsonNode* evaluate = root.find("evaluate"))
+      shared.evaluations = evaluations(*evaluate);
+    blocks->require(Kind::array, "a list of objects");
+    if (blocks->items.empty()) blocks->fail("is an empty list");
+    for (const JsonNode& item : blocks->items) {
+      item.require(Kind::object, "an object with trial, grid, …");
+      item.allow_only(kBlockKeys);
+      spec.blocks.push_back(block(item, shared, base_fields));
+    }
+  } else {
+    Block alone;
+    alone.evaluations = default_evaluations();
+    spec.blocks.push_back(block(root, alone, {}));
+  }
+  if (const JsonNode* tables = root.find("tables")) {
+    tables->require(Kind::object, "an object of named tables");
+    for (const auto& [title, node] : tables->members) spec.tables.emplace_back(title, table(node));
+  }
+  return spec;
+}
+
+Spec read_spec(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  if (file) text << file.rdbuf();
+  if (!file) throw UsageError(path + ": cannot read this spec file");
+  return parse_spec(text.str(), path);
+}
+
+}  // namespace occam

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <poll.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiments/message.h"
+#include "orchestrator/worker_process.h"
+
+namespace occam {
+
+struct AgentOptions {
+  std::string host;
+  // The command line of each worker that the node should have on a device ("cpu" or "cuda").
+  std::function<std::vector<std::vector<std::string>>(const std::string& device)> workers;
+  std::chrono::duration<double> silence{20};  // without a word a worker counts as hung
+};
+
+// One node's end of a sweep: starts the node's workers, passes lines between them and the
+// coordinator, and turns their end or their silence into `lost` and a fresh worker. Time comes in
+// as an argument. One thread.
+class Agent {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  explicit Agent(AgentOptions options);
+
+  void handle(const Down& down, Time now);  // from the coordinator
+  void pump(Time now);                      // reads and restarts workers; never waits
+  std::vector<Up> take();                   // for the coordinator, in order
+
+  void add_descriptors(std::vector<pollfd>& descriptors) const;
+  // Said `gone`: no worker is left and none will be started.
+  bool gone() const { return gone_; }
+  void kill_all();
+
+ private:
+  struct Seat {  // a worker number, and the process that has it now
+    std::vector<std::string> words;
+    std::unique_ptr<WorkerProcess> process;
+    Time heard, start_at;
+    bool ready = false;
+    int failed_starts = 0;  // in a row
+  };
+  void start(std::int64_t number, Time now);
+  void receive(std::int64_t number, const std::string& line);
+  void lose(std::int64_t number, const std::string& reason, Time now);
+  void leave_if_empty();
+
+  AgentOptions options_;
+  std::vector<Seat> seats_;
+  std::vector<Up> outbox_;
+  bool leaving_ = false, gone_ = false;
+};
+
+}  // namespace occam

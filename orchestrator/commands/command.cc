@@ -1,0 +1,105 @@
+#include "orchestrator/commands/command.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+
+#include "experiments/error.h"
+
+namespace occam {
+
+namespace po = boost::program_options;
+
+Arguments::Arguments(const std::vector<std::string>& words, const po::options_description& options,
+                     std::size_t least, std::size_t most, const std::string& usage) {
+  po::options_description all;
+  all.add(options).add_options()("help,h", "this text")("positional",
+                                                        po::value(&positional_)->composing());
+  po::positional_options_description order;
+  order.add("positional", -1);
+  try {
+    using namespace po::command_line_style;
+    po::store(po::command_line_parser(words)
+                  .options(all)
+                  .positional(order)
+                  .style(unix_style & ~allow_guessing)
+                  .run(),
+              given_);
+    if (given_.count("help")) {
+      std::cout << usage << "\n" << options;
+      helped_ = true;
+      return;
+    }
+    po::notify(given_);
+  } catch (const po::unknown_option& problem) {
+    std::vector<std::string> known;
+    for (const auto& option : all.options()) known.push_back("--" + option->long_name());
+    throw UsageError("unknown option " + problem.get_option_name() +
+                     did_you_mean(problem.get_option_name(), known) + "\n" +
+                     usage.substr(0, usage.find('\n')));
+  } catch (const po::error& problem) {
+    throw UsageError(problem.what());
+  }
+  if (positional_.size() < least || positional_.size() > most)
+    throw UsageError((positional_.size() < least ? "something is missing"
+                                                 : "too many words: '" + positional_.back() + "'") +
+                     std::string("; ") + usage.substr(0, usage.find('\n')));
+}
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+std::pair<std::string, std::vector<std::string>> parse_condition(
+    const std::string& text, const std::vector<std::string>& fields) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw UsageError("'" + text + "' is no FIELD=VALUE[,VALUE]");
+  const std::string field = text.substr(0, equals);
+  if (std::find(fields.begin(), fields.end(), field) == fields.end())
+    throw UsageError("'" + field + "' in '" + text + "' is none of: " + joined(fields) +
+                     did_you_mean(field, fields));
+  return {field, split_list(text.substr(equals + 1))};
+}
+
+TrialFilter::TrialFilter(const std::vector<std::string>& conditions) {
+  for (const std::string& condition : conditions) {
+    const auto [field, values] = parse_condition(condition, field_names());
+    fields_.emplace_back();
+    for (const std::string& value : values) {
+      // A word that is JSON by itself is a number; any other is a name.
+      nlohmann::json parsed = nlohmann::json::parse(value, nullptr, false);
+      try {
+        fields_.back().emplace_back(field, parsed.is_number() ? parsed : nlohmann::json(value));
+      } catch (const UsageError& problem) {
+        throw UsageError("--only " + condition + ": " + problem.what());
+      }
+    }
+  }
+}
+
+bool TrialFilter::operator()(const Trial& trial) const {
+  return std::all_of(fields_.begin(), fields_.end(), [&](const auto& values) {
+    return std::any_of(values.begin(), values.end(),
+                       [&](const Setting& value) { return value.matches(trial); });
+  });
+}
+
+void write_output(const std::string& path, const std::string& text) {
+  if (path.empty()) {
+    std::cout << text;
+    return;
+  }
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (!file) throw Error(path + ": cannot write this file");
+}
+
+}  // namespace occam

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "experiments/trial.h"
+
+namespace occam {
+
+// A subcommand of occam, one file each.
+struct Subcommand {
+  const char* name;
+  const char* summary;  // one line, for occam --help
+  int (*run)(const std::vector<std::string>& words);
+};
+extern const Subcommand kRunCommand, kExpandCommand, kPlanCommand, kStatusCommand, kTableCommand,
+    kQueryCommand;
+
+// A command line of options and positional words. Throws UsageError for anything unknown, and for a
+// number of positional words outside [least, most].
+class Arguments {
+ public:
+  Arguments(const std::vector<std::string>& words,
+            const boost::program_options::options_description& options, std::size_t least,
+            std::size_t most, const std::string& usage);
+  // True after printing the help to stdout.
+  bool helped() const { return helped_; }
+  const std::vector<std::string>& positional() const { return positional_; }
+  bool has(const char* option) const {
+    return given_.count(option) > 0 && !given_[option].defaulted();
+  }
+
+ private:
+  boost::program_options::variables_map given_;
+  std::vector<std::string> positional_;
+  bool helped_ = false;
+};
+
+// "batch_size=16,32" as a field and its values. Throws UsageError.
+std::pair<std::string, std::vector<std::string>> parse_condition(
+    const std::string& text, const std::vector<std::string>& fields);
+std::vector<std::string> split_list(const std::string& text);
+
+// Whether a trial has one of the values of every --only condition.
+class TrialFilter {
+ public:
+  explicit TrialFilter(const std::vector<std::string>& conditions);
+  bool operator()(const Trial& trial) const;
+
+ private:
+  std::vector<std::vector<Setting>> fields_;
+};
+
+// Writes to the file, or to stdout for "". Throws Error naming the file.
+void write_output(const std::string& path, const std::string& text);
+
+}  // namespace occam

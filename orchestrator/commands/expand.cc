@@ -1,0 +1,44 @@
+#include <iostream>
+
+#include "experiments/spec.h"
+#include "orchestrator/commands/command.h"
+
+namespace occam {
+namespace {
+
+constexpr const char* kUsage = R"(occam expand SPEC
+
+Prints the trials of a spec, one JSON line each: {"id", "config", "evaluations"}. Fields that have no
+say in a trial are null. Nothing is run or stored.
+
+Examples:
+  occam expand spec.json | wc -l
+  occam expand spec.json | head -n 1 > trial.json && occam-worker train trial.json
+)";
+
+int run(const std::vector<std::string>& words) {
+  const Arguments arguments(words, boost::program_options::options_description("Options"), 1, 1,
+                            kUsage);
+  if (arguments.helped()) return 0;
+  const Expansion expansion = expand(read_spec(arguments.positional().front()));
+  std::ios::sync_with_stdio(false);
+  for (const PlannedTrial& planned : expansion.trials) {
+    nlohmann::json evaluations = nlohmann::json::array();
+    for (const EvaluationRequest& request :
+         applicable(expansion.evaluations[planned.evaluations], planned.trial))
+      evaluations.push_back(to_json(request));
+    const nlohmann::ordered_json line{{"id", id_of(planned.trial)},
+                                      {"config", to_json(planned.trial)},
+                                      {"evaluations", evaluations}};
+    std::cout << line.dump() << "\n";
+  }
+  for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
+  if (expansion.duplicates > 0) std::cerr << expansion.duplicates << " duplicates dropped\n";
+  return 0;
+}
+
+}  // namespace
+
+const Subcommand kExpandCommand{"expand", "print the trials of a spec", run};
+
+}  // namespace occam

@@ -1,0 +1,278 @@
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+
+#include "experiments/error.h"
+#include "experiments/spec.h"
+#include "orchestrator/agent.h"
+#include "orchestrator/commands/command.h"
+#include "orchestrator/link/link.h"
+#include "orchestrator/node.h"
+#include "orchestrator/preflight.h"
+#include "orchestrator/progress.h"
+#include "orchestrator/signals.h"
+#include "orchestrator/sweep.h"
+#include "results/store.h"
+
+namespace occam {
+namespace {
+
+namespace po = boost::program_options;
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kUsage = R"(occam run SPEC [OPTIONS]
+
+Trains and scores every trial of the sweep that the database does not hold yet. Run it again to go on
+after any stop: nothing is done twice. Ctrl-C, SIGTERM or SIGUSR1: checkpoint and stop (exit code 75);
+Ctrl-C twice: stop now.
+
+Examples:
+  occam run experiments/specs/quickstart.json --db quickstart.db
+  occam run spec.json --only batch_size=32 --limit 2       a pilot
+  mpirun -n 2 occam run spec.json                          one rank a node
+
+Exit codes: 0 done, 1 could not run, 2 wrong spec or usage, 3 some trials failed or diverged,
+75 stopped with work left.
+)";
+
+struct RunOptions {
+  std::string database, device, data, work, worker, order;
+  int workers, slots, threads;
+  std::int64_t max_attempts;
+  std::size_t limit;
+  double checkpoint_every, silence;
+  std::vector<std::string> only;
+  bool quiet = false;
+};
+
+// What a rank's agent starts: on CPU one worker a core (or --workers), shared among the ranks of
+// the machine; on CUDA one a GPU, GPU l, l+L, … for rank l of L.
+std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, const Link& link,
+                                                   const std::string& device) {
+  const int wanted = options.workers > 0 ? options.workers
+                     : device == "cpu"   ? usable_cores()
+                                         : visible_gpus();
+  std::vector<std::vector<std::string>> lines;
+  for (int i = link.local_rank(); i < wanted; i += link.local_size()) {
+    if (!options.worker.empty()) {
+      lines.push_back({options.worker});
+      continue;
+    }
+    lines.push_back({worker_program(), "--device",
+                     device == "cpu" ? device : fmt::format("cuda:{}", i % visible_gpus()),
+                     "--slots", std::to_string(options.slots), "--threads",
+                     std::to_string(options.threads), "--checkpoint-every",
+                     fmt::format("{}", options.checkpoint_every)});
+    if (!options.data.empty()) lines.back().insert(lines.back().end(), {"--data", options.data});
+  }
+  return lines;
+}
+
+void wait(const Agent& agent, const Signals& signals, std::chrono::microseconds longest) {
+  std::vector<pollfd> descriptors{{signals.descriptor(), POLLIN, 0}};
+  agent.add_descriptors(descriptors);
+  const timespec patience{longest.count() / 1'000'000, longest.count() % 1'000'000 * 1000};
+  ppoll(descriptors.data(), descriptors.size(), &patience, nullptr);
+}
+
+// A rank's life: its agent's work at every wake, and on rank 0 the sweep's.
+class Rank {
+ public:
+  Rank(Link& link, Agent& agent, Signals& signals)
+      : link_(link), agent_(agent), signals_(signals) {}
+
+  // Until the agent has gone; the coordinator says when.
+  void serve_agent() {
+    while (!agent_.gone()) {
+      turn_agent();
+      link_.flush();
+      if (!agent_.gone()) wait(agent_, signals_, link_.patience());
+      signals_.take();  // what a signal means is for rank 0 to say
+    }
+    link_.flush();
+  }
+
+  // Until every node has left. Returns the signal that asked to stop, or 0.
+  int serve_sweep(Sweep& sweep) {
+    int stop_signal = 0;
+    sweep.begin();
+    while (!sweep.over()) {
+      turn_agent();
+      for (const auto& [node, line] : link_.from_nodes())
+        sweep.handle(node, read_addressed_up(line));
+      sweep.show(Clock::now());
+      link_.flush();
+      if (sweep.over()) break;
+      wait(agent_, signals_, link_.patience());
+      if (const int signal = signals_.take()) {
+        if (stop_signal != 0) {
+          agent_.kill_all();
+          std::_Exit(128 + signal);
+        }
+        stop_signal = signal;
+        std::cerr << "\nstopping: checkpointing every running trial (once more to stop at once)\n";
+        sweep.drain();
+      }
+    }
+    return stop_signal;
+  }
+
+ private:
+  void turn_agent() {
+    for (const std::string& line : link_.from_coordinator())
+      agent_.handle(read_addressed_down(line), Clock::now());
+    agent_.pump(Clock::now());
+    for (const Up& up : agent_.take()) link_.to_coordinator(to_line(up));
+  }
+
+  Link& link_;
+  Agent& agent_;
+  Signals& signals_;
+};
+
+// Tells every other rank to leave when rank 0 cannot go on.
+void dismiss(Link& link) {
+  for (int node = 1; node < link.size(); ++node)
+    link.to_node(node, to_line(Down{kWholeNode, Exit{}}));
+  int left = 1;
+  while (left < link.size()) {
+    link.flush();
+    for (const auto& [node, line] : link.from_nodes())
+      if (std::holds_alternative<Gone>(read_addressed_up(line).message)) ++left;
+    usleep(static_cast<useconds_t>(link.patience().count()));
+  }
+}
+
+std::string summary(const SweepStatus& status, double seconds) {
+  std::string text =
+      fmt::format("{}: {}/{} trials done", status.name, status.completed, status.trials);
+  if (status.diverged > 0) text += fmt::format(", {} diverged", status.diverged);
+  if (status.failed > 0) text += fmt::format(", {} failed", status.failed);
+  return text + fmt::format(" ({} this time)", duration_text(seconds));
+}
+
+int coordinate(const std::string& spec_path, const RunOptions& options, Link& link, Agent& agent,
+               Signals& signals) {
+  const Clock::time_point began = Clock::now();
+  const Spec spec = read_spec(spec_path);
+  const Expansion expansion = expand(spec);
+  for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
+  const TrialFilter only(options.only);
+  std::string device = options.device;
+  Store store(options.database, Store::Mode::write);
+
+  SweepOptions sweep_options;
+  sweep_options.coordinator.max_attempts = options.max_attempts;
+  sweep_options.coordinator.order = from_name<Order>(options.order);
+  sweep_options.coordinator.first_lease = store.next_lease();
+  sweep_options.work =
+      fs::absolute(options.work.empty() ? options.database + ".work" : options.work);
+  MissingWork work =
+      missing_work(expansion, store.histories(expansion), sweep_options.work, only, options.limit);
+  if (!work.tasks.empty())
+    device = preflight(work.starts, options.device, options.data, options.worker);
+  store.record_sweep(spec, expansion);
+  const std::size_t missing = work.tasks.size();
+  const std::size_t total = expansion.trials.size();
+  if (!options.quiet) {
+    std::cerr << fmt::format("{}: {} trials, {} to run", spec.name, total, missing);
+    if (expansion.duplicates > 0)
+      std::cerr << fmt::format(", {} duplicates dropped", expansion.duplicates);
+    if (expansion.excluded > 0) std::cerr << fmt::format(", {} excluded", expansion.excluded);
+    std::cerr << (missing > 0 ? " on " + device : "") << "; results in " << options.database
+              << "\n";
+  }
+
+  sweep_options.device = device;
+  ProgressLine progress(options.quiet, began);
+  Sweep sweep(std::move(work), sweep_options, store, link, progress);
+  const int stop_signal = Rank(link, agent, signals).serve_sweep(sweep);
+  progress.finish();
+  std::error_code ignored;
+  fs::remove(sweep_options.work, ignored);  // when nothing is left in it
+
+  if (!sweep.hopeless().empty()) throw Error(sweep.hopeless());
+  const std::vector<SweepStatus> all = store.status();
+  const auto status = std::find_if(all.begin(), all.end(),
+                                   [&](const SweepStatus& one) { return one.name == spec.name; });
+  const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  if (!options.quiet) std::cerr << summary(*status, seconds) << "\n";
+  store.close();
+  if (stop_signal != 0 && sweep.work_left()) return 75;
+  return status->failed + status->diverged > 0 ? 3 : 0;
+}
+
+int run(const std::vector<std::string>& words) {
+  RunOptions options;
+  po::options_description described("Options");
+  described.add_options()("db", po::value(&options.database)->default_value("occam.db"),
+                          "database, made when it does not exist")(
+      "device", po::value(&options.device)->default_value("auto"), "auto, cpu or cuda")(
+      "workers", po::value(&options.workers)->default_value(0, "one a core or GPU"),
+      "workers a node")("slots", po::value(&options.slots)->default_value(1),
+                        "trials at once in a worker")(
+      "threads", po::value(&options.threads)->default_value(1),
+      "threads of a CPU trial; more than 1 changes the last bits of its numbers")(
+      "data", po::value(&options.data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
+      "folder of the data sets")("work", po::value(&options.work)->default_value("", "DB.work"),
+                                 "folder for checkpoints")(
+      "only", po::value(&options.only)->composing(), "FIELD=VALUE[,VALUE]: such trials alone")(
+      "limit", po::value(&options.limit)->default_value(static_cast<std::size_t>(-1), "all"),
+      "at most so many trials")(
+      "order", po::value(&options.order)->default_value("seed-major"),
+      "seed-major (every cell's first seed before any second) or longest")(
+      "max-attempts", po::value(&options.max_attempts)->default_value(3),
+      "tries at a trial that fails by its own fault")(
+      "checkpoint-every", po::value(&options.checkpoint_every)->default_value(300), "seconds")(
+      "silence", po::value(&options.silence)->default_value(20),
+      "seconds without a word after which a worker counts as hung")(
+      "worker", po::value(&options.worker)->default_value("", "occam-worker"),
+      "program that speaks the worker's messages")("quiet,q", po::bool_switch(&options.quiet),
+                                                   "no progress");
+  const Arguments arguments(words, described, 1, 1, kUsage);
+  if (arguments.helped()) return 0;
+  if (arguments.has("workers") && options.workers < 1)
+    throw UsageError("--workers must be at least 1");
+  if (options.slots < 1) throw UsageError("--slots must be at least 1");
+  if (options.threads < 1) throw UsageError("--threads must be at least 1");
+  if (options.max_attempts < 1) throw UsageError("--max-attempts must be at least 1");
+  if (!(options.checkpoint_every > 0)) throw UsageError("--checkpoint-every must be above 0");
+  if (!(options.silence > 0)) throw UsageError("--silence must be above 0");
+  if (options.device != "auto" && options.device != "cpu" && options.device != "cuda")
+    throw UsageError("--device '" + options.device + "' is none of: auto, cpu, cuda");
+  from_name<Order>(options.order);
+
+  Signals signals;
+  const std::unique_ptr<Link> link = make_link();
+  if (under_launcher()) widen_affinity();
+  Agent agent({host_name(),
+               [&](const std::string& device) { return worker_lines(options, *link, device); },
+               std::chrono::duration<double>(options.silence)});
+  int code = 0;
+  if (link->rank() != 0) {
+    Rank(*link, agent, signals).serve_agent();
+  } else {
+    try {
+      code = coordinate(arguments.positional().front(), options, *link, agent, signals);
+    } catch (const Error&) {
+      agent.kill_all();
+      dismiss(*link);
+      link->finish();
+      throw;
+    }
+  }
+  link->finish();
+  return code;
+}
+
+}  // namespace
+
+const Subcommand kRunCommand{"run", "run what is missing of a sweep, and go on where it stopped",
+                             run};
+
+}  // namespace occam

@@ -1,0 +1,64 @@
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "orchestrator/commands/command.h"
+#include "orchestrator/progress.h"
+#include "results/store.h"
+
+namespace occam {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kUsage = R"(occam status [DB] [OPTIONS]
+
+How far the sweeps of a database (occam.db) are, also while they run.
+
+Examples:
+  occam status
+  occam status quickstart.db --json
+)";
+
+int run(const std::vector<std::string>& words) {
+  bool as_json = false;
+  po::options_description described("Options");
+  described.add_options()("json", po::bool_switch(&as_json), "as JSON, one line a sweep");
+  const Arguments arguments(words, described, 0, 1, kUsage);
+  if (arguments.helped()) return 0;
+  const Store store(arguments.positional().empty() ? "occam.db" : arguments.positional().front(),
+                    Store::Mode::read);
+  for (const SweepStatus& sweep : store.status()) {
+    if (as_json) {
+      std::cout << nlohmann::ordered_json{{"name", sweep.name},
+                                          {"trials", sweep.trials},
+                                          {"completed", sweep.completed},
+                                          {"diverged", sweep.diverged},
+                                          {"failed", sweep.failed},
+                                          {"running", sweep.running},
+                                          {"train_seconds", sweep.train_seconds},
+                                          {"evaluate_seconds", sweep.evaluate_seconds},
+                                          {"wasted_seconds", sweep.wasted_seconds},
+                                          {"started_at", sweep.started_at},
+                                          {"last_outcome_at", sweep.last_outcome_at}}
+                       .dump()
+                << "\n";
+      continue;
+    }
+    fmt::print("{}: {}/{} trials done, {} running, {} diverged, {} failed\n", sweep.name,
+               sweep.completed, sweep.trials, sweep.running, sweep.diverged, sweep.failed);
+    fmt::print("  worker time: {} training, {} evaluating, {} in attempts that brought nothing\n",
+               duration_text(sweep.train_seconds), duration_text(sweep.evaluate_seconds),
+               duration_text(sweep.wasted_seconds));
+    if (!sweep.started_at.empty())
+      fmt::print("  started {}, last outcome {}\n", sweep.started_at,
+                 sweep.last_outcome_at.empty() ? "none yet" : sweep.last_outcome_at);
+  }
+  return 0;
+}
+
+}  // namespace
+
+const Subcommand kStatusCommand{"status", "how far the sweeps of a database are", run};
+
+}  // namespace occam

@@ -1,0 +1,135 @@
+// The MPI link, a module of its own: the only place that knows mpi.h.
+#include <mpi.h>
+
+#include <algorithm>
+#include <list>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "orchestrator/link/link.h"
+
+namespace occam {
+namespace {
+
+constexpr int kTag = 1;
+
+class MpiLink : public Link {
+ public:
+  MpiLink() {
+    MPI_Init(nullptr, nullptr);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+    MPI_Comm_size(MPI_COMM_WORLD, &size_);
+    MPI_Comm machine;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &machine);
+    MPI_Comm_rank(machine, &local_rank_);
+    MPI_Comm_size(machine, &local_size_);
+    MPI_Comm_free(&machine);
+  }
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  int local_rank() const override { return local_rank_; }
+  int local_size() const override { return local_size_; }
+
+  void to_node(int rank, std::string line) override {
+    if (rank == rank_)
+      down_.push_back(std::move(line));
+    else
+      append(rank, line);
+  }
+  std::vector<std::pair<int, std::string>> from_nodes() override {
+    receive();
+    return std::exchange(up_, {});
+  }
+  void to_coordinator(std::string line) override {
+    if (rank_ == 0)
+      up_.emplace_back(0, std::move(line));
+    else
+      append(0, line);
+  }
+  std::vector<std::string> from_coordinator() override {
+    receive();
+    return std::exchange(down_, {});
+  }
+
+  void flush() override {
+    for (auto& [to, text] : outbox_) {
+      if (text.empty()) continue;
+      Sending& sending = sending_.emplace_back();
+      sending.text = std::exchange(text, {});
+      MPI_Isend(sending.text.data(), static_cast<int>(sending.text.size()), MPI_CHAR, to, kTag,
+                MPI_COMM_WORLD, &sending.request);
+    }
+    std::erase_if(sending_, [](Sending& sending) {
+      int done = 0;
+      MPI_Test(&sending.request, &done, MPI_STATUS_IGNORE);
+      return done != 0;
+    });
+  }
+
+  std::chrono::microseconds patience() const override {
+    if (!up_.empty() || !down_.empty()) return std::chrono::microseconds(0);
+    return patience_;
+  }
+
+  void finish() override {
+    while (!sending_.empty()) flush();
+    MPI_Finalize();
+  }
+
+ private:
+  struct Sending {
+    std::string text;
+    MPI_Request request;
+  };
+
+  void append(int to, const std::string& line) { outbox_[to] += line + "\n"; }
+
+  // Takes all that is there. A blocking receive would burn a core, so each wake asks a few times
+  // (one probe alone delays a message by many wakes), and the wait between wakes grows while it is
+  // quiet.
+  void receive() {
+    constexpr int kProbes = 4;
+    bool quiet = true;
+    for (int probe = 0; probe < kProbes; ++probe) {
+      int waiting = 0;
+      MPI_Status status;
+      MPI_Iprobe(MPI_ANY_SOURCE, kTag, MPI_COMM_WORLD, &waiting, &status);
+      if (!waiting) continue;
+      int bytes = 0;
+      MPI_Get_count(&status, MPI_CHAR, &bytes);
+      std::string text(static_cast<std::size_t>(bytes), '\0');
+      MPI_Recv(text.data(), bytes, MPI_CHAR, status.MPI_SOURCE, kTag, MPI_COMM_WORLD,
+               MPI_STATUS_IGNORE);
+      take(status.MPI_SOURCE, text);
+      quiet = false;
+      probe = -1;
+    }
+    patience_ = quiet ? std::min(patience_ * 2, kLongest) : kShortest;
+  }
+
+  void take(int from, const std::string& text) {
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t end = text.find('\n', begin);
+      if (rank_ == 0)
+        up_.emplace_back(from, text.substr(begin, end - begin));
+      else
+        down_.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+
+  static constexpr std::chrono::microseconds kShortest{100}, kLongest{8000};
+  int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1;
+  std::vector<std::pair<int, std::string>> up_;
+  std::vector<std::string> down_;
+  std::map<int, std::string> outbox_;
+  std::list<Sending> sending_;  // a send in flight must not move
+  std::chrono::microseconds patience_ = kShortest;
+};
+
+}  // namespace
+}  // namespace occam
+
+extern "C" occam::Link* occam_make_mpi_link() { return new occam::MpiLink; }

@@ -1,0 +1,60 @@
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "experiments/error.h"
+#include "generated/revision.h"
+#include "orchestrator/commands/command.h"
+
+namespace occam {
+namespace {
+
+const std::vector<Subcommand> kCommands{kRunCommand,    kPlanCommand,  kExpandCommand,
+                                        kStatusCommand, kTableCommand, kQueryCommand};
+
+void print_help() {
+  fmt::print(
+      "occam: ablation sweeps of one-class anomaly detection, from one spec file to the paper's "
+      "table\n\n  occam COMMAND [WORDS] [OPTIONS]\n\n");
+  for (const Subcommand& command : kCommands)
+    fmt::print("  {:<8} {}\n", command.name, command.summary);
+  fmt::print(
+      "\nExamples:\n"
+      "  occam run experiments/specs/quickstart.json --db quickstart.db\n"
+      "  occam table quickstart.db\n"
+      "  occam COMMAND --help\n");
+}
+
+int main_or_throw(const std::vector<std::string>& words) {
+  const std::string name = words.empty() ? "" : words.front();
+  if (name.empty() || name == "--help" || name == "-h" || name == "help") {
+    print_help();
+    return name.empty() ? 2 : 0;
+  }
+  if (name == "--version") {
+    fmt::print("occam {} ({})\n", OCCAM_VERSION, OCCAM_REVISION);
+    return 0;
+  }
+  std::vector<std::string> known;
+  for (const Subcommand& command : kCommands) {
+    if (command.name == name) return command.run({words.begin() + 1, words.end()});
+    known.emplace_back(command.name);
+  }
+  throw UsageError("'" + name + "' is no command" + did_you_mean(name, known) +
+                   "; these are: " + joined(known));
+}
+
+}  // namespace
+}  // namespace occam
+
+int main(int count, char** words) {
+  try {
+    return occam::main_or_throw({words + 1, words + count});
+  } catch (const occam::UsageError& problem) {
+    std::cerr << "occam: " << problem.what() << "\n";
+    return 2;
+  } catch (const std::exception& problem) {
+    std::cerr << "occam: " << problem.what() << "\n";
+    return 1;
+  }
+}

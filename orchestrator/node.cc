@@ -1,0 +1,60 @@
+#include "orchestrator/node.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "experiments/number.h"
+
+namespace occam {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+int usable_cores() {
+  cpu_set_t set;
+  int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0, microseconds = 0;
+  if (file >> quota >> period && read_number(std::string_view(quota), microseconds) && period > 0)
+    cores = std::min(cores, std::max(1, static_cast<int>(microseconds / period)));
+  return cores;
+}
+
+void widen_affinity() {
+  cpu_set_t every;
+  CPU_ZERO(&every);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) CPU_SET(cpu, &every);
+  sched_setaffinity(0, sizeof every, &every);  // the kernel keeps those that the cpuset has
+}
+
+int visible_gpus() {
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES")) {
+    const std::string_view list(visible);
+    if (list.empty() || list == "-1") return 0;
+    return 1 + static_cast<int>(std::count(list.begin(), list.end(), ','));
+  }
+  int count = 0;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/dev", ignored)) {
+    const std::string name = entry.path().filename();
+    int index = 0;
+    if (name.starts_with("nvidia") && read_number(std::string_view(name).substr(6), index)) ++count;
+  }
+  return count;
+}
+
+std::string program_folder() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
+}  // namespace occam

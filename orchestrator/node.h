@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace occam {
+
+std::string host_name();
+
+// Cores that this process may use: its affinity, within the cgroup's CPU quota.
+int usable_cores();
+// mpirun -n 1 pins its rank, and so all its children, to one core: asks for every core that the
+// cgroup's cpuset allows.
+void widen_affinity();
+
+// GPUs that CUDA would see, without asking CUDA: CUDA_VISIBLE_DEVICES, else the driver's device
+// files.
+int visible_gpus();
+
+// The folder of this program's executable.
+std::string program_folder();
+
+}  // namespace occam

@@ -1,0 +1,58 @@
+#include "orchestrator/preflight.h"
+
+#include <poll.h>
+
+#include <optional>
+#include <set>
+
+#include "experiments/error.h"
+#include "orchestrator/node.h"
+#include "orchestrator/worker_process.h"
+
+namespace occam {
+namespace {
+
+// Runs a worker's check to its end; what it complains of, or nothing.
+std::optional<std::string> complaint(const std::vector<std::string>& words) {
+  WorkerProcess process(words);
+  while (true) {
+    process.pump();
+    if (const auto end = process.ended()) {
+      if (*end == "exited with code 0") return std::nullopt;
+      std::string said = process.log_tail();
+      const std::string name = "occam-worker: ";
+      if (said.starts_with(name)) said.erase(0, name.size());
+      while (!said.empty() && said.back() == '\n') said.pop_back();
+      return said.empty() ? words.front() + " " + *end : said;
+    }
+    pollfd waiting[] = {{process.output(), POLLIN, 0}, {process.errors(), POLLIN, 0}};
+    poll(waiting, 2, 100);
+  }
+}
+
+}  // namespace
+
+std::string worker_program() { return program_folder() + "/occam-worker"; }
+
+std::string preflight(const std::vector<Start>& starts, const std::string& device,
+                      const std::string& data, const std::string& worker) {
+  std::string chosen = device;
+  if (device == "auto") chosen = visible_gpus() > 0 ? "cuda" : "cpu";
+  if (!worker.empty()) return chosen;
+
+  std::vector<std::string> words{worker_program(), "check", "--device", chosen};
+  if (!data.empty()) words.insert(words.end(), {"--data", data});
+  std::set<Dataset> datasets;
+  for (const Start& start : starts) datasets.insert(start.config.dataset);
+  for (Dataset dataset : datasets) words.push_back(to_string(dataset));
+  if (const auto problem = complaint(words)) throw Error(*problem);
+
+  if (chosen == "cpu")
+    for (const Start& start : starts)
+      if (start.config.precision != Precision::fp32)
+        throw UsageError("precision " + to_string(start.config.precision) +
+                         " needs a GPU; on a CPU there is fp32 alone (trial " + start.trial + ")");
+  return chosen;
+}
+
+}  // namespace occam

@@ -1,0 +1,59 @@
+#include "orchestrator/progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+
+namespace occam {
+
+std::string duration_text(double seconds) {
+  const auto whole = static_cast<long>(std::llround(std::max(0.0, seconds)));
+  if (whole >= 48 * 3600) return fmt::format("{} d {} h", whole / 86400, whole % 86400 / 3600);
+  if (whole >= 3600)
+    return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+ProgressLine::ProgressLine(bool quiet, Time start)
+    : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1), start_(start), last_(start) {}
+
+void ProgressLine::show(const SweepProgress& progress, Time now) {
+  if (quiet_) return;
+  const std::size_t tenth = progress.trials > 0 ? 10 * progress.done / progress.trials : 0;
+  const auto pause = terminal_ ? std::chrono::milliseconds(500) : std::chrono::seconds(60);
+  const bool due = now - last_ >= pause || (!terminal_ && tenth > last_tenth_);
+  if (!due) return;
+  last_ = now;
+  last_tenth_ = tenth;
+  const double elapsed = std::chrono::duration<double>(now - start_).count();
+  std::string text = fmt::format("{}/{} trials", progress.done, progress.trials);
+  if (progress.failed > 0) text += fmt::format(" · {} failed", progress.failed);
+  text += fmt::format(" · {} running", progress.running);
+  if (progress.images_per_second > 0)
+    text += fmt::format(" · {:.0f} images/s", progress.images_per_second);
+  if (progress.work_done > 0.005 * progress.work && elapsed > 2)
+    text += " · " +
+            duration_text(elapsed * (progress.work - progress.work_done) / progress.work_done) +
+            " left";
+  if (terminal_)
+    fmt::print(stderr, "\r\033[K{}", text);
+  else
+    fmt::print(stderr, "{}\n", text);
+  shown_ = true;
+  std::fflush(stderr);
+}
+
+void ProgressLine::say(const std::string& text) {
+  if (quiet_) return;
+  if (terminal_ && shown_) fmt::print(stderr, "\r\033[K");
+  fmt::print(stderr, "{}\n", text);
+  std::fflush(stderr);
+}
+
+void ProgressLine::finish() {
+  if (terminal_ && shown_ && !quiet_) fmt::print(stderr, "\r\033[K");
+}
+
+}  // namespace occam

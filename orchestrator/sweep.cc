@@ -1,0 +1,190 @@
+#include "orchestrator/sweep.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "experiments/cost.h"
+#include "experiments/error.h"
+
+namespace occam {
+namespace {
+
+// The seeds of each cell (a trial but for its seed) in the file's order: 0 for its first.
+class SeedRanks {
+ public:
+  std::int64_t next(Trial trial) {
+    trial.seed = 0;
+    return counts_[id_number(trial)]++;
+  }
+
+ private:
+  std::map<std::uint64_t, std::int64_t> counts_;
+};
+
+}  // namespace
+
+MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHistory>& histories,
+                         const std::filesystem::path& work,
+                         const std::function<bool(const Trial&)>& wanted, std::size_t limit) {
+  MissingWork missing;
+  SeedRanks ranks;
+  for (std::size_t i = 0; i < expansion.trials.size(); ++i) {
+    const Trial& trial = expansion.trials[i].trial;
+    const std::int64_t rank = ranks.next(trial);
+    const TrialHistory& history = histories[i];
+    if (history.missing.empty() && history.outcome) continue;
+    if (history.outcome == OutcomeStatus::diverged) continue;
+    if (!wanted(trial) || missing.tasks.size() == limit) continue;
+    const std::string id = id_of(trial);
+    missing.tasks.push_back(
+        {id, rank, training_macs(trial) + evaluation_macs(trial, history.missing),
+         is_trained(trial) ? images_per_step(trial) : 1, history.failed_attempts});
+    missing.starts.push_back({id, trial, history.missing, 0, history.leases, work / id});
+  }
+  return missing;
+}
+
+Sweep::Sweep(MissingWork work, SweepOptions options, Store& store, Link& link,
+             ProgressLine& progress)
+    : work_(std::move(work)),
+      options_(std::move(options)),
+      store_(store),
+      link_(link),
+      progress_(progress),
+      coordinator_(work_.tasks, options_.coordinator) {
+  shown_.trials = coordinator_.pending();
+  for (const Task& task : coordinator_.tasks())
+    if (task.failed_attempts < options_.coordinator.max_attempts) shown_.work += task.work;
+}
+
+void Sweep::begin() {
+  for (int node = 0; node < link_.size(); ++node)
+    link_.to_node(
+        node, to_line(Down{kWholeNode, Begin{options_.device,
+                                             static_cast<std::int64_t>(coordinator_.pending())}}));
+  leave_when_finished();
+}
+
+void Sweep::handle(int node, const Up& up) {
+  const WorkerId id{node, up.worker};
+  std::visit([&](const auto& message) { on(id, message); }, up.message);
+}
+
+void Sweep::carry_out(const std::vector<Command>& commands) {
+  for (const Command& command : commands) {
+    if (const auto* starting = std::get_if<StartTrial>(&command)) start(*starting);
+    if (const auto* ending = std::get_if<EndAttempt>(&command))
+      store_.end_attempt(ending->lease, ending->state, ending->error);
+    if (const auto* stopping = std::get_if<StopWorker>(&command))
+      link_.to_node(stopping->worker.node, to_line(Down{stopping->worker.number, Stop{}}));
+  }
+  leave_when_finished();
+}
+
+void Sweep::start(const StartTrial& command) {
+  Start& message = work_.starts[command.task];
+  message.lease = command.lease;
+  store_.begin_attempt(message.trial, command.lease, workers_[command.worker].facts);
+  link_.to_node(command.worker.node, to_line(Down{command.worker.number, message}));
+  message.resumable.push_back(command.lease);  // for the attempt after this one
+}
+
+void Sweep::on(WorkerId id, const Ready& message) {
+  workers_[id] = {
+      {message.host, message.device, message.build, message.libraries, message.deterministic},
+      {},
+      0};
+  carry_out(coordinator_.on_joined(id, message.slots));
+}
+
+void Sweep::on(WorkerId id, const Alive& message) {
+  Worker& worker = workers_[id];
+  for (const Alive::Slot& slot : message.slots) {
+    if (!coordinator_.is_running(id, slot.lease)) continue;
+    const Trial& trial = work_.starts[coordinator_.task_of(slot.lease)].config;
+    const double steps = static_cast<double>(std::max<std::int64_t>(1, budget(trial).steps));
+    worker.progress[slot.lease] = slot.phase == "training"
+                                      ? static_cast<double>(slot.count) / steps
+                                      : (slot.phase == "evaluating" ? 1.0 : 0.0);
+  }
+}
+
+void Sweep::on(WorkerId id, const Progress& message) {
+  if (!coordinator_.is_running(id, message.lease)) return;
+  workers_[id].images_per_second = message.images_per_second;
+  unsaved_progress_.push_back(message);
+}
+
+void Sweep::on(WorkerId id, const Outcome& message) {
+  // What an attempt says after it was given up counts for nothing: another has taken its place.
+  if (!coordinator_.is_running(id, message.lease)) return;
+  store_.record_progress(std::exchange(unsaved_progress_, {}));
+  store_.record_outcome(message);
+  const std::size_t task = coordinator_.task_of(message.lease);
+  workers_[id].progress.erase(message.lease);
+  if (message.status == OutcomeStatus::failed) {
+    progress_.say(fmt::format("trial {} failed: {}", message.trial, message.error));
+  } else {
+    if (message.status == OutcomeStatus::diverged)
+      progress_.say(fmt::format("trial {} diverged: {}", message.trial, message.error));
+    ++shown_.done;
+    shown_.work_done += coordinator_.tasks()[task].work;
+    remove_checkpoints(message.trial);
+  }
+  carry_out(coordinator_.on_outcome(message.lease, message.status));
+}
+
+void Sweep::on(WorkerId id, const Stopped& message) {
+  if (!coordinator_.is_running(id, message.lease)) return;
+  workers_[id].progress.erase(message.lease);
+  carry_out(coordinator_.on_stopped(message.lease));
+}
+
+void Sweep::on(WorkerId, const Log& message) { progress_.say(message.text); }
+
+void Sweep::on(WorkerId id, const Lost& message) {
+  const std::string why = message.log_tail.empty()
+                              ? message.reason
+                              : message.reason + "; it said:\n" + message.log_tail;
+  last_loss_ = why;
+  progress_.say(fmt::format("node {} worker {}: {}", id.node, id.number, why));
+  workers_.erase(id);
+  carry_out(coordinator_.on_lost(id, why));
+}
+
+void Sweep::on(WorkerId id, const Gone&) {
+  nodes_left_.insert(id.node);
+  if (!leaving_ && static_cast<int>(nodes_left_.size()) == link_.size())
+    hopeless_ = "no worker can be started: " + last_loss_;
+}
+
+void Sweep::drain() { carry_out(coordinator_.drain()); }
+
+void Sweep::leave_when_finished() {
+  if (leaving_ || !coordinator_.finished()) return;
+  leaving_ = true;
+  store_.record_progress(std::exchange(unsaved_progress_, {}));
+  for (int node = 0; node < link_.size(); ++node)
+    link_.to_node(node, to_line(Down{kWholeNode, Exit{}}));
+}
+
+void Sweep::show(Time now) {
+  shown_.failed = coordinator_.failed();
+  shown_.running = coordinator_.running();
+  SweepProgress shown = shown_;
+  for (const auto& [id, worker] : workers_) {
+    shown.images_per_second += worker.images_per_second;
+    for (const auto& [lease, share] : worker.progress)
+      if (coordinator_.is_running(id, lease))
+        shown.work_done += share * coordinator_.tasks()[coordinator_.task_of(lease)].work;
+  }
+  progress_.show(shown, now);
+}
+
+void Sweep::remove_checkpoints(const std::string& trial) const {
+  std::error_code ignored;
+  std::filesystem::remove_all(options_.work / trial, ignored);
+}
+
+}  // namespace occam

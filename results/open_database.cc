@@ -1,0 +1,167 @@
+#include "results/open_database.h"
+
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "experiments/error.h"
+#include "results/schema.h"
+
+namespace occam {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kPatienceMs = 10'000;  // with a reader that holds a rollback journal's lock
+constexpr std::string_view kMagic("SQLite format 3\0", 16);
+constexpr std::size_t kWriteVersion = 18;  // offset in the header; 2 is write-ahead logging
+constexpr long kXfs = 0x58465342, kZfs = 0x2fc12fc1;  // not in linux/magic.h
+
+fs::path folder_of(const std::string& path) {
+  const fs::path folder = fs::path(path).parent_path();
+  return folder.empty() ? "." : folder;
+}
+
+// The first bytes of the file, as far as it has them.
+std::string header_of(const std::string& path) {
+  std::string header(100, '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(path + ": cannot be read: " + std::strerror(errno));
+  file.read(header.data(), static_cast<std::streamsize>(header.size()));
+  header.resize(static_cast<std::size_t>(file.gcount()));
+  return header;
+}
+
+void check_is_file(const std::string& path) {
+  if (fs::is_directory(path))
+    throw Error(path + ": is a folder; name a database file, such as " +
+                (fs::path(path) / "occam.db").string());
+}
+
+void check_is_database(const std::string& path, const std::string& header) {
+  if (header.substr(0, kMagic.size()) != kMagic)
+    throw Error(path + ": is not a database; name another file, which will be created");
+}
+
+bool is_new(SQLite::Database& database) {
+  return database.execAndGet("SELECT count(*) FROM sqlite_master").getInt() == 0 &&
+         database.execAndGet("PRAGMA application_id").getInt() == 0;
+}
+
+void check_ours(const std::string& path, SQLite::Database& database) {
+  const int application = database.execAndGet("PRAGMA application_id").getInt();
+  if (is_new(database))
+    throw Error(path + ": is empty; `occam run SPEC --db " + path + "` fills it");
+  if (application != kApplicationId)
+    throw Error(path + ": is a database of another program; name another file for occam's results");
+  const int version = database.execAndGet("PRAGMA user_version").getInt();
+  if (version > kSchemaVersion)
+    throw Error(path + ": was written by a newer occam (schema " + std::to_string(version) +
+                ", this one knows " + std::to_string(kSchemaVersion) +
+                "); use that or a newer occam with it");
+}
+
+void check_sound(const std::string& path, SQLite::Database& database) {
+  const std::string verdict = database.execAndGet("PRAGMA quick_check(1)").getString();
+  if (verdict != "ok")
+    throw Error(path + ": is damaged (" + verdict +
+                "); restore a copy, or save what can be read: " + "sqlite3 " + path +
+                " .recover | sqlite3 recovered.db");
+}
+
+// Write-ahead logging shares memory between processes, which network file systems cannot.
+bool is_local(const fs::path& folder) {
+  struct statfs about {};
+  if (statfs(folder.c_str(), &about) != 0) return false;
+  switch (static_cast<long>(about.f_type)) {
+    case EXT4_SUPER_MAGIC:
+    case BTRFS_SUPER_MAGIC:
+    case TMPFS_MAGIC:
+    case OVERLAYFS_SUPER_MAGIC:
+    case kXfs:
+    case kZfs:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// "file:" URI of a path, for options that only a URI can carry.
+std::string uri_of(const std::string& path, const std::string& options) {
+  std::string uri = "file:";
+  for (const char one : fs::absolute(path).string()) {
+    if (one == '?' || one == '#' || one == '%') {
+      constexpr char digits[] = "0123456789abcdef";
+      uri += {'%', digits[one >> 4], digits[one & 15]};
+    } else {
+      uri += one;
+    }
+  }
+  return uri + "?" + options;
+}
+
+}  // namespace
+
+void check_readable(const std::string& path) {
+  check_is_file(path);
+  if (!fs::exists(path))
+    throw Error(path + ": no such file; `occam run SPEC --db " + path + "` creates it");
+  const std::string header = header_of(path);
+  if (header.empty()) throw Error(path + ": is empty; `occam run SPEC --db " + path + "` fills it");
+  check_is_database(path, header);
+}
+
+void check_writable(const std::string& path) {
+  if (path.empty()) throw Error("the database has no name; name a file, such as occam.db");
+  check_is_file(path);
+  const fs::path folder = folder_of(path);
+  if (!fs::is_directory(folder))
+    throw Error(path + ": its folder " + folder.string() + " does not exist; create it first");
+  if (access(folder.c_str(), W_OK | X_OK) != 0)
+    throw Error(path + ": its folder " + folder.string() + " cannot be written (" +
+                std::strerror(errno) + "); the journal and the lock lie there, so name a file in " +
+                "a folder of yours");
+  if (!fs::exists(path)) return;
+  if (access(path.c_str(), W_OK) != 0)
+    throw Error(path + ": cannot be written (" + std::strerror(errno) +
+                "); give yourself write permission, or work on a copy");
+  const std::string header = header_of(path);
+  if (!header.empty()) check_is_database(path, header);
+}
+
+std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path) {
+  // A writer's log exists as long as the writer does. Without one, the file is all there is, and
+  // taken as immutable it can be read where nothing may be created beside it.
+  const std::string header = header_of(path);
+  const bool at_rest =
+      header.size() > kWriteVersion && header[kWriteVersion] == 2 && !fs::exists(path + "-wal");
+  auto database =
+      at_rest ? std::make_unique<SQLite::Database>(uri_of(path, "immutable=1"),
+                                                   SQLite::OPEN_READONLY | SQLite::OPEN_URI)
+              : std::make_unique<SQLite::Database>(path, SQLite::OPEN_READONLY, kPatienceMs);
+  check_ours(path, *database);
+  return database;
+}
+
+std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path) {
+  auto database = std::make_unique<SQLite::Database>(
+      path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kPatienceMs);
+  if (!is_new(*database)) {
+    check_ours(path, *database);
+    check_sound(path, *database);
+  }
+  // Where shared memory does not work after all, SQLite answers with the mode that it kept.
+  database->execAndGet(is_local(folder_of(path)) ? "PRAGMA journal_mode = WAL"
+                                                 : "PRAGMA journal_mode = DELETE");
+  database->exec("PRAGMA synchronous = FULL");
+  database->exec("PRAGMA foreign_keys = ON");
+  migrate(*database);
+  return database;
+}
+
+}  // namespace occam

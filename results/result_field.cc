@@ -1,0 +1,70 @@
+#include "results/result_field.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "experiments/number.h"
+
+namespace occam {
+namespace {
+
+std::string text_of(const nlohmann::json& value) {
+  if (value.is_null()) return std::string(kNoValue);
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return shortest(value.get<double>());
+  return value.dump();
+}
+
+}  // namespace
+
+bool concerns(std::string_view field, Features features) {
+  switch (features) {
+    case Features::pool:
+    case Features::embed:
+    case Features::logit:
+      return true;
+    case Features::pixels:
+      return field == "dataset" || field == "class" || field == "class_name" || field == "seed" ||
+             field == "train_limit";
+  }
+  throw std::logic_error("unknown features");
+}
+
+bool is_of_request(std::string_view field) {
+  return field == "features" || field == "classifier" || field == "parameters";
+}
+
+std::string value_text(std::string_view field, const Trial& trial, const std::string& variant,
+                       const EvaluationRequest& request) {
+  if (field == "features") return to_string(request.features);
+  if (field == "classifier") return to_string(request.classifier);
+  if (field == "parameters") return parameters_text(request);
+  if (!concerns(field, request.features)) return std::string(kNoValue);
+  if (field == "variant") return variant;
+  if (field == "class_name")
+    return facts(trial.dataset)
+        .classes[static_cast<std::size_t>(class_index(trial.dataset, trial.inlier))];
+  return text_of(value_of(trial, field));
+}
+
+bool is_number(std::string_view field) {
+  const auto& names = field_names();
+  return std::find(names.begin(), names.end(), field) != names.end() &&
+         value_of(Trial{}, field).is_number();
+}
+
+bool same_value(std::string_view field, std::string_view value, std::string_view written) {
+  if (value == written) return true;
+  double a = 0, b = 0;
+  return is_number(field) && read_number(value, a) && read_number(written, b) && a == b;
+}
+
+void check_result_field(const std::string& field, std::string_view where) {
+  const auto& known = result_fields();
+  if (std::find(known.begin(), known.end(), field) != known.end()) return;
+  const std::string hint = did_you_mean(field, known);
+  throw UsageError(std::string(where) + ": '" + field + "' is no field of a result" +
+                   (hint.empty() ? "; there are: " + joined(known) : hint));
+}
+
+}  // namespace occam

@@ -1,0 +1,279 @@
+#include "results/schema.h"
+
+#include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
+
+#include "experiments/evaluation.h"
+#include "experiments/trial.h"
+#include "results/result_field.h"
+
+namespace occam {
+namespace {
+
+// Statement i brings a database from version i to i + 1; a released one never changes.
+constexpr const char* kMigrations[kSchemaVersion] = {R"sql(
+CREATE TABLE sweep(
+  name TEXT PRIMARY KEY,
+  number INTEGER NOT NULL UNIQUE,  -- the last recorded has the largest
+  text TEXT NOT NULL,              -- the spec as read
+  tables TEXT NOT NULL,            -- JSON of the tables that it names
+  recorded_at TEXT NOT NULL
+) STRICT;
+
+-- What a sweep asks for on each of its trials; its parts may ask for different lists.
+CREATE TABLE request(
+  sweep TEXT NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  list INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  features TEXT NOT NULL,
+  classifier TEXT NOT NULL,
+  parameters TEXT NOT NULL,
+  PRIMARY KEY (sweep, list, position),
+  UNIQUE (sweep, list, features, classifier, parameters)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE trial(
+  id TEXT PRIMARY KEY,
+  config TEXT NOT NULL CHECK (json_valid(config))  -- every field; null where it does not apply
+) STRICT;
+
+CREATE TABLE sweep_trial(
+  sweep TEXT NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  trial TEXT NOT NULL REFERENCES trial,
+  variant TEXT NOT NULL,
+  list INTEGER NOT NULL,  -- of request
+  PRIMARY KEY (sweep, position),
+  UNIQUE (sweep, trial)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE attempt(
+  lease INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice
+  trial TEXT NOT NULL REFERENCES trial,
+  number INTEGER NOT NULL,                  -- 1, 2, … of the trial
+  state TEXT NOT NULL
+    CHECK (state IN ('running', 'completed', 'failed', 'lost', 'stopped', 'interrupted')),
+  host TEXT NOT NULL,
+  device TEXT NOT NULL,
+  build TEXT NOT NULL,
+  libraries TEXT NOT NULL,
+  deterministic INTEGER NOT NULL,
+  started_at TEXT NOT NULL,
+  ended_at TEXT CHECK ((ended_at IS NULL) = (state = 'running')),
+  error TEXT NOT NULL DEFAULT '',
+  UNIQUE (trial, number)
+) STRICT;
+CREATE INDEX running_attempt ON attempt(lease) WHERE state = 'running';
+
+CREATE TABLE outcome(
+  trial TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('completed', 'diverged')),
+  error TEXT NOT NULL,
+  train_seconds REAL NOT NULL,
+  evaluate_seconds REAL NOT NULL,
+  steps INTEGER NOT NULL,
+  data TEXT NOT NULL,  -- content digest of the data set
+  recorded_at TEXT NOT NULL,
+  retired_at TEXT,
+  PRIMARY KEY (trial, attempt),
+  FOREIGN KEY (trial, attempt) REFERENCES attempt(trial, number)
+) STRICT, WITHOUT ROWID;
+-- A trial's result counts once.
+CREATE UNIQUE INDEX unretired_outcome ON outcome(trial) WHERE retired_at IS NULL;
+
+CREATE TABLE evaluation(
+  trial TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  split TEXT NOT NULL CHECK (split IN ('test', 'validation')),
+  features TEXT NOT NULL,
+  classifier TEXT NOT NULL,
+  parameters TEXT NOT NULL,  -- canonical JSON, without defaults
+  auroc REAL NOT NULL CHECK (auroc BETWEEN 0 AND 1),
+  average_precision REAL NOT NULL CHECK (average_precision BETWEEN 0 AND 1),
+  fpr95 REAL NOT NULL CHECK (fpr95 BETWEEN 0 AND 1),
+  outliers INTEGER NOT NULL,
+  inliers INTEGER NOT NULL,
+  seconds REAL NOT NULL,
+  PRIMARY KEY (trial, attempt, split, features, classifier, parameters),
+  FOREIGN KEY (trial, attempt) REFERENCES outcome(trial, attempt)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE epoch(
+  trial TEXT NOT NULL REFERENCES trial,
+  epoch INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,  -- that brought it; a later one's replaces it
+  loss REAL,                 -- null where it left the real numbers
+  accuracy REAL,
+  learning_rate REAL,
+  images_per_second REAL,
+  PRIMARY KEY (trial, epoch)
+) STRICT, WITHOUT ROWID;
+)sql"};
+
+std::string quoted(const std::string& text) {
+  std::string literal = "'";
+  for (const char one : text) literal += one == '\'' ? "''" : std::string(1, one);
+  return literal + "'";
+}
+
+std::string literal(const nlohmann::json& value) {
+  return value.is_string() ? quoted(value.get<std::string>()) : value.dump();
+}
+
+// Absent (the trial is older than the field) is the default, null is null.
+std::string field_column(const std::string& field) {
+  const std::string path = quoted("$." + field);
+  return "  CASE WHEN json_type(config, " + path + ") IS NULL THEN " +
+         literal(value_of(Trial{}, field)) + " ELSE json_extract(config, " + path + ") END AS \"" +
+         field + "\"";
+}
+
+std::string class_name_column() {
+  std::string text = "  CASE json_extract(config, '$.dataset')";
+  for (std::size_t i = 0; i < names_of<Dataset>().size(); ++i) {
+    const auto dataset = static_cast<Dataset>(i);
+    text +=
+        "\n    WHEN " + quoted(to_string(dataset)) + " THEN CASE json_extract(config, '$.class')";
+    const auto& classes = facts(dataset).classes;
+    for (std::size_t index = 0; index < classes.size(); ++index)
+      text += " WHEN " + std::to_string(index) + " THEN " + quoted(classes[index]);
+    text += " END";
+  }
+  return text + " END AS class_name";
+}
+
+// The fields of `configuration`, null where `features` does not depend on them.
+std::string columns_of_results() {
+  std::string text;
+  const auto add = [&](const std::string& field, const std::string& column) {
+    text += concerns(field, Features::pixels)
+                ? "  " + column + ",\n"
+                : "  CASE WHEN e.features = 'pixels' THEN NULL ELSE " + column + " END AS \"" +
+                      field + "\",\n";
+  };
+  for (const std::string& field : field_names()) add(field, "c.\"" + field + "\"");
+  add("class_name", "c.class_name");
+  add("variant", "s.variant");
+  return text;
+}
+
+std::string columns_of_trials() {
+  std::string text;
+  for (const std::string& field : field_names()) text += "  c.\"" + field + "\",\n";
+  return text + "  c.class_name,\n  s.variant,\n";
+}
+
+struct View {
+  std::string name, sql;
+};
+
+std::vector<View> views() {
+  std::string configuration = "CREATE VIEW configuration AS SELECT\n  id AS trial";
+  for (const std::string& field : field_names()) configuration += ",\n" + field_column(field);
+  configuration += ",\n" + class_name_column() + "\nFROM trial";
+
+  const std::string results = "CREATE VIEW results AS SELECT\n  s.sweep,\n  s.trial,\n" +
+                              columns_of_results() + R"sql(  e.features,
+  e.classifier,
+  e.parameters,
+  e.split,
+  e.auroc,
+  e.average_precision,
+  e.fpr95,
+  e.outliers,
+  e.inliers,
+  e.seconds,
+  o.status,
+  o.attempt,
+  o.train_seconds,
+  o.data,
+  a.build,
+  a.libraries,
+  a.device,
+  a.deterministic
+FROM sweep_trial s
+JOIN configuration c ON c.trial = s.trial
+JOIN outcome o ON o.trial = s.trial AND o.retired_at IS NULL
+JOIN attempt a ON a.trial = o.trial AND a.number = o.attempt
+LEFT JOIN evaluation e ON e.trial = o.trial AND e.attempt = o.attempt AND EXISTS (
+  SELECT 1 FROM request r
+  WHERE r.sweep = s.sweep AND r.list = s.list AND r.features = e.features
+    AND r.classifier = e.classifier AND r.parameters = e.parameters)
+WHERE e.trial IS NOT NULL OR o.status = 'diverged')sql";
+
+  const std::string trials =
+      "CREATE VIEW trials AS SELECT\n  s.sweep,\n  s.position,\n  s.trial,\n" +
+      columns_of_trials() + R"sql(  CASE
+    WHEN o.status IS NOT NULL THEN o.status
+    WHEN last.state IN ('running', 'failed') THEN last.state
+    ELSE 'waiting' END AS state,
+  coalesce(last.number, 0) AS attempts,
+  (SELECT count(*) FROM attempt f WHERE f.trial = s.trial AND f.state = 'failed')
+    AS failed_attempts,
+  o.train_seconds,
+  o.evaluate_seconds,
+  o.steps AS steps_taken,
+  last.host,
+  last.device,
+  last.build,
+  (SELECT started_at FROM attempt f WHERE f.trial = s.trial AND f.number = 1) AS started_at,
+  last.ended_at,
+  nullif(last.error, '') AS last_error
+FROM sweep_trial s
+JOIN configuration c ON c.trial = s.trial
+LEFT JOIN outcome o ON o.trial = s.trial AND o.retired_at IS NULL
+LEFT JOIN attempt last ON last.trial = s.trial
+  AND last.number = (SELECT max(number) FROM attempt f WHERE f.trial = s.trial))sql";
+
+  const std::string curves = R"sql(CREATE VIEW curves AS SELECT
+  s.sweep,
+  s.trial,
+  e.epoch,
+  e.loss AS train_loss,
+  e.accuracy,
+  e.learning_rate,
+  e.images_per_second
+FROM sweep_trial s
+JOIN epoch e ON e.trial = s.trial)sql";
+
+  return {{"configuration", configuration},
+          {"results", results},
+          {"trials", trials},
+          {"curves", curves}};
+}
+
+bool views_are_current(SQLite::Database& database) {
+  SQLite::Statement stored(database,
+                           "SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?");
+  for (const View& view : views()) {
+    stored.reset();
+    stored.bind(1, view.name);
+    if (!stored.executeStep() || stored.getColumn(0).getString() != view.sql) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string views_sql() {
+  std::string text;
+  for (const View& view : views()) text += view.sql + ";\n\n";
+  return text;
+}
+
+void migrate(SQLite::Database& database) {
+  const int version = database.execAndGet("PRAGMA user_version").getInt();
+  if (version == kSchemaVersion && views_are_current(database)) return;
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  for (int i = version; i < kSchemaVersion; ++i) database.exec(kMigrations[i]);
+  for (const View& view : views()) {
+    database.exec("DROP VIEW IF EXISTS " + view.name);
+    database.exec(view.sql);
+  }
+  database.exec("PRAGMA application_id = " + std::to_string(kApplicationId));
+  database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+  transaction.commit();
+}
+
+}  // namespace occam

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+namespace occam {
+
+// The right to write a database: an exclusive lock on "<database>.lock" that the kernel drops with
+// its holder, however that ends. The file stays and says who holds it, for the other's message.
+class StoreLock {
+ public:
+  // Throws Error naming the holder's host and process.
+  explicit StoreLock(const std::string& database);
+  ~StoreLock();
+  StoreLock(const StoreLock&) = delete;
+
+ private:
+  int file_;
+};
+
+}  // namespace occam

@@ -1,0 +1,313 @@
+// The reading half of the store.
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "experiments/number.h"
+#include "results/store.h"
+#include "results/store_error.h"
+#include "results/store_lock.h"
+#include "results/table_spec_json.h"
+
+namespace occam {
+namespace {
+
+using SQLite::Statement;
+using SQLite::Transaction;
+
+EvaluationRequest read_request(const Statement& row, int column) {
+  return request_from_json(
+      {{"features", row.getColumn(column).getString()},
+       {"classifier", row.getColumn(column + 1).getString()},
+       {"parameters", nlohmann::json::parse(row.getColumn(column + 2).getString())}});
+}
+
+// Reads the recorded scores of one attempt.
+class ScoresOfAttempt {
+ public:
+  explicit ScoresOfAttempt(SQLite::Database& database)
+      : select_(database,
+                "SELECT features, classifier, parameters, auroc, average_precision, fpr95, "
+                "outliers, inliers, seconds FROM evaluation "
+                "WHERE trial = ? AND attempt = ? AND split = 'test'") {}
+
+  std::vector<Evaluation> of(const std::string& trial, std::int64_t attempt) {
+    select_.reset();
+    select_.bind(1, trial);
+    select_.bind(2, attempt);
+    std::vector<Evaluation> all;
+    while (select_.executeStep())
+      all.push_back({read_request(select_, 0), select_.getColumn(3).getDouble(),
+                     select_.getColumn(4).getDouble(), select_.getColumn(5).getDouble(),
+                     select_.getColumn(6).getInt64(), select_.getColumn(7).getInt64(),
+                     select_.getColumn(8).getDouble()});
+    return all;
+  }
+
+ private:
+  Statement select_;
+};
+
+// Equal as far as the classifier uses its parameters.
+bool same_score(const EvaluationRequest& a, const EvaluationRequest& b) {
+  return a.features == b.features && a.classifier == b.classifier &&
+         parameters_text(a) == parameters_text(b);
+}
+
+const Evaluation* find(const std::vector<Evaluation>& all, const EvaluationRequest& request) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Evaluation& one) {
+    return same_score(one.request, request);
+  });
+  return found == all.end() ? nullptr : &*found;
+}
+
+void add_unless_there(std::vector<EvaluationRequest>& all, const EvaluationRequest& request) {
+  if (std::none_of(all.begin(), all.end(),
+                   [&](const EvaluationRequest& one) { return same_score(one, request); }))
+    all.push_back(request);
+}
+
+// What the next attempt at a finished trial must bring; see TrialHistory::missing.
+std::vector<EvaluationRequest> still_missing(const std::vector<EvaluationRequest>& wanted,
+                                             const std::vector<Evaluation>& recorded) {
+  const bool complete = std::all_of(wanted.begin(), wanted.end(), [&](const auto& request) {
+    return find(recorded, request) != nullptr;
+  });
+  if (complete) return {};
+  std::vector<EvaluationRequest> all = wanted;
+  for (const Evaluation& one : recorded) add_unless_there(all, one.request);
+  return all;
+}
+
+std::vector<std::vector<EvaluationRequest>> request_lists(SQLite::Database& database,
+                                                          const std::string& sweep) {
+  std::vector<std::vector<EvaluationRequest>> lists;
+  Statement select(database,
+                   "SELECT list, features, classifier, parameters FROM request WHERE sweep = ? "
+                   "ORDER BY list, position");
+  select.bind(1, sweep);
+  while (select.executeStep()) {
+    const auto list = static_cast<std::size_t>(select.getColumn(0).getInt64());
+    lists.resize(std::max(lists.size(), list + 1));
+    lists[list].push_back(read_request(select, 1));
+  }
+  return lists;
+}
+
+std::vector<std::string> sweep_names(SQLite::Database& database) {
+  std::vector<std::string> names;
+  Statement select(database, "SELECT name FROM sweep ORDER BY number DESC");
+  while (select.executeStep()) names.push_back(select.getColumn(0).getString());
+  return names;
+}
+
+std::string chosen_sweep(const std::string& path, SQLite::Database& database,
+                         const std::string& wanted) {
+  const std::vector<std::string> names = sweep_names(database);
+  if (names.empty())
+    throw Error(path + ": holds no sweep yet; `occam run SPEC --db " + path + "` records one");
+  if (wanted.empty()) return names.front();
+  if (std::find(names.begin(), names.end(), wanted) == names.end())
+    throw UsageError(path + ": holds no sweep '" + wanted + "'" + did_you_mean(wanted, names) +
+                     "; it has: " + joined(names));
+  return wanted;
+}
+
+constexpr const char* kPlannedTrials = R"sql(
+SELECT s.position, s.trial, t.config, s.variant, s.list, o.status, o.attempt, o.data, a.build,
+       (SELECT state FROM attempt l WHERE l.trial = s.trial ORDER BY number DESC LIMIT 1)
+FROM sweep_trial s
+JOIN trial t ON t.id = s.trial
+LEFT JOIN outcome o ON o.trial = s.trial AND o.retired_at IS NULL
+LEFT JOIN attempt a ON a.trial = o.trial AND a.number = o.attempt
+WHERE s.sweep = ?
+ORDER BY s.position)sql";
+
+constexpr const char* kStatus = R"sql(
+SELECT w.name,
+  count(s.trial),
+  count(*) FILTER (WHERE o.status = 'completed'),
+  count(*) FILTER (WHERE o.status = 'diverged'),
+  count(*) FILTER (WHERE o.status IS NULL AND last.state = 'failed'),
+  count(*) FILTER (WHERE last.state = 'running'),
+  total(o.train_seconds),
+  total(o.evaluate_seconds),
+  (SELECT total((julianday(a.ended_at) - julianday(a.started_at)) * 86400)
+   FROM attempt a JOIN sweep_trial m ON m.trial = a.trial
+   WHERE m.sweep = w.name AND a.state NOT IN ('running', 'completed')),
+  (SELECT min(a.started_at) FROM attempt a JOIN sweep_trial m ON m.trial = a.trial
+   WHERE m.sweep = w.name),
+  max(o.recorded_at)
+FROM sweep w
+LEFT JOIN sweep_trial s ON s.sweep = w.name
+LEFT JOIN outcome o ON o.trial = s.trial AND o.retired_at IS NULL
+LEFT JOIN attempt last ON last.trial = s.trial
+  AND last.number = (SELECT max(number) FROM attempt a WHERE a.trial = s.trial)
+GROUP BY w.name
+ORDER BY w.number DESC)sql";
+
+}  // namespace
+
+std::vector<TrialHistory> Store::histories(const Expansion& expansion) const {
+  return explained(path_, [&] {
+    const Transaction snapshot(*database_);
+    struct Finished {
+      OutcomeStatus status;
+      std::int64_t attempt;
+    };
+    std::unordered_map<std::string, Finished> finished;
+    Statement outcomes(*database_,
+                       "SELECT trial, status, attempt FROM outcome WHERE retired_at IS NULL");
+    while (outcomes.executeStep())
+      finished.emplace(outcomes.getColumn(0).getString(),
+                       Finished{from_name<OutcomeStatus>(outcomes.getColumn(1).getString()),
+                                outcomes.getColumn(2).getInt64()});
+
+    std::unordered_map<std::string, TrialHistory> tried;
+    Statement attempts(*database_,
+                       "SELECT trial, lease, state, number FROM attempt ORDER BY lease");
+    while (attempts.executeStep()) {
+      const std::string trial = attempts.getColumn(0).getString();
+      TrialHistory& history = tried[trial];
+      history.leases.push_back(attempts.getColumn(1).getInt64());
+      const auto outcome = finished.find(trial);
+      const bool since_outcome =
+          outcome == finished.end() || attempts.getColumn(3).getInt64() > outcome->second.attempt;
+      if (since_outcome && attempts.getColumn(2).getString() == to_string(AttemptState::failed))
+        ++history.failed_attempts;
+    }
+
+    ScoresOfAttempt scores(*database_);
+    std::vector<TrialHistory> all;
+    all.reserve(expansion.trials.size());
+    for (const PlannedTrial& planned : expansion.trials) {
+      const std::string id = id_of(planned.trial);
+      const auto known = tried.find(id);
+      TrialHistory history = known == tried.end() ? TrialHistory{} : known->second;
+      const auto wanted = applicable(
+          expansion.evaluations[static_cast<std::size_t>(planned.evaluations)], planned.trial);
+      const auto outcome = finished.find(id);
+      if (outcome == finished.end()) {
+        history.missing = wanted;
+      } else {
+        history.outcome = outcome->second.status;
+        if (*history.outcome == OutcomeStatus::completed)
+          history.missing = still_missing(wanted, scores.of(id, outcome->second.attempt));
+      }
+      all.push_back(std::move(history));
+    }
+    return all;
+  });
+}
+
+SweepResults Store::results(const std::string& sweep) const {
+  return explained(path_, [&] {
+    const Transaction snapshot(*database_);
+    SweepResults all;
+    all.name = chosen_sweep(path_, *database_, sweep);
+    Statement tables(*database_, "SELECT tables FROM sweep WHERE name = ?");
+    tables.bind(1, all.name);
+    tables.executeStep();
+    all.tables = tables_from_json(tables.getColumn(0).getString());
+    auto lists = request_lists(*database_, all.name);
+    for (const auto& list : lists)
+      for (const EvaluationRequest& request : list) add_unless_there(all.requests, request);
+
+    ScoresOfAttempt scores(*database_);
+    Statement planned(*database_, kPlannedTrials);
+    planned.bind(1, all.name);
+    while (planned.executeStep()) {
+      const std::int64_t position = planned.getColumn(0).getInt64();
+      const std::string id = planned.getColumn(1).getString();
+      const Trial trial = trial_from_json(nlohmann::json::parse(planned.getColumn(2).getString()));
+      const std::string variant = planned.getColumn(3).getString();
+      const auto list = static_cast<std::size_t>(planned.getColumn(4).getInt64());
+      const auto wanted =
+          list < lists.size() ? applicable(lists[list], trial) : std::vector<EvaluationRequest>{};
+      const bool failed = planned.getColumn(9).getString() == to_string(AttemptState::failed);
+      Missing missing{position, id, trial, variant, {}, failed};
+      if (planned.getColumn(5).isNull()) {
+        missing.evaluations = wanted;
+      } else {
+        const auto status = from_name<OutcomeStatus>(planned.getColumn(5).getString());
+        const auto recorded = scores.of(id, planned.getColumn(6).getInt64());
+        for (const EvaluationRequest& request : wanted) {
+          const Evaluation* score = find(recorded, request);
+          if (!score && status == OutcomeStatus::completed) {
+            missing.evaluations.push_back(request);
+            continue;
+          }
+          all.results.push_back({position, id, trial, variant, status, request,
+                                 score ? std::optional(*score) : std::nullopt, "test",
+                                 planned.getColumn(8).getString(),
+                                 planned.getColumn(7).getString()});
+        }
+      }
+      if (!missing.evaluations.empty()) all.missing.push_back(std::move(missing));
+    }
+    return all;
+  });
+}
+
+std::vector<SweepStatus> Store::status() const {
+  return explained(path_, [&] {
+    std::vector<SweepStatus> all;
+    Statement row(*database_, kStatus);
+    while (row.executeStep())
+      all.push_back(
+          {row.getColumn(0).getString(), row.getColumn(1).getInt64(), row.getColumn(2).getInt64(),
+           row.getColumn(3).getInt64(), row.getColumn(4).getInt64(), row.getColumn(5).getInt64(),
+           row.getColumn(6).getDouble(), row.getColumn(7).getDouble(), row.getColumn(8).getDouble(),
+           row.getColumn(9).getString(), row.getColumn(10).getString()});
+    return all;
+  });
+}
+
+std::vector<std::string> Store::sweeps() const {
+  return explained(path_, [&] { return sweep_names(*database_); });
+}
+
+Store::Rows Store::query(const std::string& sql) const {
+  sqlite3* const handle = database_->getHandle();
+  sqlite3_stmt* prepared = nullptr;
+  const char* rest = nullptr;
+  if (sqlite3_prepare_v2(handle, sql.c_str(), -1, &prepared, &rest) != SQLITE_OK)
+    throw UsageError(path_ + ": " + sqlite3_errmsg(handle) + "\n  in: " + sql);
+  const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> statement(prepared, sqlite3_finalize);
+  if (!statement) throw UsageError("the query is empty; try: SELECT * FROM results LIMIT 5");
+  if (std::string(rest).find_first_not_of(" \t\r\n;") != std::string::npos)
+    throw UsageError("the query has several statements; give one at a time");
+  if (!sqlite3_stmt_readonly(statement.get()))
+    throw UsageError("the query would change the database; only reading is allowed: " + sql);
+
+  Rows rows;
+  const int count = sqlite3_column_count(statement.get());
+  for (int i = 0; i < count; ++i)
+    rows.columns.emplace_back(sqlite3_column_name(statement.get(), i));
+  int code = SQLITE_ROW;
+  while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
+    auto& row = rows.values.emplace_back();
+    for (int i = 0; i < count; ++i) {
+      switch (sqlite3_column_type(statement.get(), i)) {
+        case SQLITE_NULL:
+          row.emplace_back(std::nullopt);
+          break;
+        case SQLITE_FLOAT:
+          row.emplace_back(shortest(sqlite3_column_double(statement.get(), i)));
+          break;
+        default:
+          row.emplace_back(
+              std::string(reinterpret_cast<const char*>(sqlite3_column_text(statement.get(), i)),
+                          static_cast<std::size_t>(sqlite3_column_bytes(statement.get(), i))));
+      }
+    }
+  }
+  if (code != SQLITE_DONE) throw store_error(path_, code, sqlite3_errmsg(handle));
+  return rows;
+}
+
+}  // namespace occam

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "results/store.h"
+
+namespace occam {
+
+using Labels = std::vector<std::string>;
+using Where = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
+// One planned score of one trial, with or without its value.
+struct TableEntry {
+  const Trial* trial;
+  EvaluationRequest request;
+  // The trial's position in the sweep, the request's in the spec.
+  std::pair<std::int64_t, std::size_t> order;
+  std::optional<double> auroc;
+  bool diverged = false, failed = false;
+  std::string build, data;
+  // In the order of result_fields(): what describes the trial, then the request; many entries share
+  // them.
+  std::shared_ptr<const Labels> of_trial, of_request;
+
+  // Of one of result_fields(); kNoValue where it does not apply.
+  const std::string& value(std::string_view field) const;
+  std::pair<std::int64_t, std::int64_t> seed_and_class() const;
+};
+using TableEntries = std::vector<const TableEntry*>;
+
+// In the order of the sweep's plan, whatever has been recorded so far and in which order. They
+// point into the sweep.
+std::vector<TableEntry> planned_entries(const SweepResults& sweep);
+
+// The values of several fields.
+Labels labels_of(const TableEntry& entry, const Labels& fields);
+
+// The distinct values of a field, numbers in their order, others in the plan's.
+Labels values_of(std::string_view field, const TableEntries& entries);
+
+bool accepts(const Where& where, const TableEntry& entry);
+// Throws UsageError, beginning with `what`, for a value that no planned trial has: a typing error
+// would else be an empty table.
+void check_where(const std::string& what, const Where& where, const TableEntries& entries);
+
+// A reference keeps to the table's conditions, except on fields that it names itself or that do not
+// apply to its results.
+bool belongs(const TableEntry& entry, const TableSpec::Reference& reference, const Where& where);
+
+}  // namespace occam

@@ -1,0 +1,479 @@
+#include "results/table.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "results/printed_cell.h"
+#include "tests/results/sample.h"
+
+namespace occam {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// Results as the store would give them, one call a planned score.
+class Plan {
+ public:
+  Plan() { sweep_.name = "sweep"; }
+
+  Plan& done(const Trial& of, const EvaluationRequest& request, double auroc,
+             const std::string& build = "b1", const std::string& data = "d1") {
+    sweep_.results.push_back({place(of), id_of(of), of, variant_, OutcomeStatus::completed, request,
+                              evaluation(request, auroc), "test", build, data});
+    return asked(request);
+  }
+  Plan& diverged(const Trial& of, const EvaluationRequest& request) {
+    sweep_.results.push_back({place(of), id_of(of), of, variant_, OutcomeStatus::diverged, request,
+                              std::nullopt, "test", "b1", "d1"});
+    return asked(request);
+  }
+  Plan& missing(const Trial& of, const EvaluationRequest& request, bool failed = false) {
+    sweep_.missing.push_back({place(of), id_of(of), of, variant_, {request}, failed});
+    return asked(request);
+  }
+  Plan& variant(const std::string& name) {
+    variant_ = name;
+    return *this;
+  }
+  Plan& table(const TableSpec& spec) {
+    sweep_.tables.emplace_back("main", spec);
+    return *this;
+  }
+  const SweepResults& sweep() const { return sweep_; }
+
+ private:
+  std::int64_t place(const Trial& of) {
+    const auto known = std::find(ids_.begin(), ids_.end(), id_of(of));
+    if (known == ids_.end()) ids_.push_back(id_of(of));
+    return std::find(ids_.begin(), ids_.end(), id_of(of)) - ids_.begin();
+  }
+  Plan& asked(const EvaluationRequest& request) {
+    auto& all = sweep_.requests;
+    if (std::find(all.begin(), all.end(), request) == all.end()) all.push_back(request);
+    return *this;
+  }
+
+  SweepResults sweep_;
+  std::vector<std::string> ids_;
+  std::string variant_;
+};
+
+TableOptions by(const std::vector<std::string>& rows, const std::vector<std::string>& columns) {
+  TableOptions options;
+  options.spec.rows = rows;
+  options.spec.columns = columns;
+  return options;
+}
+
+const TableOptions kByBatchSize = by({"batch_size"}, {"classifier"});
+
+// ---- the numbers ----
+
+TEST(Ablation, AveragesOverClassesWithinASeedAndThenOverSeeds) {
+  Plan plan;
+  plan.done(trial(0, 1), kKde, 0.8).done(trial(1, 1), kKde, 0.9);  // mean 0.85
+  plan.done(trial(0, 2), kKde, 0.7).done(trial(1, 2), kKde, 0.9);  // mean 0.80
+  plan.done(trial(0, 3), kKde, 0.9).done(trial(1, 3), kKde, 0.9);  // mean 0.90
+  const Cell cell = ablation(plan.sweep(), kByBatchSize).cells[0][0];
+  EXPECT_NEAR(*cell.mean, 0.85, 1e-15);
+  EXPECT_NEAR(*cell.deviation, 0.05, 1e-15);  // of 0.85, 0.80, 0.90, over n - 1
+  EXPECT_EQ(cell.seeds, 3);
+  EXPECT_EQ(cell.classes, 2);
+  EXPECT_EQ(counts(cell), "3x2");
+}
+
+TEST(Ablation, WeighsSeedsEquallyWhereOneHasFewerClasses) {
+  Plan plan;
+  plan.done(trial(0, 1), kKde, 0.8).done(trial(1, 1), kKde, 0.6);
+  plan.done(trial(0, 2), kKde, 0.9);  // class 1 is not planned under this seed
+  const Cell cell = ablation(plan.sweep(), kByBatchSize).cells[0][0];
+  EXPECT_NEAR(*cell.mean, (0.7 + 0.9) / 2, 1e-15);
+  EXPECT_EQ(counts(cell), "3");
+}
+
+TEST(Ablation, HasNoDeviationOfOneSeed) {
+  const Cell cell =
+      ablation(Plan().done(trial(0), kKde, 0.8).done(trial(1), kKde, 0.9).sweep(), kByBatchSize)
+          .cells[0][0];
+  EXPECT_NEAR(*cell.mean, 0.85, 1e-15);
+  EXPECT_FALSE(cell.deviation);
+}
+
+TEST(Ablation, SortsNumbersByValueAndNamesByThePlan) {
+  Plan plan;
+  for (const std::int64_t batch_size : {128, 32, 512})
+    plan.done(trial(0, 1, batch_size), kGde, 0.8).done(trial(0, 1, batch_size), kKde, 0.8);
+  const Table table = ablation(plan.sweep(), kByBatchSize);
+  EXPECT_EQ(table.rows, (std::vector<std::vector<std::string>>{{"32"}, {"128"}, {"512"}}));
+  EXPECT_EQ(table.columns, (std::vector<std::vector<std::string>>{{"gde"}, {"kde"}}));
+}
+
+// ---- incomplete cells ----
+
+TEST(Ablation, GivesAnIncompleteCellNoMeanUnlessPartial) {
+  Plan plan;
+  for (std::int64_t inlier = 0; inlier < 9; ++inlier) plan.done(trial(inlier), kKde, 0.8);
+  plan.missing(trial(9), kKde);
+  const Table table = ablation(plan.sweep(), kByBatchSize);
+  EXPECT_FALSE(table.cells[0][0].mean);
+  EXPECT_EQ(counts(table.cells[0][0]), "9/10 classes");
+  TableOptions partial = kByBatchSize;
+  partial.partial = true;
+  EXPECT_NEAR(*ablation(plan.sweep(), partial).cells[0][0].mean, 0.8, 1e-15);
+}
+
+TEST(Ablation, SaysWhichKindOfScoresACellLacks) {
+  Plan seeds;
+  seeds.done(trial(0, 1), kKde, 0.8).done(trial(1, 1), kKde, 0.8);
+  seeds.missing(trial(0, 2), kKde).missing(trial(1, 2), kKde);
+  EXPECT_EQ(counts(ablation(seeds.sweep(), kByBatchSize).cells[0][0]), "1/2 seeds");
+  Plan ragged;
+  ragged.done(trial(0, 1), kKde, 0.8).done(trial(1, 1), kKde, 0.8).done(trial(0, 2), kKde, 0.8);
+  ragged.missing(trial(1, 2), kKde);
+  EXPECT_EQ(counts(ablation(ragged.sweep(), kByBatchSize).cells[0][0]), "3/4");
+  Plan none;
+  none.missing(trial(0), kKde);
+  EXPECT_EQ(counts(ablation(none.sweep(), kByBatchSize).cells[0][0]), "0/1");
+}
+
+TEST(Ablation, CountsDivergedAndFailedTrials) {
+  Plan plan;
+  plan.done(trial(0), kKde, 0.8).diverged(trial(1), kKde).missing(trial(2), kKde, true);
+  const Table table = ablation(plan.sweep(), kByBatchSize);
+  EXPECT_EQ(table.cells[0][0].diverged, 1);
+  EXPECT_EQ(table.cells[0][0].failed, 1);
+  EXPECT_EQ(counts(table.cells[0][0]), "1/3 classes, 1 diverged, 1 failed");
+  EXPECT_THAT(table.notes, testing::Contains(HasSubstr("1 diverged")));
+}
+
+TEST(Ablation, TellsWhatHasNoMeaningFromWhatIsMissing) {
+  const EvaluationRequest rotation{Features::logit, Classifier::rotation, {}};
+  Trial rotating = trial(0);
+  rotating.loss = Loss::rotation;
+  rotating = canonical(rotating);
+  Plan plan;
+  plan.done(trial(0), kKde, 0.8).missing(rotating, kKde).done(rotating, rotation, 0.7);
+  const Table table = ablation(plan.sweep(), by({"loss"}, {"classifier"}));
+  EXPECT_TRUE(table.cells[1][0].applies);
+  EXPECT_FALSE(table.cells[0][1].applies);
+  const std::string text = render(table, TableFormat::text);
+  EXPECT_THAT(text, HasSubstr("…"));
+  EXPECT_THAT(text, HasSubstr("–: has no meaning"));
+}
+
+// ---- the best ----
+
+TEST(Ablation, SharesTheBestAmongCellsThatPrintTheSame) {
+  Plan plan;
+  plan.done(trial(0, 1, 16), kKde, 0.9124).done(trial(0, 1, 32), kKde, 0.9116);
+  plan.done(trial(0, 1, 64), kKde, 0.9114);
+  const Table table = ablation(plan.sweep(), kByBatchSize);
+  EXPECT_TRUE(table.cells[0][0].best);   // 91.2
+  EXPECT_TRUE(table.cells[1][0].best);   // 91.2
+  EXPECT_FALSE(table.cells[2][0].best);  // 91.1
+}
+
+TEST(Ablation, CallsNoIncompleteAndNoLoneCellTheBest) {
+  Plan plan;
+  plan.done(trial(0, 1, 16), kKde, 0.7).done(trial(1, 1, 16), kKde, 0.7);
+  plan.done(trial(0, 1, 32), kKde, 0.9).missing(trial(1, 1, 32), kKde);
+  TableOptions partial = kByBatchSize;
+  partial.partial = true;
+  const Table table = ablation(plan.sweep(), partial);
+  EXPECT_FALSE(table.cells[0][0].best);
+  EXPECT_FALSE(table.cells[1][0].best);
+}
+
+// ---- references ----
+
+Trial untrained(std::int64_t inlier) {
+  Trial one = trial(inlier);
+  one.epochs = 0;
+  return canonical(one);
+}
+
+TEST(Ablation, PutsReferencesBelowAndOutOfTheCompetition) {
+  Plan plan;
+  plan.done(trial(0, 1, 32), kKde, 0.7).done(trial(0, 1, 64), kKde, 0.8);
+  plan.done(untrained(0), kKde, 0.9);
+  TableOptions options = kByBatchSize;
+  options.spec.references = {{"untrained", {{"epochs", {"0"}}}}};
+  const Table table = ablation(plan.sweep(), options);
+  ASSERT_EQ(table.rows.size(), 3u);
+  EXPECT_EQ(table.references, 1u);
+  EXPECT_EQ(table.rows[2], std::vector<std::string>{"untrained"});
+  EXPECT_EQ(table.cells[2][0].mean, 0.9);
+  EXPECT_FALSE(table.cells[2][0].best);
+  EXPECT_TRUE(table.cells[1][0].best);
+}
+
+TEST(Ablation, AReferenceWithoutAColumnsFieldStandsInEveryColumn) {
+  Trial rotating = trial(0);
+  rotating.loss = Loss::rotation;
+  rotating = canonical(rotating);
+  Plan plan;
+  // Pixels score the same under both trainings, and once each.
+  for (const Trial& one : {trial(0), rotating})
+    plan.done(one, kKde, 0.8).done(one, kPixelsKde, 0.6);
+  TableOptions options = by({"batch_size"}, {"loss", "classifier"});
+  options.spec.where = {{"features", {"pool"}}};
+  options.spec.references = {{"pixels", {{"features", {"pixels"}}}}};
+  const Table table = ablation(plan.sweep(), options);
+  ASSERT_EQ(table.columns.size(), 2u);
+  for (const Cell& cell : table.cells[1]) {
+    EXPECT_EQ(cell.mean, 0.6);
+    EXPECT_EQ(counts(cell), "1x1");
+  }
+}
+
+// ---- what must not be mixed ----
+
+TEST(Ablation, RefusesToAverageOverAFieldAndNamesTheWayOut) {
+  Trial warm = trial(0);
+  warm.temperature = 0.5;
+  const Plan plan = Plan().done(trial(0), kKde, 0.7).done(warm, kKde, 0.8);
+  const std::string said = message_of([&] { ablation(plan.sweep(), kByBatchSize); });
+  EXPECT_THAT(said, testing::AllOf(HasSubstr("temperature 0.2, 0.5"),
+                                   HasSubstr("--rows batch_size,temperature"),
+                                   HasSubstr("--where temperature=0.2")));
+  EXPECT_EQ(ablation(plan.sweep(), by({"batch_size", "temperature"}, {"classifier"})).rows.size(),
+            2u);
+}
+
+TEST(Ablation, RefusesBeforeTheScoresAreThere) {
+  Trial warm = trial(0);
+  warm.temperature = 0.5;
+  const Plan plan = Plan().missing(trial(0), kKde).missing(warm, kKde);
+  EXPECT_THROW(ablation(plan.sweep(), kByBatchSize), UsageError);
+}
+
+TEST(Ablation, TakesFieldsThatFollowTheRow) {
+  Trial large = trial(0, 1, 64);
+  large.learning_rate = 0.02;
+  const Plan plan = Plan().done(trial(0), kKde, 0.7).done(large, kKde, 0.8);
+  EXPECT_NO_THROW(ablation(plan.sweep(), kByBatchSize));
+}
+
+TEST(Ablation, RefusesToMixClassifierParameters) {
+  EvaluationRequest narrow = kKde;
+  narrow.parameters.gamma_scale = 1;
+  const Plan plan = Plan().done(trial(0), kKde, 0.7).done(trial(0), narrow, 0.8);
+  EXPECT_THAT(message_of([&] { ablation(plan.sweep(), kByBatchSize); }),
+              HasSubstr("parameters {}, {\"gamma_scale\":1}"));
+}
+
+TEST(Ablation, RefusesToMixBuildsAndDataUnlessPooled) {
+  TableOptions pool = kByBatchSize;
+  pool.pool = true;
+  const Plan builds = Plan().done(trial(0), kKde, 0.7, "b1").done(trial(1), kKde, 0.8, "b2");
+  EXPECT_THAT(message_of([&] { ablation(builds.sweep(), kByBatchSize); }),
+              testing::AllOf(HasSubstr("b1 and b2"), HasSubstr("--pool")));
+  EXPECT_NO_THROW(ablation(builds.sweep(), pool));
+  const Plan data = Plan().done(trial(0), kKde, 0.7).done(trial(1), kKde, 0.8, "b1", "d2");
+  EXPECT_THAT(message_of([&] { ablation(data.sweep(), kByBatchSize); }),
+              HasSubstr("fashion-mnist"));
+  EXPECT_NO_THROW(ablation(data.sweep(), pool));
+}
+
+TEST(Ablation, RefusesUnknownFieldsAndFiltersThatMatchNothing) {
+  const Plan plan = Plan().done(trial(0), kKde, 0.7).done(trial(5), kKde, 0.8);
+  EXPECT_THAT(message_of([&] { ablation(plan.sweep(), by({"bach_size"}, {"classifier"})); }),
+              HasSubstr("did you mean 'batch_size'?"));
+  TableOptions filtered = kByBatchSize;
+  filtered.spec.where = {{"class", {"sandal"}}, {"learning_rate", {"1e-2"}}};
+  EXPECT_EQ(ablation(plan.sweep(), filtered).cells[0][0].mean, 0.8);
+  filtered.spec.where = {{"classifier", {"kd"}}};
+  EXPECT_THAT(message_of([&] { ablation(plan.sweep(), filtered); }),
+              testing::AllOf(HasSubstr("classifier=kd"), HasSubstr("did you mean 'kde'?")));
+}
+
+// ---- what the table says beside its cells ----
+
+TEST(Ablation, SaysWhatABatchSizeTableHeldFixed) {
+  const Plan epochs = Plan().done(trial(0, 1, 16), kKde, 0.7).done(trial(0, 1, 512), kKde, 0.8);
+  EXPECT_EQ(ablation(epochs.sweep(), kByBatchSize).notes,
+            std::vector<std::string>{"held fixed: epochs 20 (updates 7500 … 220)"});
+  Plan steps;
+  for (const std::int64_t batch_size : {16, 512}) {
+    Trial one = trial(0, 1, batch_size);
+    one.epochs = Trial{}.epochs;
+    one.steps = 150;
+    steps.done(canonical(one), kKde, 0.7);
+  }
+  EXPECT_EQ(ablation(steps.sweep(), kByBatchSize).notes,
+            std::vector<std::string>{"held fixed: steps 150"});
+}
+
+TEST(Ablation, SaysWhenScoresAreOfASubset) {
+  EvaluationRequest subset = kKde;
+  subset.parameters.test_limit = 1000;
+  const Plan plan = Plan().done(trial(0), subset, 0.7);
+  EXPECT_THAT(ablation(plan.sweep(), kByBatchSize).notes,
+              testing::Contains("scored on a subset of 1000 test rows"));
+}
+
+TEST(Ablation, TakesTheSpecsTableAndElseWhatVaries) {
+  Trial rotating = trial(0);
+  rotating.loss = Loss::rotation;
+  rotating = canonical(rotating);
+  Plan plan;
+  for (const Trial& one : {trial(0), rotating}) plan.done(one, kKde, 0.8).done(one, kGde, 0.6);
+  const Table usual = ablation(plan.sweep(), {});
+  EXPECT_EQ(usual.row_fields, std::vector<std::string>{"loss"});
+  EXPECT_EQ(usual.column_fields, std::vector<std::string>{"classifier"});
+
+  TableSpec spec = by({"classifier"}, {"loss"}).spec;
+  spec.where = {{"loss", {"rotation"}}};
+  plan.table(spec);
+  EXPECT_EQ(ablation(plan.sweep(), {}).row_fields, std::vector<std::string>{"classifier"});
+  EXPECT_EQ(ablation(plan.sweep(), {}).columns.size(), 1u);
+  TableOptions other;
+  other.spec.where = {{"loss", {"contrastive", "rotation"}}};
+  EXPECT_EQ(ablation(plan.sweep(), other).columns.size(), 2u);
+}
+
+// ---- formats ----
+
+Plan small_sweep() {
+  Trial rotating = trial(0, 1, 64);
+  rotating.loss = Loss::rotation;
+  rotating = canonical(rotating);
+  Trial again = rotating;
+  again.seed = 2;
+  Plan plan;
+  plan.done(trial(0, 1, 64), kKde, 0.75).done(trial(0, 2, 64), kKde, 0.8125);
+  plan.done(rotating, kKde, 0.5).missing(again, kKde);
+  plan.done(trial(0, 1, 512), kKde, 1).done(trial(0, 2, 512), kKde, 1);
+  plan.done(untrained(0), kKde, 0.625);
+  return plan;
+}
+
+TableOptions small_options() {
+  TableOptions options = by({"batch_size"}, {"loss", "classifier"});
+  options.spec.references = {{"untrained", {{"epochs", {"0"}}}}};
+  options.spec.caption = "Größe";
+  return options;
+}
+
+TEST(Render, LinesTextUpUnderItsHeaders) {
+  EXPECT_EQ("\n" + render(ablation(small_sweep().sweep(), small_options()), TableFormat::text), R"(
+Größe
+AUROC in %: mean over the classes of each seed, then over seeds ± their sample deviation (seeds x classes)
+
+            contrastive         rotation
+batch_size  kde                 kde
+─────────────────────────────────────────────
+64           78.1 ± 4.4  (2x1)  … (1/2 seeds)
+512         100.0 ± 0.0* (2x1)  –
+─────────────────────────────────────────────
+untrained    62.5        (1x1)  –
+
+*: best of its column, to the printed precision
+held fixed: epochs 20 (updates 1860 … 220)
+…: 1 of 6 cells lack planned scores, so they have no mean (see --partial)
+–: has no meaning, or is not planned in this sweep
+)");
+}
+
+TEST(Render, NamesTheFieldOfAColumnThatIsANumber) {
+  const Plan plan = Plan().done(trial(0, 1, 16), kKde, 0.7).done(trial(0, 1, 32), kKde, 0.7);
+  const Table table = ablation(plan.sweep(), by({"classifier"}, {"loss", "batch_size"}));
+  EXPECT_THAT(render(table, TableFormat::text), HasSubstr("batch_size 16"));
+  EXPECT_THAT(render(table, TableFormat::md), HasSubstr("| contrastive / batch_size 16 |"));
+}
+
+TEST(Render, WritesMarkdownAsAPipeTable) {
+  const std::string text =
+      render(ablation(small_sweep().sweep(), small_options()), TableFormat::md);
+  EXPECT_THAT(text,
+              HasSubstr("| batch_size | contrastive / kde | rotation / kde |\n|---|---:|---:|\n"
+                        "| 64 | 78.1 ± 4.4 (2x1) | … (1/2 seeds) |\n"
+                        "| 512 | **100.0 ± 0.0** (2x1) | – |\n"
+                        "| *untrained* | 62.5 (1x1) | – |\n"));
+}
+
+TEST(Render, WritesCsvLongAndAtFullPrecision) {
+  const std::string text =
+      render(ablation(small_sweep().sweep(), small_options()), TableFormat::csv);
+  EXPECT_EQ("\n" + text, R"(
+reference,batch_size,loss,classifier,mean,std,n,expected,seeds,classes,diverged,failed
+,64,contrastive,kde,0.78125,0.04419417382415922,2,2,2,1,0,0
+,64,rotation,kde,,,1,2,1,1,0,0
+,512,contrastive,kde,1,0,2,2,2,1,0,0
+,512,rotation,kde,,,0,0,0,0,0,0
+untrained,,contrastive,kde,0.625,,1,1,1,1,0,0
+untrained,,rotation,kde,,,0,0,0,0,0,0
+)");
+}
+
+TEST(Render, WritesJsonWithTypedValues) {
+  const auto records = nlohmann::json::parse(
+      render(ablation(small_sweep().sweep(), small_options()), TableFormat::json));
+  ASSERT_EQ(records.size(), 6u);
+  EXPECT_EQ(records[0]["batch_size"], 64);
+  EXPECT_EQ(records[0]["loss"], "contrastive");
+  EXPECT_EQ(records[0]["mean"], 0.78125);
+  EXPECT_TRUE(records[1]["mean"].is_null());
+  EXPECT_EQ(records[4]["reference"], "untrained");
+  EXPECT_TRUE(records[4]["batch_size"].is_null());
+}
+
+TEST(Render, GivesTheSameBytesWhateverOrderResultsCameIn) {
+  Plan plan;
+  std::mt19937 random(1);
+  for (const std::int64_t batch_size : {64, 16, 512})
+    for (std::int64_t seed = 1; seed <= 3; ++seed)
+      for (std::int64_t inlier = 0; inlier < 10; ++inlier)
+        for (const EvaluationRequest& request : {kKde, kGde})
+          plan.done(trial(inlier, seed, batch_size), request,
+                    static_cast<double>(random()) / static_cast<double>(std::mt19937::max()));
+  SweepResults shuffled = plan.sweep();
+  std::shuffle(shuffled.results.begin(), shuffled.results.end(), random);
+  for (const TableFormat format :
+       {TableFormat::text, TableFormat::md, TableFormat::csv, TableFormat::json})
+    EXPECT_EQ(render(ablation(plan.sweep(), kByBatchSize), format),
+              render(ablation(shuffled, kByBatchSize), format));
+}
+
+TEST_F(StoreTest, GivesTheSameTableHoweverManyAttemptsItTook) {
+  const Expansion planned = expansion({trial(0), trial(1), trial(2)}, {kKde, kGde});
+  const auto table_after = [&](const std::string& path, const std::vector<int>& order, int losses) {
+    Store store(path, Store::Mode::write);
+    store.record_sweep(spec(), planned);
+    for (const int inlier : order) {
+      for (int i = 0; i < losses; ++i)
+        store.end_attempt(begin(store, trial(inlier)), AttemptState::lost, "");
+      store.record_outcome(
+          outcome(trial(inlier), begin(store, trial(inlier)),
+                  {evaluation(kGde, 1.0 / (inlier + 3)), evaluation(kKde, 1.0 / (inlier + 7))}));
+    }
+    return render(ablation(store.results(), {}), TableFormat::csv);
+  };
+  EXPECT_EQ(table_after(path_, {0, 1, 2}, 0), table_after(path_ + "2", {2, 0, 1}, 3));
+}
+
+TEST(Render, QuotesWhatCsvAndMarkdownWouldMisread) {
+  Trial grey = trial(0);
+  grey.augmentations = AugmentationSet("hflip");
+  Plan plan;
+  plan.variant("a, \"b\" | c").done(trial(0), kKde, 0.5);
+  plan.variant("baseline").done(canonical(grey), kKde, 0.5);
+  const Table table = ablation(plan.sweep(), by({"variant"}, {"classifier"}));
+  EXPECT_THAT(render(table, TableFormat::csv), HasSubstr("\"a, \"\"b\"\" | c\",kde,0.5"));
+  EXPECT_THAT(render(table, TableFormat::md), HasSubstr("| a, \"b\" \\| c |"));
+}
+
+TEST(Render, MeasuresTextAsATerminalShowsIt) {
+  EXPECT_EQ(display_width("kde"), 3u);
+  EXPECT_EQ(display_width("91.2 ± 0.4"), 10u);
+  EXPECT_EQ(display_width("Größe"), 5u);
+  EXPECT_EQ(display_width("模型"), 4u);
+  EXPECT_EQ(display_width("e\u0301"), 1u);
+}
+
+}  // namespace
+}  // namespace occam

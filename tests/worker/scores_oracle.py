@@ -1,0 +1,67 @@
+"""The one-class scores by scikit-learn: python3 scores_oracle.py FOLDER
+
+Reads train.npy, test.npy and is_outlier.npy, as `occam-worker train --export` writes them, and
+prints {"oc-svm-rbf": {"auroc": ..., "average_precision": ..., "fpr95": ...}, ...} as JSON. With a
+scores.json (a list, one number a test row) in the folder, "given" rates those scores.
+
+Formulas: google-research/deep_representation_one_class, train.py:522-582 at a36feaa.
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy
+from scipy.special import logsumexp
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
+from sklearn.svm import OneClassSVM
+
+
+def one_class_scores(train, test):
+    unit_train, unit_test = normalize(train), normalize(test)
+    gamma = 10.0 / (unit_train.var() * unit_train.shape[1])
+
+    neighbours = NearestNeighbors(n_neighbors=1, metric="cosine").fit(train)
+    yield "nearest", neighbours.kneighbors(test)[0][:, 0]
+
+    cosines = unit_test @ unit_train.T
+    yield "kde", -logsumexp(2 * gamma * cosines, axis=1) / gamma
+
+    gaussian = GaussianMixture(n_components=1, covariance_type="full").fit(unit_train)
+    yield "gde", -gaussian.score_samples(unit_test)
+
+    rbf = OneClassSVM(kernel="rbf", gamma=gamma).fit(unit_train)
+    yield "oc-svm-rbf", -rbf.score_samples(unit_test)
+
+    linear = OneClassSVM(kernel="linear").fit(train)
+    yield "oc-svm-linear", -linear.score_samples(test)
+
+
+def rate(scores, is_outlier):
+    # drop_intermediate leaves out thresholds, and with them the first to catch 95 %.
+    false_positives, true_positives, _ = roc_curve(is_outlier, scores, drop_intermediate=False)
+    return {
+        "auroc": roc_auc_score(is_outlier, scores),
+        "average_precision": average_precision_score(is_outlier, scores),
+        "fpr95": false_positives[numpy.argmax(true_positives >= 0.95)],
+    }
+
+
+def main(folder):
+    train = numpy.load(folder / "train.npy").astype(numpy.float64)
+    test = numpy.load(folder / "test.npy").astype(numpy.float64)
+    is_outlier = numpy.load(folder / "is_outlier.npy")
+    rates = {}
+    for name, scores in one_class_scores(train, test):
+        # Equal rows tie in exact arithmetic; rounding restores that.
+        rates[name] = rate(numpy.round(scores, 10), is_outlier)
+    if (folder / "scores.json").exists():
+        rates["given"] = rate(json.loads((folder / "scores.json").read_text()), is_outlier)
+    print(json.dumps(rates))
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))

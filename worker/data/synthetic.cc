@@ -1,0 +1,75 @@
+#include "worker/data/synthetic.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "worker/random.h"
+
+namespace occam {
+namespace {
+
+constexpr int kSide = 32;
+
+// An "F", which no rotation and no reflection maps to itself.
+constexpr std::array<std::string_view, 7> kGlyph{"#####", "#....", "#....", "####.",
+                                                 "#....", "#....", "#...."};
+
+// Whether glyph space (u right, v down, each in [0, 1]) is inked.
+bool inked(float u, float v) {
+  const int row = std::min(6, static_cast<int>(v * 7));
+  const int column = std::min(4, static_cast<int>(u * 5));
+  return kGlyph[row][column] == '#';
+}
+
+void draw_glyph(std::array<float, kSide * kSide>& canvas, const Draws& draws, std::uint32_t first,
+                std::int64_t quarter_turns) {
+  const float size = 9 + 7 * draws.uniform(first);
+  const float x0 = (kSide - size) * draws.uniform(first + 1);
+  const float y0 = (kSide - size) * draws.uniform(first + 2);
+  const float strength = 0.25F + 0.25F * draws.uniform(first + 3);
+  const float polarity = draws.uniform(first + 4) < 0.5F ? -1.0F : 1.0F;
+  for (int y = 0; y < kSide; ++y)
+    for (int x = 0; x < kSide; ++x) {
+      float u = (static_cast<float>(x) - x0) / size;
+      float v = (static_cast<float>(y) - y0) / size;
+      if (u < 0 || u >= 1 || v < 0 || v >= 1) continue;
+      for (std::int64_t turn = 0; turn < quarter_turns; ++turn)
+        u = std::exchange(v, u) * -1 + 1;  // counter-clockwise: (u, v) came from (1 - v, u)
+      if (inked(std::clamp(u, 0.0F, 0.999F), std::clamp(v, 0.0F, 0.999F)))
+        canvas[y * kSide + x] += polarity * strength;
+    }
+}
+
+LabelledImages draw(std::int64_t rows, std::uint32_t split, std::int64_t classes) {
+  LabelledImages made{torch::empty({rows, 1, kSide, kSide}, torch::kUInt8), {}};
+  auto* out = made.images.data_ptr<std::uint8_t>();
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t label = row % classes;
+    made.labels.push_back(label);
+    const Draws draws(0, Purpose::synthetic, split, static_cast<std::uint32_t>(row));
+    std::array<float, kSide * kSide> canvas{};
+    const float background = 0.35F + 0.3F * draws.uniform(0);
+    const float noise = 0.15F * draws.uniform(1);
+    for (int i = 0; i < kSide * kSide; ++i)
+      canvas[i] = background + noise * (2 * draws.uniform(64 + i) - 1);
+    const std::uint32_t glyphs = 1 + draws.below(2, 3);
+    for (std::uint32_t glyph = 0; glyph < glyphs; ++glyph)
+      draw_glyph(canvas, draws, 4 + 8 * glyph, label);
+    for (int i = 0; i < kSide * kSide; ++i)
+      *out++ = static_cast<std::uint8_t>(std::lround(255 * std::clamp(canvas[i], 0.0F, 1.0F)));
+  }
+  return made;
+}
+
+}  // namespace
+
+ImageData synthetic_images() {
+  const DatasetFacts& known = facts(Dataset::synthetic);
+  const auto classes = static_cast<std::int64_t>(known.classes.size());
+  return {draw(known.train_rows_per_class * classes, 0, classes), draw(known.test_rows, 1, classes),
+          ""};
+}
+
+}  // namespace occam

@@ -1,0 +1,188 @@
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <boost/program_options.hpp>
+#include <csignal>
+#include <fstream>
+#include <iostream>
+
+#include "experiments/error.h"
+#include "generated/revision.h"
+#include "worker/run_trial.h"
+#include "worker/serve.h"
+
+#ifdef OCCAM_CUDA
+#include <cuda_runtime_api.h>
+#endif
+
+namespace occam {
+namespace {
+
+namespace po = boost::program_options;
+using nlohmann::json;
+
+constexpr const char* kUsage = R"(occam-worker: trains and scores the trials that it is given
+
+  occam-worker [OPTIONS]                 messages as JSON lines on stdin and stdout (occam run starts it so)
+  occam-worker train CONFIG.json         one trial alone; its outcome as JSON on stdout
+  occam-worker check DATASET...          can this machine run such trials? devices and data as JSON
+
+Examples:
+  occam expand spec.json | head -n 1 > trial.json && occam-worker train trial.json
+  occam-worker check fashion-mnist --device cpu
+
+)";
+
+std::vector<std::string> gpus() {
+  std::vector<std::string> names;
+#ifdef OCCAM_CUDA
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess)
+    for (int i = 0; i < count; ++i)
+      names.push_back(device_name(torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(i))));
+#endif
+  return names;
+}
+
+torch::Device parse_device(const std::string& text) {
+  if (text == "cpu") return torch::kCPU;
+  if (text == "cuda" || text.starts_with("cuda:")) {
+#ifdef OCCAM_CUDA
+    const auto found = static_cast<int>(gpus().size());
+    if (found == 0) throw Error("--device " + text + ": no GPU is visible here; try --device cpu");
+    const int index = text == "cuda" ? 0 : std::atoi(text.c_str() + 5);
+    if (index < 0 || index >= found)
+      throw Error("--device " + text +
+                  ": the GPUs here are cuda:0 to cuda:" + std::to_string(found - 1));
+    return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
+#else
+    throw Error("--device " + text +
+                ": this occam-worker was built without CUDA; build the preset 'cuda', or use "
+                "--device cpu");
+#endif
+  }
+  throw UsageError("--device '" + text + "' is none of: cpu, cuda, cuda:0, cuda:1, …");
+}
+
+int check(const std::vector<std::string>& datasets, const std::string& device,
+          const std::filesystem::path& data) {
+  json found{{"device", device}, {"gpus", gpus()}, {"data", json::object()}};
+  parse_device(device);
+  for (const std::string& name : datasets)
+    found["data"][name] = load_images(from_name<Dataset>(name), data).digest;
+  std::cout << found.dump() << "\n";
+  return 0;
+}
+
+int train_one(const std::string& path, const ServeOptions& options,
+              const std::filesystem::path& work, const std::filesystem::path& export_folder) {
+  std::ifstream file(path);
+  if (!file) throw UsageError(path + ": cannot read this trial");
+  json text;
+  try {
+    text = json::parse(file);
+  } catch (const json::exception& problem) {
+    throw UsageError(path + ": " + problem.what());
+  }
+  Start start;
+  start.config = canonical(trial_from_json(text.value("config", text)));
+  check(start.config);
+  start.trial = id_of(start.config);
+  start.lease = 1;
+  start.resumable = {1};
+  start.folder = work / start.trial;
+  if (text.contains("evaluations"))
+    for (const json& request : text["evaluations"])
+      start.evaluations.push_back(request_from_json(request));
+  else
+    start.evaluations = applicable(default_evaluations(), start.config);
+
+  at::set_num_threads(options.threads);
+  ImageCache images(options.data);
+  Pulse pulse;
+  RunOptions run;
+  run.device = options.device;
+  run.checkpoint_every = options.checkpoint_every;
+  run.export_folder = export_folder;
+  run.on_progress = [](const Progress& progress) { std::cerr << to_line(progress) << "\n"; };
+  const auto brought = run_trial(start, images, pulse, run);
+  const auto& outcome = std::get<Outcome>(brought);
+  std::cout << to_line(outcome) << "\n";
+  return outcome.status == OutcomeStatus::failed ? 1 : 0;
+}
+
+int main_or_throw(int count, char** words) {
+  ServeOptions options;
+  std::string device, data, work, export_folder;
+  std::vector<std::string> positional;
+  po::options_description visible("Options");
+  visible.add_options()("help,h", "this text")("version", "version and revision")(
+      "device", po::value(&device)->default_value("cpu"), "cpu, cuda or cuda:INDEX")(
+      "slots", po::value(&options.slots)->default_value(1), "trials at once")(
+      "threads", po::value(&options.threads)->default_value(1),
+      "threads of a CPU trial; more change the last bits of its numbers")(
+      "data", po::value(&data)->default_value(""), "folder of the data sets")(
+      "checkpoint-every", po::value(&options.checkpoint_every)->default_value(300), "seconds")(
+      "work", po::value(&work)->default_value("occam-worker.work"),
+      "train: folder for checkpoints")("export", po::value(&export_folder)->default_value(""),
+                                       "train: write pool features there, as .npy");
+  po::options_description all;
+  all.add(visible).add_options()("positional", po::value(&positional));
+  po::positional_options_description order;
+  order.add("positional", -1);
+  po::variables_map given;
+  try {
+    po::store(po::command_line_parser(count, words).options(all).positional(order).run(), given);
+    po::notify(given);
+  } catch (const po::error& problem) {
+    throw UsageError(std::string(problem.what()) + "; see occam-worker --help");
+  }
+  if (given.count("help")) {
+    std::cout << kUsage << visible;
+    return 0;
+  }
+  if (given.count("version")) {
+    std::cout << "occam-worker " OCCAM_VERSION " (" OCCAM_REVISION ")\n";
+    return 0;
+  }
+  options.data = data;
+  if (options.slots < 1) throw UsageError("--slots must be at least 1");
+  if (options.threads < 1) throw UsageError("--threads must be at least 1");
+  at::set_num_threads(options.threads);
+  const std::string command = positional.empty() ? "" : positional.front();
+  if (command == "check") return check({positional.begin() + 1, positional.end()}, device, data);
+  options.device = parse_device(device);
+  if (command == "train" && positional.size() == 2)
+    return train_one(positional[1], options, work, export_folder);
+  if (!command.empty())
+    throw UsageError("'" + joined(positional, " ") + "' is no command of occam-worker; see --help");
+
+  // Messages have a descriptor of their own, so that no library's print can end up among them.
+  const int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+  dup2(STDERR_FILENO, STDOUT_FILENO);
+  signal(SIGPIPE, SIG_IGN);
+  return serve(STDIN_FILENO, out, options);
+}
+
+}  // namespace
+}  // namespace occam
+
+int main(int count, char** words) {
+  // Activations are freed and asked for again every step: keep their pages (a third of a CPU step
+  // went into the kernel's page faults).
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  try {
+    return occam::main_or_throw(count, words);
+  } catch (const occam::UsageError& problem) {
+    std::cerr << "occam-worker: " << problem.what() << "\n";
+    return 2;
+  } catch (const std::exception& problem) {
+    std::cerr << "occam-worker: " << problem.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <variant>
+
+#include "experiments/message.h"
+#include "worker/data/images.h"
+
+namespace occam {
+
+// Data sets, each read once a process and shared by its slots. Thread-safe.
+class ImageCache {
+ public:
+  explicit ImageCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  std::shared_ptr<const ImageData> get(Dataset dataset);
+
+ private:
+  std::filesystem::path folder_;
+  std::mutex mutex_;
+  std::map<Dataset, std::shared_ptr<const ImageData>> images_;
+};
+
+// How far a running trial is, for the heartbeat; read by another thread.
+struct Pulse {
+  enum class Phase { loading, training, evaluating };
+  std::atomic<Phase> phase{Phase::loading};
+  std::atomic<std::int64_t> count{0};
+};
+template <>
+std::span<const std::string_view> names_of<Pulse::Phase>();
+
+struct RunOptions {
+  torch::Device device = torch::kCPU;
+  double checkpoint_every = 300;  // seconds
+  std::function<bool()> stop_wanted = [] { return false; };
+  std::function<void(const Progress&)> on_progress = [](const Progress&) {};
+  std::filesystem::path export_folder;  // writes the features there; empty is nowhere
+};
+
+// One attempt at a trial, from its newest checkpoint to its scores. Never throws: what goes wrong
+// is an Outcome with status failed. Its checkpoints stay until the coordinator has recorded the
+// outcome.
+std::variant<Outcome, Stopped> run_trial(const Start& start, ImageCache& images, Pulse& pulse,
+                                         const RunOptions& options);
+
+}  // namespace occam

@@ -1,0 +1,177 @@
+#include "worker/serve.h"
+
+#include <ATen/Parallel.h>
+#include <torch/version.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#ifdef OCCAM_CUDA
+#include <ATen/cuda/CUDAContext.h>
+#include <cuda_runtime_api.h>
+#endif
+
+#include "experiments/error.h"
+#include "experiments/message.h"
+#include "generated/revision.h"
+#include "worker/run_trial.h"
+
+namespace occam {
+namespace {
+
+// Writes whole lines from any thread. When nobody reads any more the process has no purpose.
+class LineWriter {
+ public:
+  explicit LineWriter(int descriptor) : descriptor_(descriptor) {}
+  void write(const UpMessage& message) {
+    const std::string line = to_line(message) + "\n";
+    const std::lock_guard lock(mutex_);
+    for (std::size_t done = 0; done < line.size();) {
+      const ssize_t written = ::write(descriptor_, line.data() + done, line.size() - done);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) std::_Exit(1);
+      done += static_cast<std::size_t>(written);
+    }
+  }
+
+ private:
+  int descriptor_;
+  std::mutex mutex_;
+};
+
+class LineReader {
+ public:
+  explicit LineReader(int descriptor) : descriptor_(descriptor) {}
+  // False at the end of the input.
+  bool next(std::string& line) {
+    while (true) {
+      const std::size_t end = pending_.find('\n');
+      if (end != std::string::npos) {
+        line = pending_.substr(0, end);
+        pending_.erase(0, end + 1);
+        return true;
+      }
+      char buffer[65536];
+      const ssize_t got = read(descriptor_, buffer, sizeof buffer);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return false;
+      pending_.append(buffer, static_cast<std::size_t>(got));
+    }
+  }
+
+ private:
+  int descriptor_;
+  std::string pending_;
+};
+
+// A trial that runs on a thread of its own.
+struct Slot {
+  Start start;
+  Pulse pulse;
+  std::atomic<bool> done{false};
+  std::thread thread;
+};
+
+class Server {
+ public:
+  Server(int out, const ServeOptions& options)
+      : options_(options), writer_(out), images_(options.data) {}
+
+  int run(int in) {
+    writer_.write(Ready{"", device_name(options_.device), options_.slots, device_memory(),
+                        OCCAM_REVISION "+" OCCAM_NUMERIC_DIGEST, "torch " TORCH_VERSION,
+                        options_.device.is_cpu()});
+    std::thread heart([this] { beat(); });
+    heart.detach();
+    LineReader reader(in);
+    for (std::string line; reader.next(line);) {
+      try {
+        const DownMessage message = read_down(line);
+        if (std::holds_alternative<Exit>(message)) std::_Exit(0);
+        if (std::holds_alternative<Stop>(message)) stop_ = true;
+        if (const auto* start = std::get_if<Start>(&message)) begin(*start);
+      } catch (const Error& problem) {
+        writer_.write(Log{problem.what()});
+      }
+    }
+    // Whoever started us is gone; checkpoints of known leases make the work so far count.
+    std::_Exit(0);
+  }
+
+ private:
+  void begin(const Start& start) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(slots_, [](const auto& slot) {
+      if (slot->done) slot->thread.join();
+      return slot->done.load();
+    });
+    slots_.push_back(std::make_unique<Slot>());
+    Slot& slot = *slots_.back();
+    slot.start = start;
+    slot.thread = std::thread([this, &slot] { work(slot); });
+  }
+
+  void work(Slot& slot) {
+    at::set_num_threads(options_.threads);
+    RunOptions run;
+    run.device = options_.device;
+    run.checkpoint_every = options_.checkpoint_every;
+    run.stop_wanted = [this] { return stop_.load(); };
+    run.on_progress = [this](const Progress& progress) { writer_.write(progress); };
+    const auto brought = run_trial(slot.start, images_, slot.pulse, run);
+    slot.done = true;
+    std::visit([this](const auto& message) { writer_.write(message); }, brought);
+  }
+
+  void beat() {
+    while (true) {
+      std::this_thread::sleep_for(std::chrono::seconds(2));
+      Alive alive;
+      {
+        const std::lock_guard lock(mutex_);
+        for (const auto& slot : slots_)
+          if (!slot->done)
+            alive.slots.push_back({slot->start.trial, slot->start.lease,
+                                   to_string(slot->pulse.phase.load()), slot->pulse.count});
+      }
+      writer_.write(alive);
+    }
+  }
+
+  std::int64_t device_memory() const {
+#ifdef OCCAM_CUDA
+    if (options_.device.is_cuda())
+      return static_cast<std::int64_t>(
+          at::cuda::getDeviceProperties(options_.device.index())->totalGlobalMem);
+#endif
+    return 0;
+  }
+
+  ServeOptions options_;
+  LineWriter writer_;
+  ImageCache images_;
+  std::atomic<bool> stop_{false};
+  std::mutex mutex_;  // of slots_, which the heartbeat reads
+  std::vector<std::unique_ptr<Slot>> slots_;
+};
+
+}  // namespace
+
+std::string device_name(torch::Device device) {
+#ifdef OCCAM_CUDA
+  if (device.is_cuda()) return at::cuda::getDeviceProperties(device.index())->name;
+#endif
+  return device.str();
+}
+
+int serve(int in, int out, const ServeOptions& options) { return Server(out, options).run(in); }
+
+}  // namespace occam

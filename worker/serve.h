@@ -1,0 +1,26 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+#include <string>
+
+namespace occam {
+
+struct ServeOptions {
+  torch::Device device = torch::kCPU;
+  int slots = 1;    // trials at once, each on its own thread
+  int threads = 1;  // of a CPU trial; more change the last bits of its numbers
+  std::filesystem::path data;
+  double checkpoint_every = 300;
+};
+
+// The worker's life: messages (experiments/message.h) come as lines on `in` and go as lines on
+// `out`, until `exit`, or the end of `in`, after which nobody is interested in the work any more.
+// Returns the exit code.
+int serve(int in, int out, const ServeOptions& options);
+
+// "cpu", or the GPU's name.
+std::string device_name(torch::Device device);
+
+}  // namespace occam

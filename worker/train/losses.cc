@@ -1,0 +1,38 @@
+#include "worker/train/losses.h"
+
+#include <torch/torch.h>
+
+namespace occam {
+namespace {
+
+LossValue cross_entropy(const torch::Tensor& logits, const torch::Tensor& target) {
+  return {torch::nn::functional::cross_entropy(logits, target),
+          logits.detach().argmax(1).eq(target).to(torch::kFloat32).mean()};
+}
+
+torch::Tensor unit(const torch::Tensor& rows) {
+  return torch::nn::functional::normalize(rows,
+                                          torch::nn::functional::NormalizeFuncOptions().dim(1));
+}
+
+}  // namespace
+
+LossValue info_nce(const torch::Tensor& anchors, const torch::Tensor& others, double temperature,
+                   std::int64_t negatives) {
+  const std::int64_t rows = anchors.size(0);
+  const std::int64_t group = negatives > 0 ? negatives + 1 : rows;
+  const torch::Tensor a = unit(anchors).view({rows / group, group, -1});
+  const torch::Tensor b = unit(others).view({rows / group, group, -1});
+  const torch::Tensor logits = at::bmm(a, b.transpose(1, 2)).div(temperature).view({rows, group});
+  const torch::Tensor target =
+      torch::arange(group, logits.options().dtype(torch::kInt64)).repeat({rows / group});
+  return cross_entropy(logits, target);
+}
+
+LossValue rotation_prediction(const torch::Tensor& logits) {
+  const torch::Tensor target =
+      torch::arange(4, logits.options().dtype(torch::kInt64)).repeat_interleave(logits.size(0) / 4);
+  return cross_entropy(logits, target);
+}
+
+}  // namespace occam

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <torch/types.h>
+
+namespace occam {
+
+struct LossValue {
+  torch::Tensor loss;      // scalar, differentiable
+  torch::Tensor accuracy;  // scalar in [0, 1], detached: how often the target scores highest
+};
+
+// One-directional InfoNCE, mean over the B anchors (contrastive.py:87-99 of the released code):
+// anchor i against others 0…B-1, target i, cosine similarity over temperature. There are no
+// anchor-anchor negatives and no term from others to anchors, so B - 1 negatives a row, not 2B - 2;
+// both branches receive gradient. `negatives` > 0 compares inside groups of negatives + 1 rows of
+// the batch instead, in order; they must divide B.
+LossValue info_nce(const torch::Tensor& anchors, const torch::Tensor& others, double temperature,
+                   std::int64_t negatives = 0);
+
+// Softmax cross-entropy over four rotations, mean over all rows (unsup_embed.py:75-88). Rows come
+// as the four rotations of all sources: row r is turned by r / (rows / 4) quarters.
+LossValue rotation_prediction(const torch::Tensor& logits);
+
+}  // namespace occam

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "experiments/message.h"
+#include "worker/data/images.h"
+#include "worker/model/network.h"
+#include "worker/train/checkpoint.h"
+
+namespace occam {
+
+// The loss left the real numbers: an outcome, not an error of the machine.
+class Diverged : public Error {
+ public:
+  using Error::Error;
+};
+
+// What a training does beside training; none of it changes a number. Called on the training thread.
+struct TrainingHooks {
+  std::function<void(const Progress&)> on_epoch;  // trial and lease are left to the caller
+  std::function<void(std::int64_t step)> on_step;
+  std::function<bool()> stop_wanted;               // asked after every step
+  std::function<void(const TrainingState&)> save;  // wanted every `save_every` and on stop
+  std::chrono::duration<double> save_every{300};
+};
+
+struct Training {
+  std::unique_ptr<Network> network;
+  std::int64_t steps = 0;  // done, from the very beginning
+  bool stopped = false;    // on request, after save()
+};
+
+// Trains to the end of the trial's budget, from `from` or from the start; with the same device the
+// result is the same bits either way. Throws Diverged.
+Training train(const Trial& trial, const torch::Tensor& train_images, torch::Device device,
+               const std::optional<TrainingState>& from, const TrainingHooks& hooks);
+
+// The state of a network that is not training any more, as a checkpoint at `step`.
+TrainingState finished_state(Network& network, std::int64_t step);
+
+}  // namespace occam
