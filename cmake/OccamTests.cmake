@@ -13,3 +13,12 @@ function(occam_tests folder)
   gtest_discover_tests(${folder}_tests TEST_PREFIX ${folder}. DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300)
 endfunction()
+
+# occam_script_test(bad_input LABEL e2e): tests/end_to_end/bad_input.py with the folder of the built programs.
+function(occam_script_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "")
+  add_test(NAME ${arg_LABEL}.${name}
+    COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/end_to_end/${name}.py
+            ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+  set_tests_properties(${arg_LABEL}.${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 900 RUN_SERIAL ON)
+endfunction()

@@ -20,16 +20,23 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 double amount_in(std::string_view word, std::string_view digits, double low, double high) {
   double amount = 0;
-  if (!read_number(digits, amount) || amount < low || amount > high)
+  if (!read_number(digits, amount) || !(amount >= low && amount <= high))
     throw UsageError("augmentation '" + std::string(word) + "': '" + std::string(digits) +
                      "' is not a number from " + shortest(low) + " to " + shortest(high));
-  return amount;
+  return amount + 0.0;  // no -0
 }
+
+constexpr std::string_view kJitter = "jitter";
 
 AugmentationOperation parse_jitter(std::string_view word) {
   AugmentationOperation jitter{Kind::jitter};
-  for (std::string_view part : split(word, '_')) {
-    if (part == "jitter") continue;
+  std::string seen;
+  for (std::string_view part : split(word.substr(std::min(word.size(), kJitter.size() + 1)), '_')) {
+    if (word == kJitter) break;
+    if (!part.empty() && seen.find(part.front()) != std::string::npos)
+      throw UsageError("augmentation '" + std::string(word) + "': '" + part.front() +
+                       "' stands twice");
+    seen += part.substr(0, 1);
     const std::string_view digits = part.substr(std::min<std::size_t>(1, part.size()));
     switch (part.empty() ? '\0' : part.front()) {
       case 'b':
@@ -58,7 +65,7 @@ AugmentationOperation parse_operation(std::string_view word) {
   if (word.starts_with("cnr")) return {Kind::crop, amount_in(word, word.substr(3), 0.05, 1)};
   if (word.starts_with("gray")) return {Kind::gray, amount_in(word, word.substr(4), 0, 1)};
   if (word.starts_with("blur")) return {Kind::blur, amount_in(word, word.substr(4), 0, 1)};
-  if (word == "jitter" || word.starts_with("jitter_")) return parse_jitter(word);
+  if (word == kJitter || word.starts_with("jitter_")) return parse_jitter(word);
   throw UsageError("'" + std::string(word) +
                    "' is no augmentation; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, "
                    "gray0.2, blur0.5, joined by '+', or none");

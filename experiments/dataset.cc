@@ -1,5 +1,7 @@
 #include "experiments/dataset.h"
 
+#include <algorithm>
+
 namespace occam {
 
 template <>
@@ -24,18 +26,23 @@ const DatasetFacts& facts(Dataset dataset) {
   throw std::logic_error("unknown dataset");
 }
 
-std::int64_t class_index(Dataset dataset, const InlierClass& inlier) {
+std::optional<std::int64_t> find_class(Dataset dataset, const InlierClass& inlier) {
   const std::vector<std::string>& classes = facts(dataset).classes;
   const auto count = static_cast<std::int64_t>(classes.size());
-  if (const auto* index = std::get_if<std::int64_t>(&inlier)) {
-    if (*index >= 0 && *index < count) return *index;
-    throw UsageError("class: " + std::to_string(*index) + " is not in 0.." +
-                     std::to_string(count - 1) + ", the classes of " + to_string(dataset));
-  }
+  if (const auto* index = std::get_if<std::int64_t>(&inlier))
+    return *index >= 0 && *index < count ? std::optional(*index) : std::nullopt;
+  const auto found = std::find(classes.begin(), classes.end(), std::get<std::string>(inlier));
+  return found != classes.end() ? std::optional(found - classes.begin()) : std::nullopt;
+}
+
+std::int64_t class_index(Dataset dataset, const InlierClass& inlier) {
+  if (const auto found = find_class(dataset, inlier)) return *found;
+  const std::vector<std::string>& classes = facts(dataset).classes;
+  if (const auto* index = std::get_if<std::int64_t>(&inlier))
+    throw UsageError("class " + std::to_string(*index) + " is not in 0.." +
+                     std::to_string(classes.size() - 1) + ", the classes of " + to_string(dataset));
   const std::string& name = std::get<std::string>(inlier);
-  for (std::int64_t i = 0; i < count; ++i)
-    if (classes[i] == name) return i;
-  throw UsageError("class: '" + name + "' is no class of " + to_string(dataset) +
+  throw UsageError("'" + name + "' is no class of " + to_string(dataset) +
                    ", which has: " + joined(classes) + did_you_mean(name, classes));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -27,7 +28,9 @@ struct DatasetFacts {
 
 const DatasetFacts& facts(Dataset dataset);
 
-// A name becomes its index; throws UsageError for a class that the data set does not have.
+// A name becomes its index; none for a class that the data set does not have.
+std::optional<std::int64_t> find_class(Dataset dataset, const InlierClass& inlier);
+// The same; throws UsageError for a class that the data set does not have.
 std::int64_t class_index(Dataset dataset, const InlierClass& inlier);
 
 }  // namespace occam

@@ -22,23 +22,17 @@ class Walk {
     for (const Setting& one : block_.base) one.apply(base);
     expansion_.evaluations.push_back(block_.evaluations);
     evaluations_ = static_cast<std::int32_t>(expansion_.evaluations.size()) - 1;
-    const bool class_in_axes =
-        std::any_of(block_.axes.begin(), block_.axes.end(), [](const Axis& axis) {
-          return axis.front().every_class ||
-                 std::any_of(axis.front().settings.begin(), axis.front().settings.end(),
-                             [](const Setting& one) { return one.field() == "class"; });
-        });
-    base_every_class_ = block_.every_class && !class_in_axes;
-    descend(base, 0, 0);
+    descend(base, 0, 0, block_.every_class);
     for (std::size_t i = 0; i < exclusion_hits_.size(); ++i)
       if (exclusion_hits_[i] == 0)
         expansion_.warnings.push_back(block_.exclude[i].where + ": matches no trial");
   }
 
  private:
-  void descend(const Trial& trial, std::size_t depth, std::int32_t variant) {
+  // `every_class`: the base asks for all classes, and no axis so far for another.
+  void descend(const Trial& trial, std::size_t depth, std::int32_t variant, bool every_class) {
     if (depth == block_.axes.size()) {
-      if (base_every_class_)
+      if (every_class)
         for_every_class(trial, [&](const Trial& one) { add(one, variant); });
       else
         add(trial, variant);
@@ -49,9 +43,9 @@ class Walk {
       for (const Setting& one : point.settings) one.apply(next);
       const std::int32_t named = point.variant.empty() ? variant : variant_index(point.variant);
       if (point.every_class)
-        for_every_class(next, [&](const Trial& one) { descend(one, depth + 1, named); });
+        for_every_class(next, [&](const Trial& one) { descend(one, depth + 1, named, false); });
       else
-        descend(next, depth + 1, named);
+        descend(next, depth + 1, named, every_class && !sets(point, "class"));
     }
   }
 
@@ -82,15 +76,23 @@ class Walk {
   }
 
   Trial checked(const Trial& given) const {
+    const Trial trial = canonical_here(given);
     try {
-      Trial trial = canonical(given);
       // An excluded combination need not be one that could run.
       if (std::none_of(block_.exclude.begin(), block_.exclude.end(),
                        [&](const Exclusion& one) { return matches(one, trial); }))
         check(trial);
-      return trial;
     } catch (const UsageError& problem) {
       throw UsageError(block_.where + ": " + problem.what());
+    }
+    return trial;
+  }
+
+  Trial canonical_here(const Trial& given) const {
+    try {
+      return canonical(given);
+    } catch (const UsageError& problem) {
+      throw UsageError(block_.class_where + ": " + problem.what());
     }
   }
 
@@ -126,7 +128,6 @@ class Walk {
   std::unordered_map<std::uint64_t, std::size_t>& position_;
   std::vector<std::int64_t> exclusion_hits_;
   std::int32_t evaluations_ = 0;
-  bool base_every_class_ = false;
 };
 
 }  // namespace

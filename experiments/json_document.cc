@@ -41,7 +41,9 @@ class CountingIterator {
 class TreeBuilder : public nlohmann::json_sax<json> {
  public:
   TreeBuilder(const std::string& text, const std::string& file, const char** furthest)
-      : text_(text), file_(std::make_shared<const std::string>(file)), furthest_(furthest) {
+      : file_(std::make_shared<const std::string>(file)),
+        furthest_(furthest),
+        counted_(text.data()) {
     root_.file = file_;
     root_.line = 1;
   }
@@ -71,19 +73,26 @@ class TreeBuilder : public nlohmann::json_sax<json> {
   }
 
   bool parse_error(std::size_t, const std::string& last, const json::exception& problem) override {
-    const std::string text = problem.what();
-    const std::size_t reason = text.rfind(": ");
-    throw UsageError(*file_ + ":" + std::to_string(line()) + ": not JSON, near '" + last + "'" +
-                     (reason == std::string::npos ? "" : text.substr(reason)));
+    throw UsageError(*file_ + ":" + std::to_string(line()) + ": not JSON, near '" + last +
+                     "': " + reason(problem.what()));
   }
 
  private:
+  // "[json.exception.parse_error.101] parse error at line 1, column 2: WHAT; last read: '…'": WHAT.
+  static std::string reason(std::string text) {
+    text.erase(0, text.find("] ") + 2);
+    if (text.starts_with("parse error")) text.erase(0, text.find(": ") + 2);
+    return text.substr(0, text.find("; last read: "));
+  }
+
   // The parser may have read one character past a number: whatever cannot end a value is not it.
-  int line() const {
+  int line() {
     const char* end = *furthest_;
-    while (end > text_.data() && std::string_view(" \t\r\n,]}/").find(end[-1]) != std::string::npos)
+    while (end > counted_ && std::string_view(" \t\r\n,]}/").find(end[-1]) != std::string::npos)
       --end;
-    return 1 + static_cast<int>(std::count(text_.data(), end, '\n'));
+    line_ += static_cast<int>(std::count(counted_, end, '\n'));
+    counted_ = end;
+    return line_;
   }
 
   JsonNode& place() {
@@ -107,6 +116,7 @@ class TreeBuilder : public nlohmann::json_sax<json> {
     JsonNode& node = place();
     node.kind = kind;
     node.line = line();
+    if (open_.size() == kDeepest) node.fail("is nested too deeply");
     open_.push_back(&node);
     return true;
   }
@@ -116,9 +126,11 @@ class TreeBuilder : public nlohmann::json_sax<json> {
     return true;
   }
 
-  const std::string& text_;
+  static constexpr std::size_t kDeepest = 100;  // paths and destructors grow with it
   std::shared_ptr<const std::string> file_;
   const char** furthest_;
+  const char* counted_;  // line_ is the line of this
+  int line_ = 1;
   JsonNode root_;
   std::vector<JsonNode*> open_;
 };

@@ -141,10 +141,14 @@ UpMessage up_from_json(const json& m) {
     return alive;
   }
   if (type == "progress")
-    return Progress{m.at("trial"),         m.at("lease"),
-                    m.at("epoch"),         m.at("of"),
-                    real(m.at("loss")),    real(m.at("accuracy")),
-                    m.at("learning_rate"), m.at("images_per_second")};
+    return Progress{m.at("trial"),
+                    m.at("lease"),
+                    m.at("epoch"),
+                    m.at("of"),
+                    real(m.at("loss")),
+                    real(m.at("accuracy")),
+                    real(m.at("learning_rate")),
+                    real(m.at("images_per_second"))};
   if (type == "outcome") {
     Outcome outcome{m.at("trial"),
                     m.at("lease"),

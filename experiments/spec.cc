@@ -120,14 +120,17 @@ class Axes {
   }
 
   const std::set<std::string>& fields() const { return fields_; }
+  const std::string& class_where() const { return class_where_; }
   std::vector<Axis> take() { return std::move(axes_); }
 
  private:
   void claim(const std::string& field, const JsonNode& node) {
     if (!fields_.insert(field).second) node.fail("stands in two axes");
+    if (field == "class") class_where_ = node.where();
   }
   std::vector<Axis> axes_;
   std::set<std::string> fields_;
+  std::string class_where_;
 };
 
 Exclusion exclusion(const JsonNode& node) {
@@ -143,6 +146,16 @@ Exclusion exclusion(const JsonNode& node) {
   return excluded;
 }
 
+template <class Enum>
+Enum named(const JsonNode& node, std::string_view what) {
+  const std::string& name = node.text(what);
+  try {
+    return from_name<Enum>(name);
+  } catch (const UsageError& problem) {
+    node.fail(problem.what());
+  }
+}
+
 double parameter(const JsonNode& node, double least, double most) {
   if (!node.scalar.is_number()) node.fail("must be a number");
   const double value = node.scalar.get<double>();
@@ -156,13 +169,8 @@ double parameter(const JsonNode& node, double least, double most) {
 std::vector<std::pair<Classifier, ClassifierParameters>> classifiers(const JsonNode& node) {
   const JsonNode* name = node.kind == Kind::object ? node.find("name") : &node;
   if (!name) node.fail("needs a name: {\"name\": \"oc-svm-rbf\", \"nu\": [0.1, 0.5]}");
-  Classifier classifier{};
-  try {
-    classifier = from_name<Classifier>(name->text("a classifier's name or an object with one"));
-  } catch (const UsageError& problem) {
-    if (std::string(problem.what()).front() == '\'') name->fail(problem.what());
-    throw;
-  }
+  const Classifier classifier =
+      named<Classifier>(*name, "a classifier's name or an object with one");
   std::vector<std::string> known = parameters_of(classifier);
   known.insert(known.begin(), "name");
   node.allow_only(known);
@@ -181,6 +189,8 @@ std::vector<std::pair<Classifier, ClassifierParameters>> classifiers(const JsonN
   return all;
 }
 
+constexpr std::uint64_t kMostTestRows = 1'000'000'000;
+
 std::vector<EvaluationRequest> evaluations(const JsonNode& node) {
   node.require(Kind::object, "an object with features, classifiers, test_limit");
   node.allow_only({"features", "classifiers", "test_limit"});
@@ -188,12 +198,7 @@ std::vector<EvaluationRequest> evaluations(const JsonNode& node) {
   if (const JsonNode* list = node.find("features")) {
     features.clear();
     for (const JsonNode* item : listed(*list)) {
-      try {
-        features.push_back(from_name<Features>(item->text("the name of features")));
-      } catch (const UsageError& problem) {
-        if (std::string(problem.what()).front() == '\'') item->fail(problem.what());
-        throw;
-      }
+      features.push_back(named<Features>(*item, "the name of features"));
       if (features.back() == Features::logit)
         item->fail(
             "'logit' is what the classifiers rotation and rotation-upright read by themselves");
@@ -201,7 +206,7 @@ std::vector<EvaluationRequest> evaluations(const JsonNode& node) {
   }
   std::int64_t test_limit = 0;
   if (const JsonNode* limit = node.find("test_limit")) {
-    if (!limit->scalar.is_number_unsigned())
+    if (!limit->scalar.is_number_unsigned() || limit->scalar.get<std::uint64_t>() > kMostTestRows)
       limit->fail("must be a number of test rows, or 0 for all");
     test_limit = limit->scalar.get<std::int64_t>();
   }
@@ -278,17 +283,37 @@ TableSpec table(const JsonNode& node) {
   return spec;
 }
 
+// A class that a block's data set does not have is best said where it stands; an axis of data sets
+// leaves it to the expansion.
+void check_classes(const JsonNode& values, const Block& block) {
+  Trial trial;
+  for (const Setting& one : block.base) one.apply(trial);
+  for (const JsonNode* value : listed(values)) {
+    if (is_every_class("class", *value)) continue;
+    try {
+      setting("class", *value).apply(trial);
+      class_index(trial.dataset, trial.inlier);
+    } catch (const UsageError& problem) {
+      value->fail(problem.what());
+    }
+  }
+}
+
 // The keys that a block may have at the top of the spec or in `blocks`.
 const std::vector<std::string> kBlockKeys{"trial", "grid", "zip", "ablate", "exclude", "evaluate"};
+
+void add_base(const JsonNode& trial, Block& block, std::set<std::string>& fields) {
+  add_settings(trial, block.base, block.every_class);
+  for (const auto& [field, node] : trial.members) {
+    fields.insert(field);
+    if (field == "class") block.class_where = node.where();
+  }
+}
 
 Block block(const JsonNode& node, Block inherited, std::set<std::string> base_fields) {
   Block made = std::move(inherited);
   made.where = node.where();
-  if (const JsonNode* trial = node.find("trial")) {
-    if (trial->find("class")) made.every_class = false;
-    add_settings(*trial, made.base, made.every_class);
-    for (const auto& [field, value] : trial->members) base_fields.insert(field);
-  }
+  if (const JsonNode* trial = node.find("trial")) add_base(*trial, made, base_fields);
   Axes axes;
   for (const auto& [key, part] : node.members) {
     if (key == "grid") axes.add_grid(part);
@@ -300,11 +325,16 @@ Block block(const JsonNode& node, Block inherited, std::set<std::string> base_fi
     node.fail("names both epochs and steps: a training has one budget");
   if (!base_fields.count("dataset")) node.fail("names no dataset");
   if (!base_fields.count("class")) node.fail("names no class (\"all\" is every class)");
+  if (!axes.class_where().empty()) made.class_where = axes.class_where();
+  if (!axes.fields().count("dataset"))
+    for (const char* key : {"trial", "grid"})
+      if (const JsonNode* part = node.find(key))
+        if (const JsonNode* classes = part->find("class")) check_classes(*classes, made);
   made.axes = axes.take();
   // "class": "all" needs to know the data set, so an axis of data sets varies slowest.
   std::stable_partition(made.axes.begin(), made.axes.end(), [](const Axis& axis) {
-    return std::any_of(axis.front().settings.begin(), axis.front().settings.end(),
-                       [](const Setting& one) { return one.field() == "dataset"; });
+    return std::any_of(axis.begin(), axis.end(),
+                       [](const AxisPoint& point) { return sets(point, "dataset"); });
   });
   if (const JsonNode* exclude = node.find("exclude")) {
     exclude->require(Kind::array, "a list of objects");
@@ -315,6 +345,12 @@ Block block(const JsonNode& node, Block inherited, std::set<std::string> base_fi
 }
 
 }  // namespace
+
+bool sets(const AxisPoint& point, std::string_view field) {
+  return (field == "class" && point.every_class) ||
+         std::any_of(point.settings.begin(), point.settings.end(),
+                     [&](const Setting& one) { return one.field() == field; });
+}
 
 const std::vector<std::string>& result_fields() {
   static const std::vector<std::string> fields = [] {
@@ -348,10 +384,7 @@ Spec parse_spec(const std::string& text, const std::string& file) {
     Block shared;
     shared.evaluations = default_evaluations();
     std::set<std::string> base_fields;
-    if (const JsonNode* trial = root.find("trial")) {
-      add_settings(*trial, shared.base, shared.every_class);
-      for (const auto& [field, value] : trial->members) base_fields.insert(field);
-    }
+    if (const JsonNode* trial = root.find("trial")) add_base(*trial, shared, base_fields);
     if (const JsonNode* evaluate = root.find("evaluate"))
       shared.evaluations = evaluations(*evaluate);
     blocks->require(Kind::array, "a list of objects");

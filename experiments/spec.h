@@ -15,6 +15,8 @@ struct AxisPoint {
   bool every_class = false;  // "class": "all", known once the data set is
   std::string variant;
 };
+bool sets(const AxisPoint& point, std::string_view field);
+
 // Points that multiply with the other axes; a zip group is an axis whose points set several fields.
 using Axis = std::vector<AxisPoint>;
 
@@ -30,7 +32,8 @@ struct Block {
   std::vector<Axis> axes;
   std::vector<Exclusion> exclude;
   std::vector<EvaluationRequest> evaluations;
-  std::string where;  // "batch-size.json:3: grid", for messages
+  std::string where;        // "batch-size.json:3: blocks[0]", for messages
+  std::string class_where;  // "batch-size.json:5: blocks[0].grid.class"
 };
 
 // What results can be grouped and filtered by: every trial field, then class_name, variant,

@@ -45,15 +45,20 @@ namespace {
 const Trial kDefaults;
 
 [[noreturn]] void wrong_type(const json& value, std::string_view wanted) {
-  throw UsageError(value.dump() + " is not " + std::string(wanted));
+  throw UsageError(value.dump(-1, ' ', false, json::error_handler_t::replace) + " is not " +
+                   std::string(wanted));
 }
+
+// An integer in full, a real as its shortest text.
+std::string spelled(std::int64_t value) { return std::to_string(value); }
+std::string spelled(double value) { return shortest(value); }
 
 template <class Number>
 void check_range(const FieldFacts& facts, Number value) {
   const auto number = static_cast<double>(value);
   if (!(number >= facts.least && number <= facts.most))
-    throw UsageError(shortest(number) + " is not in " + shortest(facts.least) + ".." +
-                     shortest(facts.most));
+    throw UsageError(spelled(value) + " is not in " + spelled(static_cast<Number>(facts.least)) +
+                     ".." + spelled(static_cast<Number>(facts.most)));
 }
 
 // One overload a type of member: reading and writing it as JSON.
@@ -68,7 +73,7 @@ void read(const FieldFacts& facts, const json& value, std::int64_t& member) {
 void read(const FieldFacts& facts, const json& value, double& member) {
   if (!value.is_number()) wrong_type(value, "a number");
   check_range(facts, value.get<double>());
-  member = value.get<double>();
+  member = value.get<double>() + 0.0;  // -0 would be another id
 }
 
 void read(const FieldFacts&, const json& value, AugmentationSet& member) {
@@ -179,8 +184,10 @@ void Setting::apply(Trial& trial) const {
 }
 
 bool Setting::matches(const Trial& trial) const {
-  if (field_ == "class")
-    return class_index(trial.dataset, trial.inlier) == class_index(trial.dataset, donor_.inlier);
+  if (field_ == "class") {
+    const auto wanted = find_class(trial.dataset, donor_.inlier);
+    return wanted && wanted == find_class(trial.dataset, trial.inlier);
+  }
   bool same = false;
   std::size_t at = 0;
   visit_pairs(trial, donor_, [&](const FieldFacts& facts, const auto& member, const auto& value) {

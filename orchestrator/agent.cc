@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "experiments/error.h"
+#include "experiments/number.h"
 
 namespace occam {
 namespace {
@@ -91,8 +92,7 @@ void Agent::pump(Time now) {
     else if (now - seat.heard > options_.silence) {
       seat.process->kill();
       lose(number,
-           "the worker was silent for " +
-               std::to_string(static_cast<int>(options_.silence.count())) + " s and was killed",
+           "the worker was silent for " + shortest(options_.silence.count()) + " s and was killed",
            now);
     }
   }

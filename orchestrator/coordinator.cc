@@ -65,7 +65,9 @@ std::vector<Command> Coordinator::fill() {
 }
 
 std::vector<Command> Coordinator::on_joined(WorkerId worker, std::int64_t slots) {
-  workers_[worker] = {slots, slots};
+  slots = std::max<std::int64_t>(1, slots);
+  // A worker that says it twice has no more slots than before.
+  if (!workers_.try_emplace(worker, Worker{slots, slots}).second) return {};
   return fill();
 }
 

@@ -63,6 +63,7 @@ using Command = std::variant<StartTrial, EndAttempt, StopWorker>;
 class Coordinator {
  public:
   Coordinator(std::vector<Task> tasks, CoordinatorOptions options);
+  Coordinator(const Coordinator&) = delete;  // pending_ knows where it lives
 
   std::vector<Command> on_joined(WorkerId worker, std::int64_t slots);
   std::vector<Command> on_lost(WorkerId worker, const std::string& reason);

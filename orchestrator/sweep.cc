@@ -24,6 +24,16 @@ class SeedRanks {
 
 }  // namespace
 
+std::vector<TrialHistory> no_histories(const Expansion& expansion) {
+  std::vector<TrialHistory> histories;
+  for (const PlannedTrial& planned : expansion.trials)
+    histories.push_back({0,
+                         {},
+                         std::nullopt,
+                         applicable(expansion.evaluations[planned.evaluations], planned.trial)});
+  return histories;
+}
+
 MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHistory>& histories,
                          const std::filesystem::path& work,
                          const std::function<bool(const Trial&)>& wanted, std::size_t limit) {

@@ -21,6 +21,9 @@ struct SweepOptions {
   std::string device;          // "cpu" or "cuda"
 };
 
+// Histories of trials that no database knows.
+std::vector<TrialHistory> no_histories(const Expansion& expansion);
+
 // The missing trials of an expansion as tasks, with what a worker needs to start them.
 struct MissingWork {
   std::vector<Task> tasks;

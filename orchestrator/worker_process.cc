@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kLongestLine = 16 << 20;
 constexpr std::size_t kLogTail = 4000;
+constexpr std::size_t kMostAtOnce = 1 << 20;
 
 struct Pipe {
   int read_end, write_end;
@@ -95,20 +96,25 @@ void WorkerProcess::kill() {
 
 void WorkerProcess::send(const std::string& line) { unsent_ += line + "\n"; }
 
-// False when the other end is closed.
-bool WorkerProcess::read_some(int& descriptor, std::string& into) {
+void WorkerProcess::read_some(int& descriptor, std::string& into) {
   char buffer[65536];
-  while (descriptor >= 0) {
+  // Bounded, so that a child that never pauses cannot hold us here.
+  for (std::size_t most = kMostAtOnce; descriptor >= 0 && most >= sizeof buffer;) {
     const ssize_t got = read(descriptor, buffer, sizeof buffer);
     if (got > 0) {
       into.append(buffer, static_cast<std::size_t>(got));
+      most -= static_cast<std::size_t>(got);
       continue;
     }
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return true;
+    if (got < 0 && errno == EAGAIN) return;
     close_if_open(descriptor);
   }
-  return false;
+}
+
+void WorkerProcess::read_log() {
+  read_some(errors_, log_);
+  if (log_.size() > kLogTail) log_.erase(0, log_.size() - kLogTail);
 }
 
 std::vector<std::string> WorkerProcess::pump() {
@@ -123,8 +129,7 @@ std::vector<std::string> WorkerProcess::pump() {
     }
     unsent_.erase(0, static_cast<std::size_t>(written));
   }
-  read_some(errors_, log_);
-  if (log_.size() > kLogTail) log_.erase(0, log_.size() - kLogTail);
+  read_log();
   read_some(output_, partial_line_);
   std::vector<std::string> lines;
   std::size_t begin = 0;
@@ -132,7 +137,11 @@ std::vector<std::string> WorkerProcess::pump() {
        begin = end + 1)
     lines.push_back(partial_line_.substr(begin, end - begin));
   partial_line_.erase(0, begin);
-  if (partial_line_.size() > kLongestLine) kill();
+  if (partial_line_.size() > kLongestLine) {
+    kill();
+    partial_line_.clear();
+    log_ += "\nkilled: a line of its output is longer than 16 MiB";
+  }
   return lines;
 }
 
@@ -141,6 +150,7 @@ std::optional<std::string> WorkerProcess::ended() {
   int status = 0;
   if (waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
   pid_ = -1;
+  read_log();  // its last words may have come after the last pump
   if (WIFSIGNALED(status))
     end_ = "was killed by signal " + std::to_string(WTERMSIG(status)) + " (" +
            strsignal(WTERMSIG(status)) + ")";

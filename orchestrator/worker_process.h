@@ -41,7 +41,8 @@ class WorkerProcess {
   void kill();  // SIGKILL to its process group
 
  private:
-  bool read_some(int& descriptor, std::string& into);
+  void read_some(int& descriptor, std::string& into);
+  void read_log();
   pid_t pid_ = -1;
   int input_ = -1, output_ = -1, errors_ = -1;
   std::string unsent_, partial_line_, log_;

@@ -22,10 +22,26 @@ enum class Purpose : std::uint32_t {
   synthetic,
 };
 
-// Counter-based random numbers, Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
-// 1, 2, 3", SC 2011): every number is a pure function of (seed, purpose, a, b, c, i), so a trial
-// draws the same on any worker, in any order, resumed or not. CPU code and CUDA kernels share this
-// file.
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): the
+// counter x becomes four times 32 random bits.
+OCCAM_SHARED inline void philox(std::uint32_t (&x)[4], std::uint32_t key0, std::uint32_t key1) {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t p0 = 0xD2511F53ULL * x[0];
+    const std::uint64_t p1 = 0xCD9E8D57ULL * x[2];
+    const std::uint32_t y0 = static_cast<std::uint32_t>(p1 >> 32) ^ x[1] ^ key0;
+    const std::uint32_t y2 = static_cast<std::uint32_t>(p0 >> 32) ^ x[3] ^ key1;
+    x[1] = static_cast<std::uint32_t>(p1);
+    x[3] = static_cast<std::uint32_t>(p0);
+    x[0] = y0;
+    x[2] = y2;
+    key0 += 0x9E3779B9U;
+    key1 += 0xBB67AE85U;
+  }
+}
+
+// Counter-based random numbers: every number is a pure function of (seed, purpose, a, b, c, i), so
+// a trial draws the same on any worker, in any order, resumed or not. CPU code and CUDA kernels
+// share this file.
 class Draws {
  public:
   OCCAM_SHARED Draws(std::int64_t seed, Purpose purpose, std::uint32_t a, std::uint32_t b = 0,
@@ -38,19 +54,7 @@ class Draws {
   // The i-th 32 random bits.
   OCCAM_SHARED std::uint32_t bits(std::uint32_t i) const {
     std::uint32_t x[4] = {i / 4, a_, b_, c_};
-    std::uint32_t key0 = key_[0], key1 = key_[1];
-    for (int round = 0; round < 10; ++round) {
-      const std::uint64_t p0 = 0xD2511F53ULL * x[0];
-      const std::uint64_t p1 = 0xCD9E8D57ULL * x[2];
-      const std::uint32_t y0 = static_cast<std::uint32_t>(p1 >> 32) ^ x[1] ^ key0;
-      const std::uint32_t y2 = static_cast<std::uint32_t>(p0 >> 32) ^ x[3] ^ key1;
-      x[1] = static_cast<std::uint32_t>(p1);
-      x[3] = static_cast<std::uint32_t>(p0);
-      x[0] = y0;
-      x[2] = y2;
-      key0 += 0x9E3779B9U;
-      key1 += 0xBB67AE85U;
-    }
+    philox(x, key_[0], key_[1]);
     return x[i % 4];
   }
 

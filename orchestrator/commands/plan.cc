@@ -71,11 +71,7 @@ int run(const std::vector<std::string>& words) {
     histories = store.histories(expansion);
     measured = measured_seconds_per_work(store);
   } else {
-    for (const PlannedTrial& planned : expansion.trials)
-      histories.push_back({0,
-                           {},
-                           std::nullopt,
-                           applicable(expansion.evaluations[planned.evaluations], planned.trial)});
+    histories = no_histories(expansion);
   }
   std::size_t done = 0, diverged = 0;
   for (const TrialHistory& history : histories) {

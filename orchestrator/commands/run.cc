@@ -163,19 +163,24 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   const Expansion expansion = expand(spec);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   const TrialFilter only(options.only);
-  std::string device = options.device;
-  Store store(options.database, Store::Mode::write);
-
   SweepOptions sweep_options;
   sweep_options.coordinator.max_attempts = options.max_attempts;
   sweep_options.coordinator.order = from_name<Order>(options.order);
-  sweep_options.coordinator.first_lease = store.next_lease();
   sweep_options.work =
       fs::absolute(options.work.empty() ? options.database + ".work" : options.work);
-  MissingWork work =
-      missing_work(expansion, store.histories(expansion), sweep_options.work, only, options.limit);
-  if (!work.tasks.empty())
-    device = preflight(work.starts, options.device, options.data, options.worker);
+  const auto missing_of = [&](const std::vector<TrialHistory>& histories) {
+    return missing_work(expansion, histories, sweep_options.work, only, options.limit);
+  };
+  // What cannot run must not leave a new database behind.
+  sweep_options.device = fs::exists(options.database)
+                             ? ""
+                             : preflight(missing_of(no_histories(expansion)).starts, options.device,
+                                         options.data, options.worker);
+  Store store(options.database, Store::Mode::write);
+  sweep_options.coordinator.first_lease = store.next_lease();
+  MissingWork work = missing_of(store.histories(expansion));
+  if (sweep_options.device.empty() && !work.starts.empty())
+    sweep_options.device = preflight(work.starts, options.device, options.data, options.worker);
   store.record_sweep(spec, expansion);
   const std::size_t missing = work.tasks.size();
   const std::size_t total = expansion.trials.size();
@@ -184,11 +189,10 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
     if (expansion.duplicates > 0)
       std::cerr << fmt::format(", {} duplicates dropped", expansion.duplicates);
     if (expansion.excluded > 0) std::cerr << fmt::format(", {} excluded", expansion.excluded);
-    std::cerr << (missing > 0 ? " on " + device : "") << "; results in " << options.database
-              << "\n";
+    std::cerr << (missing > 0 ? " on " + sweep_options.device : "") << "; results in "
+              << options.database << "\n";
   }
 
-  sweep_options.device = device;
   ProgressLine progress(options.quiet, began);
   Sweep sweep(std::move(work), sweep_options, store, link, progress);
   const int stop_signal = Rank(link, agent, signals).serve_sweep(sweep);

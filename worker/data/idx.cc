@@ -28,12 +28,15 @@ class GzipFile {
       bytes -= static_cast<std::size_t>(got);
     }
   }
-  // Reading past the end also makes zlib verify the checksum.
+  // Reading past the end also makes zlib verify the checksum. A file that is cut inside it reads
+  // like one that ends, but for zlib's error.
   void expect_end() {
     unsigned char extra = 0;
     const int got = gzread(file_.get(), &extra, 1);
     if (got > 0) fail("has bytes after its last image");
-    if (got < 0) fail(reason());
+    int code = Z_OK;
+    gzerror(file_.get(), &code);
+    if (got < 0 || code != Z_OK) fail(reason());
   }
   [[noreturn]] void fail(const std::string& why) const { throw Error(path_.string() + ": " + why); }
 

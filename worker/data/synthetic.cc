@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <utility>
+#include <string_view>
 
-#include "worker/random.h"
+#include "worker/data/augment_arithmetic.h"
 
 namespace occam {
 namespace {
@@ -23,8 +23,11 @@ bool inked(float u, float v) {
   return kGlyph[row][column] == '#';
 }
 
-void draw_glyph(std::array<float, kSide * kSide>& canvas, const Draws& draws, std::uint32_t first,
-                std::int64_t quarter_turns) {
+using Canvas = std::array<float, kSide * kSide>;
+
+// Pixels are sampled at their centres and places are symmetric about the image's, so that nothing
+// but the glyph itself tells which way is up.
+void draw_glyph(Canvas& canvas, const Draws& draws, std::uint32_t first) {
   const float size = 9 + 7 * draws.uniform(first);
   const float x0 = (kSide - size) * draws.uniform(first + 1);
   const float y0 = (kSide - size) * draws.uniform(first + 2);
@@ -32,14 +35,22 @@ void draw_glyph(std::array<float, kSide * kSide>& canvas, const Draws& draws, st
   const float polarity = draws.uniform(first + 4) < 0.5F ? -1.0F : 1.0F;
   for (int y = 0; y < kSide; ++y)
     for (int x = 0; x < kSide; ++x) {
-      float u = (static_cast<float>(x) - x0) / size;
-      float v = (static_cast<float>(y) - y0) / size;
-      if (u < 0 || u >= 1 || v < 0 || v >= 1) continue;
-      for (std::int64_t turn = 0; turn < quarter_turns; ++turn)
-        u = std::exchange(v, u) * -1 + 1;  // counter-clockwise: (u, v) came from (1 - v, u)
-      if (inked(std::clamp(u, 0.0F, 0.999F), std::clamp(v, 0.0F, 0.999F)))
+      const float u = (static_cast<float>(x) + 0.5F - x0) / size;
+      const float v = (static_cast<float>(y) + 0.5F - y0) / size;
+      if (u >= 0 && u < 1 && v >= 0 && v < 1 && inked(u, v))
         canvas[y * kSide + x] += polarity * strength;
     }
+}
+
+Canvas draw_upright(const Draws& draws) {
+  Canvas canvas{};
+  const float background = 0.35F + 0.3F * draws.uniform(0);
+  const float noise = 0.15F * draws.uniform(1);
+  for (int i = 0; i < kSide * kSide; ++i)
+    canvas[i] = background + noise * (2 * draws.uniform(64 + i) - 1);
+  const std::uint32_t glyphs = 1 + draws.below(2, 3);
+  for (std::uint32_t glyph = 0; glyph < glyphs; ++glyph) draw_glyph(canvas, draws, 4 + 8 * glyph);
+  return canvas;
 }
 
 LabelledImages draw(std::int64_t rows, std::uint32_t split, std::int64_t classes) {
@@ -48,17 +59,16 @@ LabelledImages draw(std::int64_t rows, std::uint32_t split, std::int64_t classes
   for (std::int64_t row = 0; row < rows; ++row) {
     const std::int64_t label = row % classes;
     made.labels.push_back(label);
-    const Draws draws(0, Purpose::synthetic, split, static_cast<std::uint32_t>(row));
-    std::array<float, kSide * kSide> canvas{};
-    const float background = 0.35F + 0.3F * draws.uniform(0);
-    const float noise = 0.15F * draws.uniform(1);
-    for (int i = 0; i < kSide * kSide; ++i)
-      canvas[i] = background + noise * (2 * draws.uniform(64 + i) - 1);
-    const std::uint32_t glyphs = 1 + draws.below(2, 3);
-    for (std::uint32_t glyph = 0; glyph < glyphs; ++glyph)
-      draw_glyph(canvas, draws, 4 + 8 * glyph, label);
-    for (int i = 0; i < kSide * kSide; ++i)
-      *out++ = static_cast<std::uint8_t>(std::lround(255 * std::clamp(canvas[i], 0.0F, 1.0F)));
+    const Canvas upright =
+        draw_upright(Draws(0, Purpose::synthetic, split, static_cast<std::uint32_t>(row)));
+    const SquareTransform turn{static_cast<int>(label), false, false};
+    for (int y = 0; y < kSide; ++y)
+      for (int x = 0; x < kSide; ++x) {
+        int from_y, from_x;
+        source_of(turn, kSide, y, x, from_y, from_x);
+        const float value = std::clamp(upright[from_y * kSide + from_x], 0.0F, 1.0F);
+        *out++ = static_cast<std::uint8_t>(std::lround(255 * value));
+      }
   }
   return made;
 }

@@ -52,9 +52,13 @@ class File {
   int descriptor_;
 };
 
-std::uint64_t payload_hash(const std::vector<torch::Tensor>& parts) {
+// Of the header without its hash, and the payload: a step that reads wrong is damage like any.
+std::uint64_t hash_of(json header, const std::vector<torch::Tensor>& parts) {
+  header.erase("hash");
+  const std::string line = header.dump();
   XXH3_state_t* state = XXH3_createState();
   XXH3_64bits_reset(state);
+  XXH3_64bits_update(state, line.data(), line.size());
   for (const torch::Tensor& part : parts) XXH3_64bits_update(state, part.data_ptr(), part.nbytes());
   const std::uint64_t hash = XXH3_64bits_digest(state);
   XXH3_freeState(state);
@@ -74,8 +78,9 @@ std::optional<TrainingState> load(const fs::path& path, const std::string& trial
     state.accuracy_sum = header.at("accuracy_sum");
     const std::int64_t sizes[] = {header.at("weights"), header.at("weights"),
                                   header.at("statistics")};
-    const auto payload =
-        static_cast<std::int64_t>(fs::file_size(path)) - static_cast<std::int64_t>(line.size()) - 1;
+    std::error_code gone;
+    const auto payload = static_cast<std::int64_t>(fs::file_size(path, gone)) -
+                         static_cast<std::int64_t>(line.size()) - 1;
     if (sizes[0] < 0 || sizes[2] < 0 || sizes[0] > payload || sizes[2] > payload ||
         4 * (2 * sizes[0] + sizes[2]) != payload)
       return std::nullopt;
@@ -86,7 +91,7 @@ std::optional<TrainingState> load(const fs::path& path, const std::string& trial
                 static_cast<std::streamsize>(parts[i]->nbytes()));
     }
     if (!file ||
-        header.at("hash") != payload_hash({state.weights, state.velocity, state.statistics}))
+        header.at("hash") != hash_of(header, {state.weights, state.velocity, state.statistics}))
       return std::nullopt;
     return state;
   } catch (const json::exception&) {
@@ -110,15 +115,15 @@ void CheckpointFolder::save(std::int64_t lease, const TrainingState& state) cons
   const std::vector<torch::Tensor> parts{state.weights.cpu().contiguous(),
                                          state.velocity.cpu().contiguous(),
                                          state.statistics.cpu().contiguous()};
-  const json header{{"format", kFormat},
-                    {"trial", trial_},
-                    {"lease", lease},
-                    {"step", state.step},
-                    {"loss_sum", state.loss_sum},
-                    {"accuracy_sum", state.accuracy_sum},
-                    {"weights", parts[0].numel()},
-                    {"statistics", parts[2].numel()},
-                    {"hash", payload_hash(parts)}};
+  json header{{"format", kFormat},
+              {"trial", trial_},
+              {"lease", lease},
+              {"step", state.step},
+              {"loss_sum", state.loss_sum},
+              {"accuracy_sum", state.accuracy_sum},
+              {"weights", parts[0].numel()},
+              {"statistics", parts[2].numel()}};
+  header["hash"] = hash_of(header, parts);
   const std::string line = header.dump() + "\n";
   const fs::path final_path = path(lease);
   const fs::path partial = final_path.string() + ".partial";
@@ -131,7 +136,9 @@ void CheckpointFolder::save(std::int64_t lease, const TrainingState& state) cons
     fs::remove(partial, problem);
     throw;
   }
-  fs::rename(partial, final_path);
+  fs::rename(partial, final_path, problem);
+  if (problem)
+    throw Error(final_path.string() + ": cannot write this checkpoint: " + problem.message());
   File(folder_, O_RDONLY | O_DIRECTORY | O_CLOEXEC).sync();
 }
 

@@ -18,7 +18,7 @@ struct TrainingState {
 };
 
 // Checkpoints of one trial: <folder>/<lease>.ckpt, one line of JSON (trial, lease, step, sizes,
-// XXH3 of the payload) and the raw little-endian floats.
+// XXH3 of all else) and the raw little-endian floats.
 class CheckpointFolder {
  public:
   CheckpointFolder(std::filesystem::path folder, std::string trial);

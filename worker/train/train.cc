@@ -84,8 +84,17 @@ Training train(const Trial& trial, const torch::Tensor& train_images, torch::Dev
                          statistics.clone(), loss_sum,        accuracy_sum};
   };
 
-  Clock::time_point last_save = Clock::now();
   std::int64_t& step = training.steps;
+  Clock::time_point last_save = Clock::now();
+  // Between two steps: a checkpoint when one is due, and whether to go no further.
+  const auto stops_here = [&] {
+    training.stopped = hooks.stop_wanted && hooks.stop_wanted();
+    if (hooks.save && (training.stopped || Clock::now() - last_save > hooks.save_every)) {
+      hooks.save(state());
+      last_save = Clock::now();
+    }
+    return training.stopped;
+  };
   while (step < plan.steps) {
     const std::int64_t epoch = step / plan.steps_per_epoch;
     const std::int64_t epoch_begin = epoch * plan.steps_per_epoch;
@@ -106,16 +115,7 @@ Training train(const Trial& trial, const torch::Tensor& train_images, torch::Dev
       meter.add(value);
       ++step;
       if (hooks.on_step) hooks.on_step(step);
-      if (step == epoch_end) break;
-      if (hooks.stop_wanted && hooks.stop_wanted()) {
-        hooks.save(state());
-        training.stopped = true;
-        return training;
-      }
-      if (hooks.save && Clock::now() - last_save > hooks.save_every) {
-        hooks.save(state());
-        last_save = Clock::now();
-      }
+      if (step < epoch_end && stops_here()) return training;
     }
     const auto count = static_cast<double>(epoch_end - epoch_begin);
     const auto [loss_sum, accuracy_sum] = meter.sums();
@@ -128,11 +128,7 @@ Training train(const Trial& trial, const torch::Tensor& train_images, torch::Dev
     if (hooks.on_epoch)
       hooks.on_epoch({"", 0, epoch + 1, plan.epochs, loss_sum / count, accuracy_sum / count, rate,
                       static_cast<double>((step - first) * images_per_step(trial)) / seconds});
-    if (step < plan.steps && hooks.stop_wanted && hooks.stop_wanted()) {
-      hooks.save(state());
-      training.stopped = true;
-      return training;
-    }
+    if (step < plan.steps && stops_here()) return training;
   }
   return training;
 }

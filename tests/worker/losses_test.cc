@@ -1,0 +1,189 @@
+#include "worker/train/losses.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+#include <functional>
+#include <vector>
+
+namespace occam {
+namespace {
+
+using Rows = std::vector<std::vector<double>>;
+
+torch::Tensor tensor(const Rows& rows) {
+  const auto count = static_cast<std::int64_t>(rows.size());
+  const auto width = static_cast<std::int64_t>(rows.front().size());
+  torch::Tensor made = at::empty({count, width}, torch::kFloat64);
+  for (std::int64_t i = 0; i < count; ++i)
+    for (std::int64_t j = 0; j < width; ++j) made.index_put_({i, j}, rows[i][j]);
+  return made;
+}
+
+const Rows kAnchors{{1, 2, -1}, {0.5, -1, 2}, {-2, 0.3, 1}, {1.5, 1, 1}};
+const Rows kOthers{{0.9, 2.5, -0.5}, {1, -1, 1}, {-1, 1, 2}, {2, -0.5, 0.7}};
+
+double cosine(const std::vector<double>& a, const std::vector<double>& b) {
+  double dot = 0, square_a = 0, square_b = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    dot += a[i] * b[i];
+    square_a += a[i] * a[i];
+    square_b += b[i] * b[i];
+  }
+  return dot / std::sqrt(square_a * square_b);
+}
+
+// Mean over anchors of -log exp(s_ii / t) / sum_j exp(s_ij / t), j in the anchor's group.
+double plain_info_nce(const Rows& anchors, const Rows& others, double temperature,
+                      std::size_t group) {
+  double sum = 0;
+  for (std::size_t i = 0; i < anchors.size(); ++i) {
+    double denominator = 0;
+    const std::size_t first = i / group * group;
+    for (std::size_t j = first; j < first + group; ++j)
+      denominator += std::exp(cosine(anchors[i], others[j]) / temperature);
+    sum += std::log(denominator) - cosine(anchors[i], others[i]) / temperature;
+  }
+  return sum / static_cast<double>(anchors.size());
+}
+
+// SimCLR's loss, which this is not: both views are anchors, all 2B - 2 other rows are negatives.
+double symmetric_nt_xent(const Rows& anchors, const Rows& others, double temperature) {
+  Rows all = anchors;
+  all.insert(all.end(), others.begin(), others.end());
+  double sum = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    double denominator = 0;
+    for (std::size_t j = 0; j < all.size(); ++j)
+      if (j != i) denominator += std::exp(cosine(all[i], all[j]) / temperature);
+    const std::size_t partner = (i + anchors.size()) % all.size();
+    sum += std::log(denominator) - cosine(all[i], all[partner]) / temperature;
+  }
+  return sum / static_cast<double>(all.size());
+}
+
+double info_nce_of(const Rows& anchors, const Rows& others, double temperature,
+                   std::int64_t negatives = 0) {
+  return info_nce(tensor(anchors), tensor(others), temperature, negatives).loss.item<double>();
+}
+
+// Central differences of `loss` at `at`.
+torch::Tensor numeric_gradient(const std::function<double(const torch::Tensor&)>& loss,
+                               const torch::Tensor& at) {
+  constexpr double step = 1e-5;
+  torch::Tensor gradient = at::zeros_like(at);
+  for (std::int64_t i = 0; i < at.numel(); ++i) {
+    torch::Tensor above = at.clone(), below = at.clone();
+    above.view(-1)[i] += step;
+    below.view(-1)[i] -= step;
+    gradient.view(-1)[i] = (loss(above) - loss(below)) / (2 * step);
+  }
+  return gradient;
+}
+
+TEST(InfoNce, IsOneDirectionalWithBatchMinusOneNegatives) {
+  for (double temperature : {0.1, 0.2, 1.0})
+    EXPECT_NEAR(info_nce_of(kAnchors, kOthers, temperature),
+                plain_info_nce(kAnchors, kOthers, temperature, 4), 1e-12);
+}
+
+// Two rows at right angles: the target scores 1 / t, the one negative 0.
+TEST(InfoNce, OfTwoOrthogonalPairsIsTheClosedForm) {
+  EXPECT_NEAR(info_nce_of({{3, 0}, {0, 0.1}}, {{2, 0}, {0, 7}}, 0.5), std::log1p(std::exp(-2.0)),
+              1e-12);
+}
+
+TEST(InfoNce, IsNotTheSymmetricNtXent) {
+  const double found = info_nce_of(kAnchors, kOthers, 0.2);
+  EXPECT_GT(std::abs(found - symmetric_nt_xent(kAnchors, kOthers, 0.2)), 0.1);
+  // Turning the roles of the views around is another loss.
+  EXPECT_GT(std::abs(found - info_nce_of(kOthers, kAnchors, 0.2)), 1e-3);
+}
+
+TEST(InfoNce, HasNoAnchorAmongItsNegatives) {
+  // Equal anchors would be the hardest negatives of each other; the loss does not see them so.
+  const Rows same{{1, 0}, {1, 0}, {1, 0}};
+  EXPECT_NEAR(info_nce_of(same, {{1, 0}, {-1, 0}, {-1, 0}}, 1),
+              (std::log(1 + 2 * std::exp(-2.0)) + 2 * std::log(2 + std::exp(2.0))) / 3, 1e-12);
+}
+
+TEST(InfoNce, DoesNotSeeTheLengthsOfRows) {
+  Rows longer = kAnchors;
+  for (double& value : longer[1]) value *= 50;
+  EXPECT_NEAR(info_nce_of(longer, kOthers, 0.2), info_nce_of(kAnchors, kOthers, 0.2), 1e-12);
+}
+
+TEST(InfoNce, WithFewerNegativesComparesInsideGroupsOfTheBatch) {
+  for (std::int64_t negatives : {1, 3})
+    EXPECT_NEAR(info_nce_of(kAnchors, kOthers, 0.2, negatives),
+                plain_info_nce(kAnchors, kOthers, 0.2, static_cast<std::size_t>(negatives) + 1),
+                1e-12);
+}
+
+TEST(InfoNce, AccuracyIsTheShareOfAnchorsNearestToTheirOwnView) {
+  int right = 0;
+  for (std::size_t i = 0; i < 4; ++i) {
+    std::size_t best = 0;
+    for (std::size_t j = 1; j < 4; ++j)
+      if (cosine(kAnchors[i], kOthers[j]) > cosine(kAnchors[i], kOthers[best])) best = j;
+    right += best == i;
+  }
+  EXPECT_EQ(right, 2) << "the sample should hold rights and wrongs";
+  EXPECT_EQ(info_nce(tensor(kAnchors), tensor(kOthers), 0.2).accuracy.item<double>(), 0.5);
+}
+
+TEST(InfoNce, SendsItsGradientIntoBothViews) {
+  const torch::Tensor anchors = tensor(kAnchors).requires_grad_();
+  const torch::Tensor others = tensor(kOthers).requires_grad_();
+  for (std::int64_t negatives : {0, 1}) {
+    const LossValue value = info_nce(anchors, others, 0.2, negatives);
+    const auto gradients = torch::autograd::grad({value.loss}, {anchors, others});
+    const torch::Tensor of_anchors = numeric_gradient(
+        [&](const torch::Tensor& x) {
+          return info_nce(x, others, 0.2, negatives).loss.item<double>();
+        },
+        tensor(kAnchors));
+    const torch::Tensor of_others = numeric_gradient(
+        [&](const torch::Tensor& x) {
+          return info_nce(anchors, x, 0.2, negatives).loss.item<double>();
+        },
+        tensor(kOthers));
+    EXPECT_TRUE(at::allclose(gradients[0], of_anchors, 1e-6, 1e-8));
+    EXPECT_TRUE(at::allclose(gradients[1], of_others, 1e-6, 1e-8));
+    EXPECT_GT(gradients[1].abs().max().item<double>(), 0.01);
+    EXPECT_FALSE(value.accuracy.requires_grad());
+  }
+}
+
+// Four rotations of two sources: rows 2k and 2k + 1 are turned by k quarters.
+const Rows kLogits{{2, 1, 0, -1}, {0, 0, 0, 0}, {1, 3, 0, 0},  {5, 1, 1, 1},
+                   {0, 0, 4, 0},  {1, 2, 3, 4}, {0, 1, 0, 2.}, {-1, -2, -3, 1}};
+
+TEST(RotationPrediction, IsTheMeanCrossEntropyOfAllRowsAgainstTheirTurns) {
+  double sum = 0;
+  for (std::size_t row = 0; row < kLogits.size(); ++row) {
+    double denominator = 0;
+    for (double logit : kLogits[row]) denominator += std::exp(logit);
+    sum += std::log(denominator) - kLogits[row][row / 2];
+  }
+  EXPECT_NEAR(rotation_prediction(tensor(kLogits)).loss.item<double>(), sum / 8, 1e-12);
+}
+
+TEST(RotationPrediction, AccuracyIsTheShareOfTurnsSeen) {
+  // Rights: rows 0, 1 (the first of ties), 2, 4, 6, 7; wrongs: 3 and 5.
+  EXPECT_EQ(rotation_prediction(tensor(kLogits)).accuracy.item<double>(), 0.75);
+}
+
+TEST(RotationPrediction, HasTheGradientOfItsFormula) {
+  const torch::Tensor logits = tensor(kLogits).requires_grad_();
+  const auto gradient = torch::autograd::grad({rotation_prediction(logits).loss}, {logits});
+  const torch::Tensor expected = numeric_gradient(
+      [](const torch::Tensor& x) { return rotation_prediction(x).loss.item<double>(); },
+      tensor(kLogits));
+  EXPECT_TRUE(at::allclose(gradient[0], expected, 1e-6, 1e-8));
+}
+
+}  // namespace
+}  // namespace occam
