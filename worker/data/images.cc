@@ -30,9 +30,15 @@ std::vector<fs::path> places(Dataset dataset, const fs::path& folder) {
   return all;
 }
 
+// A place that may not be looked into holds nothing for us.
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
 fs::path with_or_without_gz(const fs::path& path) {
   const fs::path compressed = path.string() + ".gz";
-  return fs::exists(compressed) ? compressed : path;
+  return is_there(compressed) ? compressed : path;
 }
 
 std::string hex(std::uint64_t value) {
@@ -89,7 +95,7 @@ fs::path find_images(Dataset dataset, const fs::path& folder) {
       return {};
     case Dataset::fashion_mnist:
       for (const fs::path& place : places(dataset, folder))
-        if (fs::exists(with_or_without_gz(place / "train-images-idx3-ubyte"))) return place;
+        if (is_there(with_or_without_gz(place / "train-images-idx3-ubyte"))) return place;
       std::vector<std::string> looked;
       for (const fs::path& place : places(dataset, folder)) looked.push_back(place.string());
       throw Error(

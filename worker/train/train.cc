@@ -119,7 +119,9 @@ Training train(const Trial& trial, const torch::Tensor& train_images, torch::Dev
     }
     const auto count = static_cast<double>(epoch_end - epoch_begin);
     const auto [loss_sum, accuracy_sum] = meter.sums();
-    if (!std::isfinite(loss_sum))
+    // No loss is ever computed of the last update's weights.
+    const bool is_last = step == plan.steps;
+    if (!std::isfinite(loss_sum) || (is_last && !at::isfinite(weights).all().item<bool>()))
       throw Diverged("the loss was " + std::to_string(loss_sum) + " in epoch " +
                      std::to_string(epoch + 1) + " of " + std::to_string(plan.epochs) +
                      " (learning rate " + std::to_string(rate) + ")");
@@ -128,7 +130,7 @@ Training train(const Trial& trial, const torch::Tensor& train_images, torch::Dev
     if (hooks.on_epoch)
       hooks.on_epoch({"", 0, epoch + 1, plan.epochs, loss_sum / count, accuracy_sum / count, rate,
                       static_cast<double>((step - first) * images_per_step(trial)) / seconds});
-    if (step < plan.steps && stops_here()) return training;
+    if (!is_last && stops_here()) return training;
   }
   return training;
 }

@@ -1,0 +1,61 @@
+#include "experiments/augmentation.h"
+
+#include "tests/experiments/sample.h"
+
+namespace occam {
+namespace {
+
+std::string canonical_text(const std::string& text) { return AugmentationSet(text).text(); }
+std::string problem_with(const std::string& text) {
+  return message_of([&] { AugmentationSet{text}; });
+}
+
+TEST(AugmentationSet, IsHeldInItsCanonicalSpelling) {
+  EXPECT_EQ(canonical_text("cnr.5+hflip+jitter_b.4_c.40+gray0.2"),
+            "cnr0.5+hflip+jitter_b0.4_c0.4+gray0.2");
+  EXPECT_EQ(canonical_text("jitter_h.1_b0.4_c0"), "jitter_b0.4_h0.1");
+  EXPECT_EQ(canonical_text("none"), "none");
+  EXPECT_EQ(AugmentationSet(), AugmentationSet(AugmentationSet().text()));
+}
+
+TEST(AugmentationSet, KeepsTheOrderOfItsOperations) {
+  EXPECT_NE(AugmentationSet("hflip+gray0.2"), AugmentationSet("gray0.2+hflip"));
+  const auto operations = AugmentationSet("gray0.2+jitter_b0.4_h0.1").operations();
+  ASSERT_EQ(operations.size(), 2U);
+  EXPECT_EQ(operations[0].kind, AugmentationOperation::Kind::gray);
+  EXPECT_EQ(operations[0].amount, 0.2);
+  EXPECT_EQ(operations[1].brightness, 0.4);
+  EXPECT_EQ(operations[1].hue, 0.1);
+  EXPECT_TRUE(AugmentationSet("none").operations().empty());
+}
+
+TEST(AugmentationSet, RefusesWhatItDoesNotUnderstand) {
+  const std::string grammar =
+      " is no augmentation; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, gray0.2, "
+      "blur0.5, joined by '+', or none";
+  EXPECT_EQ(problem_with("flip"), "'flip'" + grammar);
+  EXPECT_EQ(problem_with(""), "''" + grammar);
+  EXPECT_EQ(problem_with("hflip+"), "''" + grammar);
+  EXPECT_EQ(problem_with("none+hflip"), "'none'" + grammar);
+  EXPECT_EQ(problem_with("jitters"), "'jitters'" + grammar);
+  EXPECT_EQ(problem_with("hflip+hflip"), "'hflip' repeats an augmentation of its kind");
+}
+
+TEST(AugmentationSet, RefusesAnAmountThatIsNoneOrOutOfRange) {
+  EXPECT_EQ(problem_with("gray2"), "augmentation 'gray2': '2' is not a number from 0 to 1");
+  EXPECT_EQ(problem_with("graynan"), "augmentation 'graynan': 'nan' is not a number from 0 to 1");
+  EXPECT_EQ(problem_with("cnr0"), "augmentation 'cnr0': '0' is not a number from 0.05 to 1");
+  EXPECT_EQ(problem_with("cnr"), "augmentation 'cnr': '' is not a number from 0.05 to 1");
+  EXPECT_EQ(problem_with("jitter_h0.6"),
+            "augmentation 'jitter_h0.6': '0.6' is not a number from 0 to 0.5");
+}
+
+TEST(AugmentationSet, RefusesAJitterThatSaysSomethingTwiceOrNothing) {
+  EXPECT_EQ(problem_with("jitter_b0.4_b0.2"), "augmentation 'jitter_b0.4_b0.2': 'b' stands twice");
+  for (const char* text : {"jitter_", "jitter_x0.4", "jitter_jitter", "jitter_b0.4__c0.4"})
+    EXPECT_NE(problem_with(text).find("is none of b, c, s, h with an amount"), std::string::npos)
+        << text;
+}
+
+}  // namespace
+}  // namespace occam

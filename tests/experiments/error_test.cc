@@ -1,0 +1,23 @@
+#include "experiments/error.h"
+
+#include <gtest/gtest.h>
+
+namespace occam {
+namespace {
+
+TEST(DidYouMean, NamesTheClosestWord) {
+  const std::vector<std::string> known{"batch_size", "seed", "steps"};
+  EXPECT_EQ(did_you_mean("batchsize", known), " (did you mean 'batch_size'?)");
+  EXPECT_EQ(did_you_mean("sed", known), " (did you mean 'seed'?)");
+}
+
+TEST(DidYouMean, IsSilentWhereNothingIsClose) {
+  const std::vector<std::string> known{"batch_size", "seed", "2", "3"};
+  EXPECT_EQ(did_you_mean("optimiser", known), "");
+  EXPECT_EQ(did_you_mean("9", known), "");
+  EXPECT_EQ(did_you_mean("", known), "");
+  EXPECT_EQ(did_you_mean("seed", {}), "");
+}
+
+}  // namespace
+}  // namespace occam

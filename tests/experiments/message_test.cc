@@ -1,0 +1,173 @@
+#include "experiments/message.h"
+
+#include <cmath>
+#include <limits>
+
+#include "tests/experiments/sample.h"
+
+namespace occam {
+namespace {
+
+template <class Message>
+Message down(const Message& message) {
+  return std::get<Message>(read_down(to_line(DownMessage{message})));
+}
+template <class Message>
+Message up(const Message& message) {
+  return std::get<Message>(read_up(to_line(UpMessage{message})));
+}
+std::string problem_with(const std::string& line) {
+  return message_of([&] { read_up(line); });
+}
+
+Progress progress() { return {"0123456789abcdef", 7, 3, 20, 0.5, 0.25, 0.01, 1000}; }
+
+TEST(Messages, ToAWorkerComeBackAsTheyWere) {
+  const Begin begin = down(Begin{"cuda", 4});
+  EXPECT_EQ(begin.device, "cuda");
+  EXPECT_EQ(begin.most_workers, 4);
+  Start start{"0123456789abcdef",
+              trial(R"({"loss": "rotation", "width": 0.5, "class": 3})"),
+              {{Features::pool, Classifier::oc_svm_rbf, {0.1, 2.5, 100}},
+               {Features::logit, Classifier::rotation, {}}},
+              12,
+              {3, 7},
+              "/work/0123"};
+  const Start back = down(start);
+  EXPECT_EQ(back.trial, start.trial);
+  EXPECT_EQ(identity(back.config), identity(start.config));
+  EXPECT_EQ(back.evaluations, start.evaluations);
+  EXPECT_EQ(back.lease, 12);
+  EXPECT_EQ(back.resumable, start.resumable);
+  EXPECT_EQ(back.folder, "/work/0123");
+  down(Stop{});
+  down(Exit{});
+}
+
+TEST(Messages, FromAWorkerComeBackAsTheyWere) {
+  const Ready ready = up(Ready{"node-1", "NVIDIA H100", 4, 80'000'000'000, "abc", "torch", true});
+  EXPECT_EQ(ready.host, "node-1");
+  EXPECT_EQ(ready.device, "NVIDIA H100");
+  EXPECT_EQ(ready.slots, 4);
+  EXPECT_EQ(ready.memory, 80'000'000'000);
+  EXPECT_EQ(ready.build, "abc");
+  EXPECT_EQ(ready.libraries, "torch");
+  EXPECT_TRUE(ready.deterministic);
+  const Alive alive = up(Alive{{{"t1", 4, "training", 17}, {"t2", 5, "loading", 0}}});
+  ASSERT_EQ(alive.slots.size(), 2U);
+  EXPECT_EQ(alive.slots[0].trial, "t1");
+  EXPECT_EQ(alive.slots[0].lease, 4);
+  EXPECT_EQ(alive.slots[0].phase, "training");
+  EXPECT_EQ(alive.slots[0].count, 17);
+  const Progress row = up(progress());
+  EXPECT_EQ(row.trial, "0123456789abcdef");
+  EXPECT_EQ(row.lease, 7);
+  EXPECT_EQ(row.epoch, 3);
+  EXPECT_EQ(row.of, 20);
+  EXPECT_EQ(row.loss, 0.5);
+  EXPECT_EQ(row.accuracy, 0.25);
+  EXPECT_EQ(row.learning_rate, 0.01);
+  EXPECT_EQ(row.images_per_second, 1000);
+  const Stopped stopped = up(Stopped{"t1", 9});
+  EXPECT_EQ(stopped.trial, "t1");
+  EXPECT_EQ(stopped.lease, 9);
+  EXPECT_EQ(up(Log{"a\nb"}).text, "a\nb");
+  const Lost lost = up(Lost{"exited", "last words\n"});
+  EXPECT_EQ(lost.reason, "exited");
+  EXPECT_EQ(lost.log_tail, "last words\n");
+  up(Gone{});
+}
+
+TEST(Messages, KeepEveryBitOfAnOutcome) {
+  const Evaluation evaluation{
+      {Features::pool, Classifier::kde, {}}, 0.1 + 0.2, 1.0 / 3, 0.05, 9000, 1000, 0.125};
+  for (OutcomeStatus status :
+       {OutcomeStatus::completed, OutcomeStatus::diverged, OutcomeStatus::failed}) {
+    const Outcome back = up(Outcome{"t1", 3, status, "why", {evaluation}, 8.5, 2.5, 100, "data-1"});
+    EXPECT_EQ(back.trial, "t1");
+    EXPECT_EQ(back.lease, 3);
+    EXPECT_EQ(back.status, status);
+    EXPECT_EQ(back.error, "why");
+    ASSERT_EQ(back.evaluations.size(), 1U);
+    EXPECT_EQ(back.evaluations[0].request, evaluation.request);
+    EXPECT_EQ(back.evaluations[0].auroc, 0.1 + 0.2);
+    EXPECT_EQ(back.evaluations[0].average_precision, 1.0 / 3);
+    EXPECT_EQ(back.evaluations[0].fpr95, 0.05);
+    EXPECT_EQ(back.evaluations[0].outliers, 9000);
+    EXPECT_EQ(back.evaluations[0].inliers, 1000);
+    EXPECT_EQ(back.evaluations[0].seconds, 0.125);
+    EXPECT_EQ(back.train_seconds, 8.5);
+    EXPECT_EQ(back.evaluate_seconds, 2.5);
+    EXPECT_EQ(back.steps, 100);
+    EXPECT_EQ(back.data, "data-1");
+  }
+}
+
+TEST(Messages, CarryTheWorkersNumber) {
+  EXPECT_EQ(read_addressed_down(to_line(Down{3, Stop{}})).worker, 3);
+  EXPECT_EQ(read_addressed_down(to_line(Down{kWholeNode, Exit{}})).worker, kWholeNode);
+  const Up back = read_addressed_up(to_line(Up{2, Log{"text"}}));
+  EXPECT_EQ(back.worker, 2);
+  EXPECT_EQ(std::get<Log>(back.message).text, "text");
+}
+
+TEST(Messages, AreOneLineEach) {
+  EXPECT_EQ(to_line(UpMessage{Log{"a\nb\r\n"}}).find('\n'), std::string::npos);
+  EXPECT_EQ(to_line(DownMessage{Stop{}}), R"({"type":"stop"})");
+}
+
+TEST(Messages, CarryNumbersThatAreNoneAsNaN) {
+  for (double none : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    Progress row = progress();
+    row.loss = row.accuracy = row.learning_rate = row.images_per_second = none;
+    const Progress back = up(row);
+    EXPECT_TRUE(std::isnan(back.loss));
+    EXPECT_TRUE(std::isnan(back.accuracy));
+    EXPECT_TRUE(std::isnan(back.learning_rate));
+    EXPECT_TRUE(std::isnan(back.images_per_second));
+  }
+}
+
+TEST(Messages, ReplaceBytesThatAreNoText) {
+  EXPECT_EQ(up(Log{"caf\xe9!"}).text, "caf\xEF\xBF\xBD!");
+}
+
+TEST(Messages, OfAWorkerMayLackWhatOnlyOursKnow) {
+  const Ready ready =
+      std::get<Ready>(read_up(R"({"type": "ready", "device": "cpu", "slots": 1, "more": []})"));
+  EXPECT_EQ(ready.slots, 1);
+  EXPECT_EQ(ready.build, "");
+  EXPECT_FALSE(ready.deterministic);
+  const auto outcome = std::get<Outcome>(
+      read_up(R"({"type": "outcome", "trial": "t", "lease": 1, "status": "completed"})"));
+  EXPECT_TRUE(outcome.evaluations.empty());
+}
+
+TEST(Messages, RefuseALineThatIsNoneAndQuoteIt) {
+  for (const std::string line :
+       {"", "Traceback (most recent call last):", "3", "null", "[]", "\"ready\"", "{", "{}",
+        "{\"type\":7}", "{\"type\":\"ready\"}", "{\"type\":\"progress\",\"trial\":\"t\"}",
+        "{\"type\":\"outcome\",\"trial\":\"t\",\"lease\":\"1\",\"status\":\"completed\"}",
+        "\xff\xfe", "{\"type\":\"alive\",\"slots\":[3]}", "{\"type\":\"log\",\"text\":null}"}) {
+    const std::string problem = problem_with(line);
+    EXPECT_EQ(problem.rfind("not a message: ", 0), 0U) << problem;
+    EXPECT_TRUE(problem.ends_with(": " + line)) << problem;
+  }
+  EXPECT_LT(problem_with(std::string(100'000, 'x')).size(), 1000U);
+}
+
+TEST(Messages, RefuseATypeThatIsNotOfTheirDirection) {
+  EXPECT_EQ(problem_with(R"({"type":"stop"})"),
+            "not a message: type 'stop' is none of: ready, alive, progress, outcome, stopped, log, "
+            R"(lost, gone: {"type":"stop"})");
+  EXPECT_EQ(message_of([] { read_down(R"({"type":"ready"})"); }),
+            "not a message: type 'ready' is none of: begin, start, stop, exit: "
+            R"({"type":"ready"})");
+  EXPECT_EQ(
+      problem_with(R"({"type":"outcome","trial":"t","lease":1,"status":"done"})")
+          .rfind("not a message: 'done' is none of: completed, diverged, failed", 0),
+      0U);
+}
+
+}  // namespace
+}  // namespace occam

@@ -1,0 +1,239 @@
+#include "experiments/trial.h"
+
+#include <cmath>
+#include <fstream>
+#include <set>
+
+#include "tests/experiments/sample.h"
+
+namespace occam {
+namespace {
+
+using nlohmann::json;
+
+// A value that is not the field's default, and that the field accepts.
+json other_value(const FieldFacts&, const Dataset&) { return "synthetic"; }
+json other_value(const FieldFacts&, const InlierClass&) { return 3; }
+json other_value(const FieldFacts&, const AugmentationSet&) { return "hflip"; }
+json other_value(const FieldFacts& facts, std::int64_t usual) {
+  return usual == static_cast<std::int64_t>(facts.least) ? usual + 1
+                                                         : static_cast<std::int64_t>(facts.least);
+}
+json other_value(const FieldFacts& facts, double) { return facts.most; }
+template <class Enum>
+requires std::is_enum_v<Enum> json other_value(const FieldFacts&, Enum) {
+  return all_names<Enum>().back();
+}
+
+std::string problem_with(const std::string& field, const json& value) {
+  return message_of([&] {
+    Trial one;
+    set_field(one, field, value);
+  });
+}
+
+TEST(TrialId, StaysWhatItWasWhenItWasFirstWritten) {
+  std::ifstream golden(OCCAM_SOURCE_DIR "/tests/golden/trial_ids.txt");
+  ASSERT_TRUE(golden);
+  int cases = 0;
+  std::string given, text, id;
+  for (std::string line; std::getline(golden, line);) {
+    if (line.empty() || line.front() == '#') continue;
+    given = line;
+    ASSERT_TRUE(std::getline(golden, text) && std::getline(golden, id)) << given;
+    EXPECT_EQ(identity(trial(given)), text) << given;
+    EXPECT_EQ(id_of(trial(given)), id) << given;
+    ++cases;
+  }
+  EXPECT_GE(cases, 12);
+}
+
+TEST(TrialId, IsTheSameForSpellingsOfOneTraining) {
+  const auto same = [](const std::string& a, const std::string& b) {
+    EXPECT_EQ(id_of(trial(a)), id_of(trial(b))) << a << " and " << b;
+  };
+  same(R"({"class": "sandal"})", R"({"class": 5})");
+  same(R"({"distribution_augmentation": 1})", R"({})");
+  same(R"({"distribution_augmentation": 4})", R"({"distribution_augmentation": "4"})");
+  same(R"({"augmentations": "jitter_b.4+gray0.20"})", R"({"augmentations": "jitter_b0.4+gray.2"})");
+  same(R"({"width": 2})", R"({"width": 2.0})");
+  same(R"({"momentum": -0.0})", R"({"momentum": 0})");
+  same(R"({"augmentations": "gray-0"})", R"({"augmentations": "gray0"})");
+  same(R"({"loss": "rotation", "temperature": 0.5, "negatives": 3, "embedding": 64})",
+       R"({"loss": "rotation"})");
+  same(R"({"epochs": 0, "batch_size": 64, "momentum": 0, "schedule": "step"})", R"({"epochs": 0})");
+  same(R"({"steps": 100, "epochs": 7})", R"({"steps": 100})");
+  same(R"({"head_layers": 0, "head_width": 64})", R"({"head_layers": 0})");
+}
+
+TEST(TrialId, DiffersWithEveryFieldThatChangesTheNumbers) {
+  const Trial usual;
+  std::set<std::string> ids{id_of(usual)};
+  visit_fields(usual, [&](const FieldFacts& facts, const auto& member) {
+    Trial changed;
+    set_field(changed, facts.name, other_value(facts, member));
+    EXPECT_TRUE(ids.insert(id_of(canonical(changed))).second) << facts.name;
+  });
+}
+
+TEST(TrialId, OfAnUntrainedNetworkStillDependsOnItsShape) {
+  EXPECT_NE(id_of(trial(R"({"epochs": 0})")), id_of(trial(R"({"epochs": 0, "depth": 34})")));
+  EXPECT_NE(id_of(trial(R"({"epochs": 0})")), id_of(trial(R"({"epochs": 0, "seed": 2})")));
+}
+
+TEST(Canonical, ChangesNothingTheSecondTime) {
+  for (const char* fields :
+       {R"({})", R"({"epochs": 0, "steps": 9})", R"({"loss": "rotation", "head_layers": 0})",
+        R"({"epochs": 0, "loss": "rotation", "embedding": 4})", R"({"class": "bag"})"}) {
+    const Trial once = trial(fields);
+    EXPECT_EQ(to_json(canonical(once)), to_json(once)) << fields;
+    EXPECT_EQ(identity(canonical(once)), identity(once)) << fields;
+  }
+}
+
+TEST(Fields, AreAllSetAndReadBackAsJson) {
+  const Trial usual;
+  visit_fields(usual, [&](const FieldFacts& facts, const auto& member) {
+    const json value = other_value(facts, member);
+    Trial changed;
+    set_field(changed, facts.name, value);
+    EXPECT_EQ(to_json(changed)[std::string(facts.name)], value) << facts.name;
+    EXPECT_EQ(value_of(changed, facts.name), value) << facts.name;
+    EXPECT_EQ(to_json(trial_from_json(to_json(changed))), to_json(changed)) << facts.name;
+    EXPECT_EQ(identity(trial_from_json(to_json(canonical(changed)))), identity(canonical(changed)))
+        << facts.name;
+    const Setting setting(facts.name, value);
+    Trial by_setting;
+    EXPECT_FALSE(setting.matches(by_setting)) << facts.name;
+    setting.apply(by_setting);
+    EXPECT_TRUE(setting.matches(by_setting)) << facts.name;
+    EXPECT_EQ(to_json(by_setting), to_json(changed)) << facts.name;
+  });
+}
+
+TEST(Fields, AreNullWhereTheyHaveNoSay) {
+  const json rotation = to_json(trial(R"({"loss": "rotation"})"));
+  EXPECT_TRUE(rotation["temperature"].is_null());
+  EXPECT_TRUE(rotation["embedding"].is_null());
+  EXPECT_EQ(rotation["batch_size"], 32);
+  const json untrained = to_json(trial(R"({"epochs": 0})"));
+  EXPECT_TRUE(untrained["batch_size"].is_null());
+  EXPECT_EQ(untrained["epochs"], 0);
+  EXPECT_EQ(untrained["embedding"], 128);
+  EXPECT_TRUE(to_json(trial(R"({"steps": 5})"))["epochs"].is_null());
+  EXPECT_FALSE(Setting("temperature", 0.2).matches(trial(R"({"loss": "rotation"})")));
+}
+
+TEST(Fields, RefuseAValueOfAnotherType) {
+  EXPECT_EQ(problem_with("batch_size", "64"), "\"64\" is not an integer");
+  EXPECT_EQ(problem_with("batch_size", 1.5), "1.5 is not an integer");
+  EXPECT_EQ(problem_with("batch_size", 18446744073709551615ULL),
+            "18446744073709551615 is not an integer");
+  EXPECT_EQ(problem_with("temperature", true), "true is not a number");
+  EXPECT_EQ(problem_with("loss", 3), "3 is not one of: contrastive, rotation");
+  EXPECT_EQ(problem_with("loss", nullptr), "null is not one of: contrastive, rotation");
+  EXPECT_EQ(problem_with("augmentations", json::array()), "[] is not a string of augmentations");
+  EXPECT_EQ(problem_with("class", 0.5), "0.5 is not a class: an index or a name");
+  EXPECT_EQ(problem_with("distribution_augmentation", 2.0),
+            "2.0 is not a name or a number from 1 to 8");
+  EXPECT_EQ(problem_with("seed", "\xff"), "\"\xEF\xBF\xBD\" is not an integer");
+}
+
+TEST(Fields, RefuseAValueOutOfRange) {
+  EXPECT_EQ(problem_with("batch_size", 0), "0 is not in 1..65536");
+  EXPECT_EQ(problem_with("epochs", 2000000), "2000000 is not in 0..1000000");
+  EXPECT_EQ(problem_with("seed", -1), "-1 is not in 0..1000000000");
+  EXPECT_EQ(problem_with("momentum", 1.5), "1.5 is not in 0..1");
+  EXPECT_EQ(problem_with("temperature", 0), "0 is not in 1e-04..100");
+  EXPECT_EQ(problem_with("temperature", std::nan("")), "nan is not in 1e-04..100");
+}
+
+TEST(Fields, SuggestTheNameThatWasMeant) {
+  EXPECT_EQ(problem_with("loss", "moco"), "'moco' is none of: contrastive, rotation");
+  EXPECT_EQ(problem_with("loss", "rotations"),
+            "'rotations' is none of: contrastive, rotation (did you mean 'rotation'?)");
+  EXPECT_EQ(problem_with("bach_size", 3),
+            "'bach_size' is no field of a trial (did you mean 'batch_size'?)");
+  EXPECT_EQ(problem_with("distribution_augmentation", 9),
+            "'9' is none of: none, rotation, hflip, vflip, 2, 3, 4, 5, 6, 7, 8");
+  EXPECT_EQ(message_of([] { trial(R"({"class": "sandals"})"); }),
+            "'sandals' is no class of fashion-mnist, which has: t-shirt, trouser, pullover, dress, "
+            "coat, sandal, shirt, sneaker, bag, ankle-boot (did you mean 'sandal'?)");
+  EXPECT_EQ(message_of([] { trial(R"({"dataset": "synthetic", "class": 4})"); }),
+            "class 4 is not in 0..3, the classes of synthetic");
+}
+
+TEST(Setting, MatchesNoTrialOfADatasetWithoutTheClass) {
+  const Setting sandal("class", "sandal"), ninth("class", 9);
+  EXPECT_TRUE(sandal.matches(trial(R"({"class": 5})")));
+  EXPECT_FALSE(sandal.matches(trial(R"({"dataset": "synthetic"})")));
+  EXPECT_FALSE(ninth.matches(trial(R"({"dataset": "synthetic"})")));
+}
+
+TEST(Check, NamesTheCombinationThatCannotRun) {
+  const auto problem = [](const std::string& fields) {
+    const std::string text = message_of([&] { check(trial(fields)); });
+    return text.substr(0, text.find('\n'));
+  };
+  const std::string start = "this combination cannot run: ";
+  EXPECT_EQ(problem(R"({})"), "no error");
+  EXPECT_EQ(problem(R"({"depth": 12})"), start + "depth 12 is none of 10, 18, 34");
+  EXPECT_EQ(problem(R"({"width": 0.3})"),
+            start + "width 0.3 is no multiple of 1/64, so channels would be broken");
+  EXPECT_EQ(problem(R"({"train_limit": 6001})"),
+            start + "train_limit 6001 is more than the 6000 train rows of a class of fashion-mnist");
+  EXPECT_EQ(problem(R"({"train_limit": 31})"),
+            start + "batch_size 32 is more than the 31 train rows, so no step would be taken");
+  EXPECT_EQ(problem(R"({"train_limit": 31, "steps": 10})"),
+            start + "batch_size 32 is more than the 31 train rows, so no step would be taken");
+  EXPECT_EQ(problem(R"({"train_limit": 31, "distribution_augmentation": 2})"), "no error");
+  EXPECT_EQ(problem(R"({"train_limit": 31, "epochs": 0})"), "no error");
+  EXPECT_EQ(problem(R"({"batch_size": 1})"), start + "contrastive with batch_size 1 has no negatives");
+  EXPECT_EQ(problem(R"({"batch_size": 1, "loss": "rotation"})"), "no error");
+  EXPECT_EQ(problem(R"({"negatives": 5})"),
+            start + "negatives 5 makes groups of 6 rows, which do not divide batch_size 32");
+  EXPECT_EQ(problem(R"({"negatives": 63})"),
+            start + "negatives 63 makes groups of 64 rows, which do not divide batch_size 32");
+  EXPECT_EQ(problem(R"({"negatives": 31})"), "no error");
+  EXPECT_EQ(message_of([] { check(trial(R"({"batch_size": 1, "seed": 7})")); }),
+            start + "contrastive with batch_size 1 has no negatives\n  in "
+                    R"({"batch_size":1,"class":0,"dataset":"fashion-mnist",)"
+                    R"("loss":"contrastive","seed":7})");
+}
+
+TEST(Budget, CountsWholeBatchesOfTheEnlargedTrainSet) {
+  const Budget usual = budget(trial(R"({"epochs": 20})"));
+  EXPECT_EQ(usual.rows, 6000);
+  EXPECT_EQ(usual.steps_per_epoch, 187);
+  EXPECT_EQ(usual.steps, 20 * 187);
+  const Budget enlarged = budget(trial(R"({"epochs": 1, "distribution_augmentation": "rotation"})"));
+  EXPECT_EQ(enlarged.rows, 24000);
+  EXPECT_EQ(enlarged.steps, 750);
+}
+
+TEST(Budget, CutsTheLastEpochShortUnderSteps) {
+  const Budget plan = budget(trial(R"({"steps": 400})"));
+  EXPECT_EQ(plan.epochs, 3);
+  EXPECT_EQ(plan.steps, 400);
+}
+
+TEST(Copies, AreThoseThatTheNameSays) {
+  const auto of = [](const json& value) {
+    Trial one;
+    set_field(one, "distribution_augmentation", value);
+    return copies(one.distribution_augmentation);
+  };
+  EXPECT_EQ(of("none"), 1);
+  EXPECT_EQ(of("rotation"), 4);
+  EXPECT_EQ(of("hflip"), 2);
+  EXPECT_EQ(of("vflip"), 2);
+  for (int k = 1; k <= 8; ++k) EXPECT_EQ(of(k), k);
+}
+
+TEST(ImagesPerStep, CountTheViewsOfEveryRow) {
+  EXPECT_EQ(images_per_step(trial(R"({"batch_size": 16})")), 32);
+  EXPECT_EQ(images_per_step(trial(R"({"batch_size": 16, "loss": "rotation"})")), 64);
+}
+
+}  // namespace
+}  // namespace occam
