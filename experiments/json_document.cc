@@ -41,7 +41,8 @@ class CountingIterator {
 class TreeBuilder : public nlohmann::json_sax<json> {
  public:
   TreeBuilder(const std::string& text, const std::string& file, const char** furthest)
-      : file_(std::make_shared<const std::string>(file)),
+      : text_(text),
+        file_(std::make_shared<const std::string>(file)),
         furthest_(furthest),
         counted_(text.data()) {
     root_.file = file_;
@@ -72,9 +73,14 @@ class TreeBuilder : public nlohmann::json_sax<json> {
     return true;
   }
 
-  bool parse_error(std::size_t, const std::string& last, const json::exception& problem) override {
-    throw UsageError(*file_ + ":" + std::to_string(line()) + ": not JSON, near '" + last +
-                     "': " + reason(problem.what()));
+  bool parse_error(std::size_t, const std::string&, const json::exception& problem) override {
+    std::string_view read(text_.data(), static_cast<std::size_t>(*furthest_ - text_.data()));
+    read = read.substr(0, read.find_last_not_of(" \t\r\n") + 1);
+    const auto line = 1 + std::count(read.begin(), read.end(), '\n');
+    const std::string near(read.substr(read.rfind('\n') + 1));
+    throw UsageError(*file_ + ":" + std::to_string(line) + ": not JSON" +
+                     (near.empty() ? "" : ", near the end of '" + near + "'") + ": " +
+                     reason(problem.what()));
   }
 
  private:
@@ -126,6 +132,7 @@ class TreeBuilder : public nlohmann::json_sax<json> {
     return true;
   }
 
+  const std::string& text_;
   static constexpr std::size_t kDeepest = 100;  // paths and destructors grow with it
   std::shared_ptr<const std::string> file_;
   const char** furthest_;

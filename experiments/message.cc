@@ -57,7 +57,8 @@ json written(const Ready& m) {
   return {{"type", "ready"},          {"host", m.host},
           {"device", m.device},       {"slots", m.slots},
           {"memory", m.memory},       {"build", m.build},
-          {"libraries", m.libraries}, {"deterministic", m.deterministic}};
+          {"libraries", m.libraries}, {"deterministic", m.deterministic},
+          {"revision", m.revision}};
 }
 json written(const Alive& m) {
   json slots = json::array();
@@ -132,7 +133,8 @@ UpMessage up_from_json(const json& m) {
                  m.value("memory", std::int64_t{0}),
                  m.value("build", ""),
                  m.value("libraries", ""),
-                 m.value("deterministic", false)};
+                 m.value("deterministic", false),
+                 m.value("revision", "")};
   if (type == "alive") {
     Alive alive;
     for (const json& slot : m.at("slots"))

@@ -40,9 +40,10 @@ struct Ready {
   std::string device;     // "cpu", or the GPU's name
   std::int64_t slots;     // trials it can run at once
   std::int64_t memory;    // bytes on the device; 0 is unknown
-  std::string build;      // revision of the worker's code
+  std::string build;      // digest of the sources that decide numbers: equal is comparable
   std::string libraries;  // "torch 2.11.0"
   bool deterministic;     // the same trial gives the same bits again
+  std::string revision;   // of the whole code, with "-dirty" where it was changed
 };
 
 // Sent every 2 s from a thread that does not train, with one entry a running trial.

@@ -1,6 +1,7 @@
 #include "experiments/spec.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -410,7 +411,8 @@ Spec read_spec(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::stringstream text;
   if (file) text << file.rdbuf();
-  if (!file) throw UsageError(path + ": cannot read this spec file");
+  if (!file || std::filesystem::is_directory(path))
+    throw UsageError(path + ": cannot read this spec file");
   return parse_spec(text.str(), path);
 }
 

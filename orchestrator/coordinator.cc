@@ -58,7 +58,8 @@ std::vector<Command> Coordinator::fill() {
       const std::int64_t lease = next_lease_++;
       running_[lease] = {task, id, wanted};
       worker.free -= wanted;
-      commands.push_back(StartTrial{id, task, lease});
+      commands.push_back(StartTrial{
+          id, task, lease, static_cast<double>(wanted) / static_cast<double>(worker.slots)});
     }
   }
   return commands;

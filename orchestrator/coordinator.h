@@ -43,6 +43,7 @@ struct StartTrial {
   WorkerId worker;
   std::size_t task;
   std::int64_t lease;
+  double share;  // of the worker, in (0, 1]
 };
 struct EndAttempt {  // in the store; outcomes end theirs themselves
   std::int64_t lease;

@@ -16,7 +16,7 @@ Simulation simulate(const std::vector<Task>& tasks, int workers, int slots,
     for (const Command& command : commands)
       if (const auto* starting = std::get_if<StartTrial>(&command)) {
         const double seconds = tasks[starting->task].work * seconds_per_work;
-        result.worker_seconds += seconds;
+        result.worker_seconds += seconds * starting->share;
         endings.emplace(now + seconds, starting->lease);
       }
   };

@@ -102,7 +102,7 @@ void Sweep::start(const StartTrial& command) {
 
 void Sweep::on(WorkerId id, const Ready& message) {
   workers_[id] = {
-      {message.host, message.device, message.build, message.libraries, message.deterministic},
+      {message.host, message.device, message.build, message.libraries, message.deterministic, message.revision},
       {},
       0};
   carry_out(coordinator_.on_joined(id, message.slots));

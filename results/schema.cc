@@ -55,7 +55,8 @@ CREATE TABLE attempt(
     CHECK (state IN ('running', 'completed', 'failed', 'lost', 'stopped', 'interrupted')),
   host TEXT NOT NULL,
   device TEXT NOT NULL,
-  build TEXT NOT NULL,
+  build TEXT NOT NULL,                      -- digest of the sources that decide numbers
+  revision TEXT NOT NULL,
   libraries TEXT NOT NULL,
   deterministic INTEGER NOT NULL,
   started_at TEXT NOT NULL,
@@ -189,6 +190,7 @@ std::vector<View> views() {
   o.train_seconds,
   o.data,
   a.build,
+  a.revision,
   a.libraries,
   a.device,
   a.deterministic

@@ -179,12 +179,11 @@ void Store::begin_attempt(const std::string& trial, std::int64_t lease, const Wo
   explained(path_, [&] {
     run(*database_,
         "INSERT INTO attempt(lease, trial, number, state, host, device, build, libraries, "
-        "deterministic, started_at) SELECT ?1, ?2, coalesce(max(number), 0) + 1, 'running', ?3, "
-        "?4, "
-        "?5, ?6, ?7, " +
+        "deterministic, revision, started_at) SELECT ?1, ?2, coalesce(max(number), 0) + 1, "
+        "'running', ?3, ?4, ?5, ?6, ?7, ?8, " +
             kNow + " FROM attempt WHERE trial = ?2",
         lease, trial, worker.host, worker.device, worker.build, worker.libraries,
-        static_cast<int>(worker.deterministic));
+        static_cast<int>(worker.deterministic), worker.revision);
   });
 }
 

@@ -32,8 +32,11 @@ std::span<const std::string_view> names_of<AttemptState>();
 
 // What the coordinator knows of a worker when it starts an attempt there.
 struct WorkerFacts {
-  std::string host, device, build, libraries;
+  std::string host, device;
+  std::string build;  // results of different builds do not mix in a table
+  std::string libraries;
   bool deterministic = false;
+  std::string revision = "";
 };
 
 // What the store holds of one planned trial of a sweep.

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <fstream>
 #include <iostream>
+#include <limits>
 
 #include "experiments/error.h"
 #include "generated/revision.h"
@@ -156,6 +157,9 @@ int main_or_throw(int count, char** words) {
   const std::string command = positional.empty() ? "" : positional.front();
   if (command == "check") return check({positional.begin() + 1, positional.end()}, device, data);
   options.device = parse_device(device);
+  if (options.device.is_cuda() && options.slots > 1)
+    throw UsageError("--slots " + std::to_string(options.slots) +
+                     ": on a GPU trials run one at a time so far; leave --slots at 1");
   if (command == "train" && positional.size() == 2)
     return train_one(positional[1], options, work, export_folder);
   if (!command.empty())
@@ -172,10 +176,11 @@ int main_or_throw(int count, char** words) {
 }  // namespace occam
 
 int main(int count, char** words) {
-  // Activations are freed and asked for again every step: keep their pages (a third of a CPU step
-  // went into the kernel's page faults).
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  // Activations are freed and asked for again every step: keep their pages, for all threads in one
+  // heap (a third of a CPU step went into the kernel's page faults).
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  mallopt(M_ARENA_MAX, 1);
   try {
     return occam::main_or_throw(count, words);
   } catch (const occam::UsageError& problem) {

@@ -29,6 +29,9 @@ double seconds_since(Clock::time_point began) {
 std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, Pulse& pulse,
                                        const RunOptions& options) {
   const Trial& trial = start.config;
+  if (options.device.is_cpu() && trial.precision != Precision::fp32)
+    throw Error("precision " + to_string(trial.precision) +
+                " needs a GPU; on a CPU there is fp32 alone");
   const auto image_data = images.get(trial.dataset);
   const OneClassData data = one_class(*image_data, trial);
   const CheckpointFolder checkpoints(start.folder, start.trial);

@@ -15,7 +15,6 @@
 #include <vector>
 
 #ifdef OCCAM_CUDA
-#include <ATen/cuda/CUDAContext.h>
 #include <cuda_runtime_api.h>
 #endif
 
@@ -26,6 +25,15 @@
 
 namespace occam {
 namespace {
+
+#ifdef OCCAM_CUDA
+cudaDeviceProp gpu_properties(torch::Device device) {
+  cudaDeviceProp properties{};
+  if (cudaGetDeviceProperties(&properties, device.index()) != cudaSuccess)
+    throw Error(device.str() + ": the driver tells nothing of this GPU");
+  return properties;
+}
+#endif
 
 // Writes whole lines from any thread. When nobody reads any more the process has no purpose.
 class LineWriter {
@@ -87,8 +95,8 @@ class Server {
 
   int run(int in) {
     writer_.write(Ready{"", device_name(options_.device), options_.slots, device_memory(),
-                        OCCAM_REVISION "+" OCCAM_NUMERIC_DIGEST, "torch " TORCH_VERSION,
-                        options_.device.is_cpu()});
+                        OCCAM_NUMERIC_DIGEST, "torch " TORCH_VERSION,
+                        options_.device.is_cpu(), OCCAM_REVISION});
     std::thread heart([this] { beat(); });
     heart.detach();
     LineReader reader(in);
@@ -149,8 +157,7 @@ class Server {
   std::int64_t device_memory() const {
 #ifdef OCCAM_CUDA
     if (options_.device.is_cuda())
-      return static_cast<std::int64_t>(
-          at::cuda::getDeviceProperties(options_.device.index())->totalGlobalMem);
+      return static_cast<std::int64_t>(gpu_properties(options_.device).totalGlobalMem);
 #endif
     return 0;
   }
@@ -167,7 +174,7 @@ class Server {
 
 std::string device_name(torch::Device device) {
 #ifdef OCCAM_CUDA
-  if (device.is_cuda()) return at::cuda::getDeviceProperties(device.index())->name;
+  if (device.is_cuda()) return gpu_properties(device).name;
 #endif
   return device.str();
 }

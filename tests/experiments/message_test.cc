@@ -45,7 +45,8 @@ TEST(Messages, ToAWorkerComeBackAsTheyWere) {
 }
 
 TEST(Messages, FromAWorkerComeBackAsTheyWere) {
-  const Ready ready = up(Ready{"node-1", "NVIDIA H100", 4, 80'000'000'000, "abc", "torch", true});
+  const Ready ready =
+      up(Ready{"node-1", "NVIDIA H100", 4, 80'000'000'000, "abc", "torch", true, "def-dirty"});
   EXPECT_EQ(ready.host, "node-1");
   EXPECT_EQ(ready.device, "NVIDIA H100");
   EXPECT_EQ(ready.slots, 4);
@@ -53,6 +54,7 @@ TEST(Messages, FromAWorkerComeBackAsTheyWere) {
   EXPECT_EQ(ready.build, "abc");
   EXPECT_EQ(ready.libraries, "torch");
   EXPECT_TRUE(ready.deterministic);
+  EXPECT_EQ(ready.revision, "def-dirty");
   const Alive alive = up(Alive{{{"t1", 4, "training", 17}, {"t2", 5, "loading", 0}}});
   ASSERT_EQ(alive.slots.size(), 2U);
   EXPECT_EQ(alive.slots[0].trial, "t1");
@@ -163,10 +165,9 @@ TEST(Messages, RefuseATypeThatIsNotOfTheirDirection) {
   EXPECT_EQ(message_of([] { read_down(R"({"type":"ready"})"); }),
             "not a message: type 'ready' is none of: begin, start, stop, exit: "
             R"({"type":"ready"})");
-  EXPECT_EQ(
-      problem_with(R"({"type":"outcome","trial":"t","lease":1,"status":"done"})")
-          .rfind("not a message: 'done' is none of: completed, diverged, failed", 0),
-      0U);
+  EXPECT_EQ(problem_with(R"({"type":"outcome","trial":"t","lease":1,"status":"done"})")
+                .rfind("not a message: 'done' is none of: completed, diverged, failed", 0),
+            0U);
 }
 
 }  // namespace

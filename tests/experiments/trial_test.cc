@@ -180,15 +180,17 @@ TEST(Check, NamesTheCombinationThatCannotRun) {
   EXPECT_EQ(problem(R"({"depth": 12})"), start + "depth 12 is none of 10, 18, 34");
   EXPECT_EQ(problem(R"({"width": 0.3})"),
             start + "width 0.3 is no multiple of 1/64, so channels would be broken");
-  EXPECT_EQ(problem(R"({"train_limit": 6001})"),
-            start + "train_limit 6001 is more than the 6000 train rows of a class of fashion-mnist");
+  EXPECT_EQ(
+      problem(R"({"train_limit": 6001})"),
+      start + "train_limit 6001 is more than the 6000 train rows of a class of fashion-mnist");
   EXPECT_EQ(problem(R"({"train_limit": 31})"),
             start + "batch_size 32 is more than the 31 train rows, so no step would be taken");
   EXPECT_EQ(problem(R"({"train_limit": 31, "steps": 10})"),
             start + "batch_size 32 is more than the 31 train rows, so no step would be taken");
   EXPECT_EQ(problem(R"({"train_limit": 31, "distribution_augmentation": 2})"), "no error");
   EXPECT_EQ(problem(R"({"train_limit": 31, "epochs": 0})"), "no error");
-  EXPECT_EQ(problem(R"({"batch_size": 1})"), start + "contrastive with batch_size 1 has no negatives");
+  EXPECT_EQ(problem(R"({"batch_size": 1})"),
+            start + "contrastive with batch_size 1 has no negatives");
   EXPECT_EQ(problem(R"({"batch_size": 1, "loss": "rotation"})"), "no error");
   EXPECT_EQ(problem(R"({"negatives": 5})"),
             start + "negatives 5 makes groups of 6 rows, which do not divide batch_size 32");
@@ -196,9 +198,10 @@ TEST(Check, NamesTheCombinationThatCannotRun) {
             start + "negatives 63 makes groups of 64 rows, which do not divide batch_size 32");
   EXPECT_EQ(problem(R"({"negatives": 31})"), "no error");
   EXPECT_EQ(message_of([] { check(trial(R"({"batch_size": 1, "seed": 7})")); }),
-            start + "contrastive with batch_size 1 has no negatives\n  in "
-                    R"({"batch_size":1,"class":0,"dataset":"fashion-mnist",)"
-                    R"("loss":"contrastive","seed":7})");
+            start +
+                "contrastive with batch_size 1 has no negatives\n  in "
+                R"({"batch_size":1,"class":0,"dataset":"fashion-mnist",)"
+                R"("loss":"contrastive","seed":7})");
 }
 
 TEST(Budget, CountsWholeBatchesOfTheEnlargedTrainSet) {
@@ -206,7 +209,8 @@ TEST(Budget, CountsWholeBatchesOfTheEnlargedTrainSet) {
   EXPECT_EQ(usual.rows, 6000);
   EXPECT_EQ(usual.steps_per_epoch, 187);
   EXPECT_EQ(usual.steps, 20 * 187);
-  const Budget enlarged = budget(trial(R"({"epochs": 1, "distribution_augmentation": "rotation"})"));
+  const Budget enlarged =
+      budget(trial(R"({"epochs": 1, "distribution_augmentation": "rotation"})"));
   EXPECT_EQ(enlarged.rows, 24000);
   EXPECT_EQ(enlarged.steps, 750);
 }

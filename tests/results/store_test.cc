@@ -113,8 +113,8 @@ TEST_F(StoreTest, AProcessKilledBeforeItsCommitLeavesNothingBehind) {
     SQLite::Database database(path_, SQLite::OPEN_READWRITE);
     database.exec(
         "BEGIN IMMEDIATE; INSERT INTO attempt(trial, number, state, host, device, build, "
-        "libraries, deterministic, started_at) SELECT id, 1, 'running', '', '', '', '', "
-        "0, '' FROM trial");
+        "libraries, deterministic, revision, started_at) SELECT id, 1, 'running', '', '', '', '', "
+        "0, '', '' FROM trial");
     _exit(0);  // without commit or rollback
   }
   int status = 0;

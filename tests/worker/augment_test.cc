@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <functional>
@@ -272,29 +274,62 @@ TEST(Jitter, StretchesContrastByFactorsAroundOne) {
   EXPECT_LT(chi_square(tenths, draws, 10), 27.9);
 }
 
-// Brightness and saturation do not commute on a coloured pixel, so the view shows their order.
-bool brightens_first(const Augmenter& augmenter, std::int64_t epoch, std::uint32_t view) {
-  const Draws draws(1, Purpose::augmentation, static_cast<std::uint32_t>(epoch), 0, view);
-  const float delta = symmetric(draws.uniform(draw_brightness), 0.4F);
-  const float factor = 1 + symmetric(draws.uniform(draw_saturation), 0.4F);
-  const auto brighter = [&](const Rgb& c) { return Rgb{c.r + delta, c.g + delta, c.b + delta}; };
-  const Rgb pixel{1, 0.6F, 0.4F};
-  const Rgb one = scale_saturation(brighter(pixel), factor);
-  const Rgb other = brighter(scale_saturation(pixel, factor));
-  const torch::Tensor found = view_of(augmenter, 0, epoch, view).flatten();
-  const float green = found.data_ptr<float>()[1];
-  EXPECT_LT(std::min(std::abs(green - one.g), std::abs(green - other.g)), 1e-5);
-  return std::abs(green - one.g) < std::abs(green - other.g);
+// Contrast and saturation do not commute, so a view shows which of them came first.
+using Pixels = std::array<Rgb, 4>;
+
+Pixels stretched(Pixels pixels, float factor) {
+  for (float Rgb::*channel : {&Rgb::r, &Rgb::g, &Rgb::b}) {
+    float mean = 0;
+    for (const Rgb& pixel : pixels) mean += pixel.*channel / 4;
+    for (Rgb& pixel : pixels) pixel.*channel = (pixel.*channel - mean) * factor + mean;
+  }
+  return pixels;
+}
+
+Pixels saturated(Pixels pixels, float factor) {
+  for (Rgb& pixel : pixels) pixel = scale_saturation(pixel, factor);
+  return pixels;
+}
+
+float distance(const torch::Tensor& view, const Pixels& pixels) {
+  const torch::Tensor values = view.flatten();
+  const float* at = values.data_ptr<float>();
+  float largest = 0;
+  for (int i = 0; i < 4; ++i)
+    for (float difference : {at[i] - pixels[i].r, at[4 + i] - pixels[i].g, at[8 + i] - pixels[i].b})
+      largest = std::max(largest, std::abs(difference));
+  return largest;
 }
 
 TEST(Jitter, HasOneOrderForEachViewOfARun) {
-  torch::Tensor pixel = at::tensor({255, 153, 102}, torch::kUInt8).view({1, 3, 1, 1});
-  const Augmenter augmenter(trial("jitter_b0.4_s0.4"), pixel);
-  for (std::uint32_t view = 0; view < 4; ++view) {
-    const bool first = brightens_first(augmenter, 0, view);
-    for (std::int64_t epoch = 1; epoch < 50; ++epoch)
-      EXPECT_EQ(brightens_first(augmenter, epoch, view), first);
+  const Pixels pixels{Rgb{1, 0.2F, 0.2F}, Rgb{0.2F, 1, 0.2F}, Rgb{0.6F, 0.6F, 0.4F},
+                      Rgb{0.2F, 0.4F, 1}};
+  const torch::Tensor image =
+      at::tensor({255, 51, 153, 51, 51, 255, 153, 102, 51, 51, 102, 255}, torch::kUInt8)
+          .view({1, 3, 2, 2});
+  int orders_seen[2] = {0, 0};
+  for (std::int64_t seed = 1; seed <= 6; ++seed) {
+    const Augmenter augmenter(trial("jitter_c0.4_s0.4", DistributionAugmentation::none, seed),
+                              image);
+    for (std::uint32_t view = 0; view < 4; ++view) {
+      int stretched_first = 0, saturated_first = 0;
+      for (std::int64_t epoch = 0; epoch < 40; ++epoch) {
+        const Draws draws(seed, Purpose::augmentation, static_cast<std::uint32_t>(epoch), 0, view);
+        const float contrast = 1 + symmetric(draws.uniform(draw_contrast), 0.4F);
+        const float saturation = 1 + symmetric(draws.uniform(draw_saturation), 0.4F);
+        const torch::Tensor found = view_of(augmenter, 0, epoch, view);
+        const float one = distance(found, saturated(stretched(pixels, contrast), saturation));
+        const float other = distance(found, stretched(saturated(pixels, saturation), contrast));
+        ASSERT_LT(std::min(one, other), 1e-5);
+        stretched_first += other > 1e-4F;
+        saturated_first += one > 1e-4F;
+      }
+      EXPECT_NE(stretched_first > 0, saturated_first > 0) << "seed " << seed << " view " << view;
+      ++orders_seen[saturated_first > 0];
+    }
   }
+  EXPECT_GT(orders_seen[0], 4);
+  EXPECT_GT(orders_seen[1], 4);
 }
 
 TEST(Blur, KeepsTheMeanInsideAndBlursWithItsProbability) {

@@ -110,7 +110,7 @@ TEST_F(Checkpoint, CutAnywhereIsNeverLoaded) {
 TEST_F(Checkpoint, WithAnyByteFlippedIsNeverLoadedAsAnother) {
   checkpoints_.save(1, state(41));
   const std::string whole = bytes(1);
-  for (std::size_t at = 0; at < whole.size(); at += at < 300 ? 1 : 97)
+  for (std::size_t at = 0; at < whole.size(); at += at < 260 ? 1 : 293)
     for (int bit : {0, 1, 4, 7}) {
       std::string damaged = whole;
       damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <torch/types.h>
 
 #include <cstdlib>
 #include <filesystem>

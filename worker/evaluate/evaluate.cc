@@ -1,15 +1,15 @@
 #include "worker/evaluate/evaluate.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <memory>
 
 #include "worker/evaluate/classifiers.h"
 #include "worker/evaluate/extract.h"
 #include "worker/evaluate/metrics.h"
+#include "worker/model/precision.h"
 
 namespace occam {
 namespace {
@@ -68,9 +68,11 @@ std::vector<Evaluation> evaluate(Network& network, const OneClassData& data,
     test_pixels = pixel_features(test_images).to(network.device());
   }
 
-  // One scorer for all classifiers of the same features and rows, so that similarities are made
-  // once.
-  std::map<std::pair<Features, std::int64_t>, std::unique_ptr<OneClassScorer>> scorers;
+  const PrecisionScope exact(Precision::fp32);  // scores, whatever the network ran in
+  // One scorer for all classifiers of the same features and rows, which stand together in a spec:
+  // it holds a matrix of all distances, so there is never more than one.
+  std::pair<Features, std::int64_t> scorer_of{};
+  std::unique_ptr<OneClassScorer> scorer;
   std::vector<Evaluation> evaluations;
   for (const EvaluationRequest& request : requests) {
     const Clock::time_point began = Clock::now();
@@ -82,10 +84,12 @@ std::vector<Evaluation> evaluate(Network& network, const OneClassData& data,
     } else if (request.classifier == Classifier::rotation_upright) {
       scores = rotation_upright_scores(features.narrow(0, 0, scored).select(1, 0));
     } else {
-      auto& scorer = scorers[{request.features, scored}];
-      if (!scorer)
+      if (!scorer || scorer_of != std::pair(request.features, scored)) {
+        scorer.reset();
         scorer = std::make_unique<OneClassScorer>(chosen(train, train_pixels, request.features),
                                                   features.narrow(0, 0, scored));
+        scorer_of = {request.features, scored};
+      }
       scores = scorer->score(request.classifier, request.parameters);
     }
     const std::vector<std::uint8_t> is_outlier(data.is_outlier.begin(),

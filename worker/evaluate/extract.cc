@@ -1,6 +1,6 @@
 #include "worker/evaluate/extract.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "worker/data/images.h"
 
@@ -17,7 +17,7 @@ torch::Tensor log_probabilities(const NetworkOutput& output) {
 
 ExtractedFeatures extract(Network& network, const torch::Tensor& images, bool with_rotations,
                           const std::function<void(std::int64_t)>& on_images) {
-  const torch::NoGradGuard no_gradient;
+  const at::NoGradGuard no_gradient;
   std::vector<torch::Tensor> pools, embeds, logits;
   for (std::int64_t first = 0; first < images.size(0); first += kBatch) {
     const std::int64_t count = std::min(kBatch, images.size(0) - first);

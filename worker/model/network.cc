@@ -1,11 +1,12 @@
 #include "worker/model/network.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <xxhash.h>
 
 #include <cmath>
 #include <numbers>
 
+#include "worker/model/precision.h"
 #include "worker/random.h"
 
 namespace occam {
@@ -150,7 +151,8 @@ class Network::Builder {
   std::vector<std::int64_t> channels_;
 };
 
-Network::Network(const Trial& trial, torch::Device device) : loss_(trial.loss) {
+Network::Network(const Trial& trial, torch::Device device)
+    : loss_(trial.loss), precision_(trial.precision) {
   Builder builder;
   std::int64_t channels = 64;
   stem_ = builder.convolution("stem", 3, channels, 3, 1);
@@ -214,6 +216,7 @@ torch::Tensor Network::dense(const torch::Tensor& x, const Dense& layer, bool tr
 }
 
 NetworkOutput Network::forward(const torch::Tensor& images, bool training) {
+  const PrecisionScope scope(precision_);
   torch::Tensor x = images.contiguous(at::MemoryFormat::ChannelsLast);
   x = normalise(convolve(x, stem_), stem_norm_, training).relu_();
   for (const Block& block : blocks_) {

@@ -70,6 +70,7 @@ class Network {
   torch::Tensor dense(const torch::Tensor& x, const Dense& layer, bool training) const;
 
   Loss loss_;
+  Precision precision_;
   torch::Tensor flat_, gradient_, statistics_;
   std::vector<Parameter> parameters_;
   Convolution stem_;

@@ -1,18 +1,17 @@
 #include "worker/train/losses.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace occam {
 namespace {
 
 LossValue cross_entropy(const torch::Tensor& logits, const torch::Tensor& target) {
-  return {torch::nn::functional::cross_entropy(logits, target),
+  return {at::cross_entropy_loss(logits, target),
           logits.detach().argmax(1).eq(target).to(torch::kFloat32).mean()};
 }
 
 torch::Tensor unit(const torch::Tensor& rows) {
-  return torch::nn::functional::normalize(rows,
-                                          torch::nn::functional::NormalizeFuncOptions().dim(1));
+  return rows / rows.norm(2, 1, true).clamp_min(1e-12);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "worker/train/train.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 
@@ -110,7 +110,7 @@ Training train(const Trial& trial, const torch::Tensor& train_images, torch::Dev
       gradient.zero_();
       const LossValue value = step_loss(trial, network.forward(images, true));
       value.loss.backward();
-      torch::NoGradGuard no_gradient;
+      at::NoGradGuard no_gradient;
       sgd_step(weights, velocity, gradient, rate, trial.momentum, trial.weight_decay);
       meter.add(value);
       ++step;
@@ -121,10 +121,12 @@ Training train(const Trial& trial, const torch::Tensor& train_images, torch::Dev
     const auto [loss_sum, accuracy_sum] = meter.sums();
     // No loss is ever computed of the last update's weights.
     const bool is_last = step == plan.steps;
-    if (!std::isfinite(loss_sum) || (is_last && !at::isfinite(weights).all().item<bool>()))
-      throw Diverged("the loss was " + std::to_string(loss_sum) + " in epoch " +
-                     std::to_string(epoch + 1) + " of " + std::to_string(plan.epochs) +
-                     " (learning rate " + std::to_string(rate) + ")");
+    const bool is_finite = std::isfinite(loss_sum);
+    if (!is_finite || (is_last && !at::isfinite(weights).all().item<bool>()))
+      throw Diverged(
+          (is_finite ? "the weights were not finite" : "the loss was " + std::to_string(loss_sum)) +
+          " in epoch " + std::to_string(epoch + 1) + " of " + std::to_string(plan.epochs) +
+          " (learning rate " + std::to_string(rate) + ")");
     meter.reset();
     const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
     if (hooks.on_epoch)

@@ -1,0 +1,216 @@
+#include <algorithm>
+
+#include "tests/experiments/sample.h"
+
+namespace occam {
+namespace {
+
+const std::string kStart =
+    "{\"name\": \"x\", \"trial\": {\"dataset\": \"synthetic\", \"class\": 0, \"epochs\": 5},\n";
+
+// The values of some fields of every trial, "16 contrastive".
+std::vector<std::string> values(const Expansion& all, const std::vector<std::string>& fields) {
+  std::vector<std::string> lines;
+  for (const PlannedTrial& planned : all.trials) {
+    std::vector<std::string> words;
+    for (const std::string& field : fields) {
+      const auto value = value_of(planned.trial, field);
+      words.push_back(value.is_string() ? value.get<std::string>() : value.dump());
+    }
+    lines.push_back(joined(words, " "));
+  }
+  return lines;
+}
+std::vector<std::string> variants(const Expansion& all) {
+  std::vector<std::string> names;
+  for (const PlannedTrial& planned : all.trials) names.push_back(all.variants[planned.variant]);
+  return names;
+}
+using Words = std::vector<std::string>;
+
+TEST(Expand, GivesOneTrialWithoutAxes) {
+  const Expansion all = expansion(kStart + "\"grid\": {}}");
+  ASSERT_EQ(all.trials.size(), 1U);
+  EXPECT_EQ(id_of(all.trials[0].trial), id_of(trial(R"({"dataset": "synthetic", "epochs": 5})")));
+  EXPECT_EQ(all.evaluations.at(all.trials[0].evaluations), default_evaluations());
+  EXPECT_EQ(variants(all), Words{""});
+}
+
+TEST(Expand, MultipliesTheAxesInTheFilesOrderTheLastFastest) {
+  const Expansion all = expansion(kStart + R"("grid": {"batch_size": [64, 16], "seed": [2, 1]}})");
+  EXPECT_EQ(values(all, {"batch_size", "seed"}), (Words{"64 2", "64 1", "16 2", "16 1"}));
+}
+
+TEST(Expand, LetsAnAxisReplaceWhatAllShare) {
+  EXPECT_EQ(values(expansion(kStart + R"("grid": {"epochs": [1, 0]}})"), {"epochs"}),
+            (Words{"1", "0"}));
+}
+
+TEST(Expand, MovesTheFieldsOfAZipGroupTogether) {
+  const Expansion all = expansion(kStart + R"("grid": {"seed": [1, 2]},
+                  "zip": [{"loss": ["contrastive", "rotation"], "epochs": [20, 16]}]})");
+  EXPECT_EQ(values(all, {"seed", "loss", "epochs"}),
+            (Words{"1 contrastive 20", "1 rotation 16", "2 contrastive 20", "2 rotation 16"}));
+}
+
+TEST(Expand, TakesEveryClassOfTheDataset) {
+  const std::string start = R"({"name": "x", "trial": {"dataset": "synthetic", "epochs": 5)";
+  const Words each{"0", "1", "2", "3"};
+  EXPECT_EQ(values(expansion(start + R"(, "class": "all"}})"), {"class"}), each);
+  EXPECT_EQ(values(expansion(start + R"(}, "grid": {"class": "all"}})"), {"class"}), each);
+  EXPECT_EQ(values(expansion(start + R"(}, "grid": {"class": ["all"]}})"), {"class"}), each);
+  EXPECT_EQ(values(expansion(start + R"(}, "zip": [{"class": ["all", 0], "seed": [1, 2]}]})"),
+                   {"class", "seed"}),
+            (Words{"0 1", "1 1", "2 1", "3 1", "0 2"}));
+}
+
+TEST(Expand, KnowsTheDatasetsClassesWhereverItsAxisStands) {
+  const Expansion all = expansion(
+      R"({"name": "x", "grid": {"class": "all", "dataset": ["synthetic", "fashion-mnist"]}})");
+  EXPECT_EQ(all.trials.size(), 14U);
+  EXPECT_EQ(values(all, {"dataset", "class"}).front(), "synthetic 0");
+  EXPECT_EQ(values(all, {"dataset", "class"}).back(), "fashion-mnist 9");
+  const Expansion by_variant = expansion(
+      R"({"name": "x", "trial": {"dataset": "synthetic"}, "grid": {"class": "all"},
+          "ablate": {"variants": {"clothes": {"dataset": "fashion-mnist"}}}})");
+  EXPECT_EQ(by_variant.trials.size(), 14U);
+}
+
+TEST(Expand, LetsAnAxisReplaceEveryClassOfTheBase) {
+  const Expansion all = expansion(
+      R"({"name": "x", "trial": {"dataset": "synthetic", "class": "all"},
+          "grid": {"class": [2, "left"]}})");
+  EXPECT_EQ(values(all, {"class"}), (Words{"2", "1"}));
+}
+
+TEST(Expand, LetsOneVariantReplaceEveryClassOfTheBase) {
+  const Expansion all = expansion(
+      R"({"name": "x", "trial": {"dataset": "synthetic", "class": "all"},
+          "ablate": {"variants": {"right alone": {"class": "right", "seed": 9}}}})");
+  EXPECT_EQ(values(all, {"class", "seed"}), (Words{"0 1", "1 1", "2 1", "3 1", "3 9"}));
+}
+
+TEST(Expand, LabelsTheVariantsOfAnAblation) {
+  const Expansion all =
+      expansion(kStart + R"("ablate": {"baseline": {"batch_size": 32, "augmentations": "hflip"},
+                             "variants": {"no flip": {"augmentations": "none"},
+                                          "batch 64": {"batch_size": 64}}},
+                  "grid": {"seed": [1, 2]}})");
+  EXPECT_EQ(variants(all),
+            (Words{"baseline", "baseline", "no flip", "no flip", "batch 64", "batch 64"}));
+  EXPECT_EQ(
+      values(all, {"batch_size", "augmentations", "seed"}),
+      (Words{"32 hflip 1", "32 hflip 2", "32 none 1", "32 none 2", "64 hflip 1", "64 hflip 2"}));
+}
+
+TEST(Expand, ExcludesWhatMatchesEveryFieldOfAnExclusion) {
+  const Expansion all = expansion(
+      kStart + R"("grid": {"loss": ["contrastive", "rotation"], "batch_size": [16, 32, 64]},
+                  "exclude": [{"loss": "rotation", "batch_size": [16, 32]}]})");
+  EXPECT_EQ(all.excluded, 2);
+  EXPECT_EQ(values(all, {"loss", "batch_size"}),
+            (Words{"contrastive 16", "contrastive 32", "contrastive 64", "rotation 64"}));
+  EXPECT_TRUE(all.warnings.empty());
+}
+
+TEST(Expand, WarnsOfAnExclusionThatMatchesNothing) {
+  const Expansion all =
+      expansion(kStart + "\"exclude\": [{\"seed\": 2},\n{\"temperature\": 0.5}]}");
+  EXPECT_EQ(all.warnings, (Words{"spec.json:2: exclude[0]: matches no trial",
+                                 "spec.json:3: exclude[1]: matches no trial"}));
+}
+
+TEST(Expand, ExcludesAClassOfOneDatasetAmongSeveral) {
+  const Expansion all = expansion(
+      R"({"name": "x", "grid": {"dataset": ["synthetic", "fashion-mnist"], "class": "all"},
+          "exclude": [{"class": "sandal"}, {"class": 9, "dataset": "fashion-mnist"}]})");
+  EXPECT_EQ(all.trials.size(), 12U);
+}
+
+TEST(Expand, MayExcludeWhatCannotRun) {
+  EXPECT_EQ(expansion(kStart + R"("grid": {"batch_size": [1, 2]}, "exclude": [{"batch_size": 1}]})")
+                .trials.size(),
+            1U);
+}
+
+TEST(Expand, NamesTheCombinationThatCannotRun) {
+  EXPECT_EQ(refusal(kStart + R"("grid": {"batch_size": [1, 2]}})"),
+            "spec.json:1: this combination cannot run: contrastive with batch_size 1 has no "
+            "negatives\n  in "
+            R"({"batch_size":1,"class":0,"dataset":"synthetic","epochs":5,"loss":"contrastive",)"
+            R"("seed":1})");
+}
+
+TEST(Expand, DropsAndCountsDuplicates) {
+  const Expansion all = expansion(
+      kStart + R"("grid": {"loss": ["contrastive", "rotation"], "temperature": [0.1, 0.2, 0.5]}})");
+  EXPECT_EQ(all.trials.size(), 4U);
+  EXPECT_EQ(all.duplicates, 2);
+  const Expansion again = expansion(kStart + R"("grid": {"seed": [1, 2, 1]}})");
+  EXPECT_EQ(values(again, {"seed"}), (Words{"1", "2"}));
+  EXPECT_EQ(again.duplicates, 1);
+}
+
+TEST(Expand, GivesABlockWhatAllShareAndItsOwn) {
+  const Expansion all = expansion(kStart + R"("blocks": [{"grid": {"seed": [1, 2]}},
+                             {"trial": {"class": "all", "loss": "rotation"}}]})");
+  EXPECT_EQ(values(all, {"loss", "class", "seed", "epochs"}),
+            (Words{"contrastive 0 1 5", "contrastive 0 2 5", "rotation 0 1 5", "rotation 1 1 5",
+                   "rotation 2 1 5", "rotation 3 1 5"}));
+}
+
+TEST(Expand, EvaluatesABlockAsItSaysItselfOrElseAsAllDo) {
+  const Expansion all = expansion(kStart + R"("evaluate": {"classifiers": ["kde"]},
+                  "blocks": [{}, {"trial": {"seed": 2}, "evaluate": {"classifiers": ["gde"]}}]})");
+  const auto first = [&](std::size_t i) {
+    return all.evaluations.at(all.trials.at(i).evaluations).at(0).classifier;
+  };
+  EXPECT_EQ(first(0), Classifier::kde);
+  EXPECT_EQ(first(1), Classifier::gde);
+}
+
+TEST(Expand, EvaluatesATrialOfSeveralBlocksAsAllOfThemSay) {
+  const Expansion all = expansion(
+      kStart + R"("blocks": [{"grid": {"seed": [1, 2, 3]}, "evaluate": {"classifiers": ["kde"]}},
+                             {"grid": {"seed": [2, 3]}, "evaluate": {"classifiers": ["gde"]}},
+                             {"grid": {"seed": [3, 4]}, "evaluate": {"classifiers": ["kde"]}}]})");
+  EXPECT_EQ(values(all, {"seed"}), (Words{"1", "2", "3", "4"}));
+  EXPECT_EQ(all.duplicates, 3);
+  const auto scores = [&](std::size_t i) {
+    Words names;
+    for (const EvaluationRequest& request : all.evaluations.at(all.trials.at(i).evaluations))
+      names.push_back(to_string(request.classifier));
+    return names;
+  };
+  EXPECT_EQ(scores(0), Words{"kde"});
+  EXPECT_EQ(scores(1), (Words{"kde", "gde"}));
+  EXPECT_EQ(scores(2), (Words{"kde", "gde"}));
+  EXPECT_EQ(scores(3), Words{"kde"});
+}
+
+TEST(Expand, GivesEveryPointOfALargeGrid) {
+  std::string seeds = "0";
+  for (int seed = 1; seed < 2000; ++seed) seeds += "," + std::to_string(seed);
+  const Expansion all =
+      expansion(R"({"name": "x", "trial": {"dataset": "fashion-mnist", "class": "all"},
+                    "grid": {"batch_size": [32, 64], "seed": [)" +
+                seeds + "]}}");
+  EXPECT_EQ(all.trials.size(), 40'000U);
+  EXPECT_EQ(all.duplicates, 0);
+}
+
+TEST(Expand, KeepsEveryIdApart) {
+  const Expansion all = expansion(
+      R"({"name": "x", "trial": {"dataset": "fashion-mnist"}, "grid": {"class": "all",
+          "seed": [1, 2, 3, 4, 5], "batch_size": [16, 32, 64, 128],
+          "loss": ["contrastive", "rotation"], "weight_decay": [1e-4, 2e-4, 3e-4, 4e-4, 5e-4]}})");
+  EXPECT_EQ(all.trials.size(), 2000U);
+  EXPECT_EQ(all.duplicates, 0);
+  std::vector<std::string> ids;
+  for (const PlannedTrial& planned : all.trials) ids.push_back(id_of(planned.trial));
+  std::sort(ids.begin(), ids.end());
+  EXPECT_EQ(std::unique(ids.begin(), ids.end()), ids.end());
+}
+
+}  // namespace
+}  // namespace occam

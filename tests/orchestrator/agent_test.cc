@@ -1,0 +1,227 @@
+#include "orchestrator/agent.h"
+
+#include <filesystem>
+
+#include "tests/orchestrator/child.h"
+
+namespace occam {
+namespace {
+
+using namespace std::chrono_literals;
+
+const std::string kReady = R"(echo '{"type":"ready","device":"cpu","slots":2}')";
+
+// An agent of shell workers, under a clock that moves only when told to.
+class AgentTest : public ChildTest {
+ protected:
+  AgentTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "occam-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~AgentTest() override { std::filesystem::remove_all(folder_); }
+
+  void begin(const std::vector<std::vector<std::string>>& workers, std::int64_t most = 100) {
+    agent_.emplace(AgentOptions{"node-1", [workers](const std::string&) { return workers; }, 20s});
+    agent_->handle({kWholeNode, Begin{"cpu", most}}, now_);
+  }
+
+  // Pumps until the agent has said one more message of the type, which is returned.
+  template <class Message>
+  Message next() {
+    const Message* found = nullptr;
+    EXPECT_TRUE(eventually([&] {
+      agent_->pump(now_);
+      for (Up& up : agent_->take()) said_.push_back(std::move(up));
+      for (; seen_ < said_.size() && !found; ++seen_) {
+        found = std::get_if<Message>(&said_[seen_].message);
+        worker_ = said_[seen_].worker;
+      }
+      return found != nullptr;
+    }));
+    return found ? *found : Message{};
+  }
+  template <class Message>
+  std::size_t said() const {
+    return static_cast<std::size_t>(std::count_if(said_.begin(), said_.end(), [](const Up& up) {
+      return std::holds_alternative<Message>(up.message);
+    }));
+  }
+
+  // A worker whose script knows which start it is, from 1.
+  std::vector<std::string> counting(const std::string& script) const {
+    return shell("cd '" + folder_ + "'; echo >> starts; n=$(wc -l < starts); " + script);
+  }
+
+  std::string folder_;
+  Agent::Time now_{};
+  std::optional<Agent> agent_;
+  std::vector<Up> said_;
+  std::size_t seen_ = 0;
+  std::int64_t worker_ = -2;  // that said what next() returned
+};
+
+TEST_F(AgentTest, HandsOnWhatItsWorkersSayWithTheirNumberAndHost) {
+  begin({shell("read line"), shell(kReady + "; read line")});
+  const Ready ready = next<Ready>();
+  EXPECT_EQ(ready.host, "node-1");
+  EXPECT_EQ(ready.slots, 2);
+  EXPECT_EQ(worker_, 1);
+}
+
+TEST_F(AgentTest, HandsOnWhatTheCoordinatorSaysToTheWorkerItIsFor) {
+  const auto echo = shell(kReady + R"(; read line; echo "{\"type\":\"log\",\"text\":\"$0\"}")");
+  begin({echo, echo});
+  next<Ready>();
+  next<Ready>();
+  agent_->handle({1, Stop{}}, now_);
+  next<Log>();
+  EXPECT_EQ(worker_, 1);
+}
+
+TEST_F(AgentTest, StartsNoMoreWorkersThanHaveWork) {
+  begin({shell(kReady + "; read line"), shell(kReady + "; read line")}, 1);
+  next<Ready>();
+  std::vector<pollfd> descriptors;
+  agent_->add_descriptors(descriptors);
+  EXPECT_EQ(descriptors.size(), 2U);
+}
+
+TEST_F(AgentTest, IgnoresAMessageForAWorkerThatIsNotThere) {
+  begin({shell("exit 1")});
+  next<Lost>();
+  agent_->handle({0, Stop{}}, now_);
+  agent_->handle({7, Stop{}}, now_);
+  EXPECT_FALSE(agent_->gone());
+}
+
+TEST_F(AgentTest, TurnsALineThatIsNoMessageIntoALog) {
+  begin({shell("echo Traceback; read line")});
+  EXPECT_EQ(next<Log>().text.rfind("not a message: ", 0), 0U);
+  EXPECT_EQ(said<Lost>(), 0U);
+}
+
+TEST_F(AgentTest, ReportsAWorkersEndWithItsLastWords) {
+  begin({shell(kReady + "; echo 'out of memory' >&2; exit 7")});
+  const Lost lost = next<Lost>();
+  EXPECT_EQ(lost.reason, "the worker exited with code 7");
+  EXPECT_EQ(lost.log_tail, "out of memory\n");
+}
+
+TEST_F(AgentTest, HandsOnWhatAWorkerSaidBeforeItReportsItsEnd) {
+  begin({shell(kReady + "; exit 7")});
+  next<Lost>();
+  EXPECT_EQ(said<Ready>(), 1U);
+}
+
+TEST_F(AgentTest, StartsAWorkerAgainThatHadBeenReady) {
+  begin({counting(kReady + "; test $n = 1 && exit 1; read line")});
+  next<Ready>();
+  next<Lost>();
+  next<Ready>();
+  EXPECT_EQ(worker_, 0);
+}
+
+TEST_F(AgentTest, WaitsASecondBeforeItStartsAWorkerAgainThatHadNotBeenReady) {
+  begin({counting("test $n = 1 && exit 1; " + kReady + "; read line")});
+  next<Lost>();
+  now_ += 999ms;
+  agent_->pump(now_);
+  std::vector<pollfd> descriptors;
+  agent_->add_descriptors(descriptors);
+  EXPECT_TRUE(descriptors.empty());
+  now_ += 1ms;
+  next<Ready>();
+}
+
+TEST_F(AgentTest, GivesUpAfterThreeFailedStartsInARow) {
+  begin({shell("echo 'no GPU' >&2; exit 1")});
+  for (int start = 1; start <= 3; ++start) {
+    EXPECT_FALSE(agent_->gone());
+    EXPECT_EQ(next<Lost>().log_tail, "no GPU\n");
+    now_ += 1s;
+  }
+  next<Gone>();
+  EXPECT_EQ(worker_, kWholeNode);
+  EXPECT_TRUE(agent_->gone());
+  EXPECT_EQ(said<Lost>(), 3U);
+  agent_->pump(now_);
+  EXPECT_TRUE(agent_->take().empty());
+}
+
+TEST_F(AgentTest, CountsFailedStartsFromZeroAfterOneThatWasGood) {
+  begin({counting("test $n = 3 && " + kReady + "; exit 1")});
+  for (int start = 1; start <= 5; ++start) {
+    next<Lost>();
+    EXPECT_FALSE(agent_->gone()) << start;
+    now_ += 1s;
+  }
+}
+
+TEST_F(AgentTest, GivesUpOnAProgramThatIsNotThere) {
+  begin({{"/no/such/worker"}});
+  EXPECT_EQ(next<Lost>().reason,
+            "/no/such/worker: cannot start this worker: No such file or directory");
+  now_ += 1s;
+  next<Lost>();
+  now_ += 1s;
+  next<Lost>();
+  next<Gone>();
+}
+
+TEST_F(AgentTest, StaysWhileOneOfItsWorkersRuns) {
+  begin({shell(kReady + "; read line"), {"/no/such/worker"}});
+  for (int start = 1; start <= 3; ++start) {
+    next<Lost>();
+    now_ += 1s;
+  }
+  agent_->pump(now_);
+  EXPECT_FALSE(agent_->gone());
+}
+
+TEST_F(AgentTest, KillsAWorkerThatIsSilentForTooLong) {
+  begin({shell(kReady + "; exec sleep 60")});
+  next<Ready>();
+  now_ += 20s;
+  agent_->pump(now_);
+  EXPECT_EQ(said<Lost>(), 0U);
+  now_ += 1ms;
+  EXPECT_EQ(next<Lost>().reason, "the worker was silent for 20 s and was killed");
+}
+
+TEST_F(AgentTest, LetsAWorkerLiveThatSaysAnything) {
+  begin({shell(kReady + R"(; read line; echo '{"type":"alive","slots":[]}'; exec sleep 60)")});
+  next<Ready>();
+  now_ += 19s;
+  agent_->handle({0, Stop{}}, now_);
+  next<Alive>();
+  now_ += 19s;
+  agent_->pump(now_);
+  EXPECT_TRUE(agent_->take().empty());
+}
+
+TEST_F(AgentTest, IsGoneWhenItsWorkersHaveLeftAsAsked) {
+  begin({shell(kReady + "; read line"), shell(kReady + "; read line")});
+  next<Ready>();
+  next<Ready>();
+  agent_->handle({kWholeNode, Exit{}}, now_);
+  next<Gone>();
+  EXPECT_TRUE(agent_->gone());
+  EXPECT_EQ(said<Lost>(), 0U);
+}
+
+TEST_F(AgentTest, IsGoneAtOnceWhenItHasNoWorkers) {
+  begin({});
+  EXPECT_FALSE(agent_->gone());
+  agent_->handle({kWholeNode, Exit{}}, now_);
+  EXPECT_TRUE(agent_->gone());
+}
+
+TEST_F(AgentTest, EndsEveryWorkerWhenTold) {
+  begin({shell(kReady + "; exec sleep 60")});
+  next<Ready>();
+  agent_->kill_all();
+  EXPECT_EQ(next<Lost>().reason, "the worker was killed by signal 9 (Killed)");
+}
+
+}  // namespace
+}  // namespace occam

@@ -1,0 +1,143 @@
+#include "worker/evaluate/evaluate.h"
+
+#include <gtest/gtest.h>
+
+#include "experiments/error.h"
+#include "tests/worker/sample.h"
+#include "worker/evaluate/classifiers.h"
+#include "worker/evaluate/extract.h"
+#include "worker/evaluate/metrics.h"
+
+namespace occam {
+namespace {
+
+OneClassData data() {
+  const torch::Tensor images = byte_images(140, 1, 16);
+  OneClassData made{images.narrow(0, 0, 60), images.narrow(0, 60, 80), {}};
+  for (int i = 0; i < 80; ++i) made.is_outlier.push_back(i % 4 != 0);
+  return made;
+}
+
+std::unique_ptr<Network> network(Loss loss) {
+  torch::NoGradGuard no_gradient;
+  auto made = std::make_unique<Network>(narrow_trial(loss), torch::kCPU);
+  made->forward(network_input(byte_images(16, 1, 16)), true);
+  return made;
+}
+
+void ignore(std::int64_t) {}
+
+TEST(Evaluate, AnswersEveryRequestInOrder) {
+  const auto rotation = network(Loss::rotation);
+  std::vector<EvaluationRequest> requests;
+  for (const Features features : {Features::pool, Features::embed, Features::pixels})
+    for (const Classifier classifier : {Classifier::kde, Classifier::gde, Classifier::nearest,
+                                        Classifier::oc_svm_rbf, Classifier::oc_svm_linear})
+      requests.push_back({features, classifier, {}});
+  requests.push_back({Features::logit, Classifier::rotation, {}});
+  requests.push_back({Features::logit, Classifier::rotation_upright, {}});
+  const std::vector<Evaluation> found = evaluate(*rotation, data(), requests, ignore);
+  ASSERT_EQ(found.size(), requests.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].request, requests[i]);
+    EXPECT_EQ(found[i].outliers, 60);
+    EXPECT_EQ(found[i].inliers, 20);
+    EXPECT_GT(found[i].auroc, 0.1);
+    EXPECT_LT(found[i].auroc, 0.9);
+  }
+}
+
+TEST(Evaluate, ScoresTheFeaturesThatWereAskedFor) {
+  const auto rotation = network(Loss::rotation);
+  const OneClassData rows = data();
+  const ExtractedFeatures train = extract(*rotation, rows.train, false, ignore);
+  const ExtractedFeatures test = extract(*rotation, rows.test, true, ignore);
+  const auto auroc = [&](const std::vector<double>& scores) {
+    return rate(scores, rows.is_outlier).auroc;
+  };
+  const auto found = evaluate(*rotation, rows,
+                              {{Features::pool, Classifier::kde, {}},
+                               {Features::embed, Classifier::kde, {}},
+                               {Features::pixels, Classifier::kde, {}},
+                               {Features::logit, Classifier::rotation, {}},
+                               {Features::logit, Classifier::rotation_upright, {}},
+                               {Features::pool, Classifier::kde, {.gamma_scale = 1}}},
+                              ignore);
+  EXPECT_EQ(found[0].auroc, auroc(OneClassScorer(train.pool, test.pool).kde(10)));
+  EXPECT_EQ(found[1].auroc, auroc(OneClassScorer(train.embed, test.embed).kde(10)));
+  EXPECT_EQ(found[2].auroc,
+            auroc(OneClassScorer(pixel_features(rows.train), pixel_features(rows.test)).kde(10)));
+  EXPECT_EQ(found[3].auroc, auroc(rotation_scores(test.logit)));
+  EXPECT_EQ(found[4].auroc, auroc(rotation_upright_scores(test.logit.select(1, 0))));
+  EXPECT_EQ(found[5].auroc, auroc(OneClassScorer(train.pool, test.pool).kde(1)));
+}
+
+// The rotation score is 1 - prod_k p(k | image turned k times); upright reads p(0 | image) alone.
+TEST(Evaluate, OfRotationMultipliesTheProbabilitiesOfTheTurns) {
+  const auto rotation = network(Loss::rotation);
+  const OneClassData rows = data();
+  const torch::Tensor p = extract(*rotation, rows.test, true, ignore).logit.exp();
+  std::vector<double> product, upright;
+  for (std::int64_t i = 0; i < rows.test.size(0); ++i) {
+    double all = 1;
+    for (int k = 0; k < 4; ++k) all *= p[i][k][k].item<double>();
+    product.push_back(1 - all);
+    upright.push_back(1 - p[i][0][0].item<double>());
+  }
+  const auto found = evaluate(*rotation, rows,
+                              {{Features::logit, Classifier::rotation, {}},
+                               {Features::logit, Classifier::rotation_upright, {}}},
+                              ignore);
+  EXPECT_NEAR(found[0].auroc, rate(product, rows.is_outlier).auroc, 1e-9);
+  EXPECT_NEAR(found[1].auroc, rate(upright, rows.is_outlier).auroc, 1e-9);
+}
+
+TEST(Evaluate, WithATestLimitScoresTheFirstRows) {
+  const auto contrastive = network(Loss::contrastive);
+  OneClassData rows = data();
+  const auto limited = evaluate(*contrastive, rows,
+                                {{Features::pool, Classifier::kde, {.test_limit = 40}},
+                                 {Features::pool, Classifier::kde, {}},
+                                 {Features::pool, Classifier::kde, {.test_limit = 1000}}},
+                                ignore);
+  EXPECT_EQ(limited[0].outliers + limited[0].inliers, 40);
+  EXPECT_EQ(limited[1].outliers + limited[1].inliers, 80);
+  EXPECT_EQ(limited[2].auroc, limited[1].auroc);
+  rows.test = rows.test.narrow(0, 0, 40);
+  rows.is_outlier.resize(40);
+  EXPECT_EQ(evaluate(*contrastive, rows, {{Features::pool, Classifier::kde, {}}}, ignore)[0].auroc,
+            limited[0].auroc);
+}
+
+TEST(Evaluate, CountsImagesAndScoresWithoutEverStandingStill) {
+  const auto rotation = network(Loss::rotation);
+  std::vector<std::int64_t> heard;
+  evaluate(*rotation, data(),
+           {{Features::pool, Classifier::kde, {}}, {Features::logit, Classifier::rotation, {}}},
+           [&](std::int64_t count) { heard.push_back(count); });
+  EXPECT_EQ(heard, (std::vector<std::int64_t>{60, 140, 141, 142}));
+}
+
+TEST(Evaluate, IsGivenUpWhenTheCallerThrows) {
+  const auto rotation = network(Loss::rotation);
+  EXPECT_THROW(evaluate(*rotation, data(), {{Features::pool, Classifier::kde, {}}},
+                        [](std::int64_t) { throw 1; }),
+               int);
+}
+
+TEST(Evaluate, OfNothingIsNothing) {
+  const auto rotation = network(Loss::rotation);
+  EXPECT_TRUE(evaluate(*rotation, data(), {}, ignore).empty());
+}
+
+TEST(Evaluate, RefusesFeaturesThatAreNotFinite) {
+  const auto rotation = network(Loss::rotation);
+  rotation->flat().narrow(0, 0, 64).fill_(std::numeric_limits<float>::quiet_NaN());
+  for (const EvaluationRequest& request :
+       {EvaluationRequest{Features::pool, Classifier::nearest, {}},
+        EvaluationRequest{Features::logit, Classifier::rotation, {}}})
+    EXPECT_THROW(evaluate(*rotation, data(), {request}, ignore), Error);
+}
+
+}  // namespace
+}  // namespace occam
