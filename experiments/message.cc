@@ -101,6 +101,7 @@ json written(const Log& m) { return {{"type", "log"}, {"text", m.text}}; }
 json written(const Lost& m) {
   return {{"type", "lost"}, {"reason", m.reason}, {"log_tail", m.log_tail}};
 }
+json written(const Empty&) { return {{"type", "empty"}}; }
 json written(const Gone&) { return {{"type", "gone"}}; }
 
 std::string dumped(const json& message) {
@@ -161,16 +162,25 @@ UpMessage up_from_json(const json& m) {
                     m.value("evaluate_seconds", 0.0),
                     m.value("steps", std::int64_t{0}),
                     m.value("data", "")};
-    for (const json& evaluation : m.value("evaluations", json::array()))
-      outcome.evaluations.push_back(evaluation_from_json(evaluation));
+    // Scores that cannot be read are the attempt's failure: an outcome dropped as noise would leave
+    // it running for ever.
+    try {
+      for (const json& evaluation : m.value("evaluations", json::array()))
+        outcome.evaluations.push_back(evaluation_from_json(evaluation));
+    } catch (const std::exception& problem) {
+      outcome.status = OutcomeStatus::failed;
+      outcome.error = "its scores cannot be read: " + std::string(problem.what());
+      outcome.evaluations.clear();
+    }
     return outcome;
   }
   if (type == "stopped") return Stopped{m.at("trial"), m.at("lease")};
   if (type == "log") return Log{m.at("text")};
   if (type == "lost") return Lost{m.at("reason"), m.at("log_tail")};
+  if (type == "empty") return Empty{};
   if (type == "gone") return Gone{};
   throw Error("type '" + type +
-              "' is none of: ready, alive, progress, outcome, stopped, log, lost, gone");
+              "' is none of: ready, alive, progress, outcome, stopped, log, lost, empty, gone");
 }
 
 template <class Read>

@@ -100,11 +100,13 @@ struct Lost {
   std::string reason;
   std::string log_tail;
 };
-// The node has no worker left and starts none any more.
+// The node has no worker and will start none: it was given none, or all failed to start.
+struct Empty {};
+// The answer to Exit: the workers have left, and the agent with them.
 struct Gone {};
 
 using DownMessage = std::variant<Begin, Start, Stop, Exit>;
-using UpMessage = std::variant<Ready, Alive, Progress, Outcome, Stopped, Log, Lost, Gone>;
+using UpMessage = std::variant<Ready, Alive, Progress, Outcome, Stopped, Log, Lost, Empty, Gone>;
 
 // A message with the worker's number on its node: what agents and the coordinator exchange.
 inline constexpr std::int64_t kWholeNode = -1;

@@ -9,7 +9,10 @@ namespace occam {
 namespace {
 
 constexpr int kMostFailedStarts = 3;
-constexpr std::chrono::seconds kRestartPause{1};
+// After an early end, so that a worker that cannot live does not keep a core busy.
+constexpr std::chrono::seconds kRestartPause{1}, kEarly{5};
+// A worker that ignores Exit is killed.
+constexpr std::chrono::seconds kLeavingTime{5};
 
 }  // namespace
 
@@ -20,15 +23,17 @@ void Agent::handle(const Down& down, Time now) {
     if (const auto* begin = std::get_if<Begin>(&down.message)) {
       for (const auto& words : options_.workers(begin->device)) {
         if (static_cast<std::int64_t>(seats_.size()) == begin->most_workers) break;
-        seats_.push_back({words, nullptr, now, now});
+        seats_.push_back({words, nullptr, now, now, now});
         start(static_cast<std::int64_t>(seats_.size()) - 1, now);
       }
+      begun_ = true;
     } else if (std::holds_alternative<Exit>(down.message)) {
       leaving_ = true;
+      leaving_since_ = now;
       for (Seat& seat : seats_)
         if (seat.process) seat.process->send(to_line(DownMessage{Exit{}}));
     }
-    leave_if_empty();
+    say_empty_or_gone();
     return;
   }
   // A worker that has ended meanwhile has been reported as lost.
@@ -40,7 +45,7 @@ void Agent::handle(const Down& down, Time now) {
 void Agent::start(std::int64_t number, Time now) {
   Seat& seat = seats_[number];
   seat.ready = false;
-  seat.heard = now;
+  seat.started = seat.heard = now;
   try {
     seat.process = std::make_unique<WorkerProcess>(seat.words);
   } catch (const Error& problem) {
@@ -70,7 +75,7 @@ void Agent::lose(std::int64_t number, const std::string& reason, Time now) {
   seat.process.reset();
   seat.ready = false;
   if (!was_ready) ++seat.failed_starts;
-  seat.start_at = was_ready ? now : now + kRestartPause;
+  seat.start_at = now - seat.started < kEarly ? now + kRestartPause : now;
   if (!leaving_) outbox_.push_back({number, Lost{reason, log}});
 }
 
@@ -87,29 +92,32 @@ void Agent::pump(Time now) {
       seat.heard = now;
       receive(number, line);
     }
-    if (const auto end = seat.process->ended())
+    if (const auto end = seat.process->ended()) {
       lose(number, "the worker " + *end, now);
-    else if (now - seat.heard > options_.silence) {
+    } else if (now - seat.heard > options_.silence) {
       seat.process->kill();
       lose(number,
            "the worker was silent for " + shortest(options_.silence.count()) + " s and was killed",
            now);
+    } else if (leaving_ && now - leaving_since_ > kLeavingTime) {
+      seat.process->kill();
     }
   }
-  leave_if_empty();
+  say_empty_or_gone();
 }
 
-void Agent::leave_if_empty() {
+void Agent::say_empty_or_gone() {
   if (gone_) return;
-  const bool all_gave_up =
-      !seats_.empty() && std::all_of(seats_.begin(), seats_.end(), [](const Seat& seat) {
-        return !seat.process && seat.failed_starts >= kMostFailedStarts;
-      });
-  const bool all_left = leaving_ && std::all_of(seats_.begin(), seats_.end(),
-                                                [](const Seat& seat) { return !seat.process; });
-  if (!all_gave_up && !all_left) return;
-  gone_ = true;
-  outbox_.push_back({kWholeNode, Gone{}});
+  const auto all = [&](auto holds) { return std::all_of(seats_.begin(), seats_.end(), holds); };
+  if (leaving_ && all([](const Seat& seat) { return !seat.process; })) {
+    gone_ = true;
+    outbox_.push_back({kWholeNode, Gone{}});
+  } else if (begun_ && !leaving_ && !said_empty_ && all([](const Seat& seat) {
+               return !seat.process && seat.failed_starts >= kMostFailedStarts;
+             })) {
+    said_empty_ = true;
+    outbox_.push_back({kWholeNode, Empty{}});
+  }
 }
 
 std::vector<Up> Agent::take() { return std::exchange(outbox_, {}); }

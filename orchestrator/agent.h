@@ -33,7 +33,7 @@ class Agent {
   std::vector<Up> take();                   // for the coordinator, in order
 
   void add_descriptors(std::vector<pollfd>& descriptors) const;
-  // Said `gone`: no worker is left and none will be started.
+  // Said `gone`, after Exit.
   bool gone() const { return gone_; }
   void kill_all();
 
@@ -41,19 +41,20 @@ class Agent {
   struct Seat {  // a worker number, and the process that has it now
     std::vector<std::string> words;
     std::unique_ptr<WorkerProcess> process;
-    Time heard, start_at;
+    Time started, heard, start_at;
     bool ready = false;
     int failed_starts = 0;  // in a row
   };
   void start(std::int64_t number, Time now);
   void receive(std::int64_t number, const std::string& line);
   void lose(std::int64_t number, const std::string& reason, Time now);
-  void leave_if_empty();
+  void say_empty_or_gone();
 
   AgentOptions options_;
   std::vector<Seat> seats_;
   std::vector<Up> outbox_;
-  bool leaving_ = false, gone_ = false;
+  bool begun_ = false, said_empty_ = false, leaving_ = false, gone_ = false;
+  Time leaving_since_;
 };
 
 }  // namespace occam

@@ -43,24 +43,33 @@ std::int64_t Coordinator::share(std::size_t task, const Worker& worker) const {
   return std::clamp<std::int64_t>(wanted, 1, worker.slots);
 }
 
+// Tasks go to the worker with most free slots. One that finds too few anywhere keeps the freest
+// worker for itself, rather than being overtaken for ever.
 std::vector<Command> Coordinator::fill() {
   std::vector<Command> commands;
   if (draining_) return commands;
-  for (auto& [id, worker] : workers_) {
-    for (auto next = pending_.begin(); next != pending_.end() && worker.free > 0;) {
-      const std::size_t task = *next;
-      const std::int64_t wanted = share(task, worker);
-      if (wanted > worker.free) {
-        // The first in line waits for its slots rather than being overtaken for ever.
-        break;
-      }
-      next = pending_.erase(next);
-      const std::int64_t lease = next_lease_++;
-      running_[lease] = {task, id, wanted};
-      worker.free -= wanted;
-      commands.push_back(StartTrial{
-          id, task, lease, static_cast<double>(wanted) / static_cast<double>(worker.slots)});
+  std::vector<std::pair<WorkerId, Worker*>> open;
+  for (auto& [id, worker] : workers_)
+    if (worker.free > 0) open.emplace_back(id, &worker);
+  for (auto next = pending_.begin(); next != pending_.end() && !open.empty();) {
+    const std::size_t task = *next;
+    const auto freest = std::max_element(
+        open.begin(), open.end(),
+        [&](const auto& a, const auto& b) { return a.second->free < b.second->free; });
+    Worker& worker = *freest->second;
+    const std::int64_t wanted = share(task, worker);
+    if (wanted > worker.free) {
+      open.erase(freest);
+      ++next;
+      continue;
     }
+    next = pending_.erase(next);
+    const std::int64_t lease = next_lease_++;
+    running_[lease] = {task, freest->first, wanted};
+    worker.free -= wanted;
+    commands.push_back(StartTrial{freest->first, task, lease,
+                                  static_cast<double>(wanted) / static_cast<double>(worker.slots)});
+    if (worker.free == 0) open.erase(freest);
   }
   return commands;
 }

@@ -101,10 +101,10 @@ void Sweep::start(const StartTrial& command) {
 }
 
 void Sweep::on(WorkerId id, const Ready& message) {
-  workers_[id] = {
-      {message.host, message.device, message.build, message.libraries, message.deterministic, message.revision},
-      {},
-      0};
+  workers_[id] = {{message.host, message.device, message.build, message.libraries,
+                   message.deterministic, message.revision},
+                  {},
+                  0};
   carry_out(coordinator_.on_joined(id, message.slots));
 }
 
@@ -163,16 +163,23 @@ void Sweep::on(WorkerId id, const Lost& message) {
   carry_out(coordinator_.on_lost(id, why));
 }
 
-void Sweep::on(WorkerId id, const Gone&) {
-  nodes_left_.insert(id.node);
-  if (!leaving_ && static_cast<int>(nodes_left_.size()) == link_.size())
-    hopeless_ = "no worker can be started: " + last_loss_;
+void Sweep::on(WorkerId id, const Empty&) {
+  nodes_empty_.insert(id.node);
+  if (leaving_ || static_cast<int>(nodes_empty_.size()) < link_.size()) return;
+  hopeless_ = "no worker can be started: " +
+              (last_loss_.empty() ? "no node was given one; see --workers" : last_loss_);
+  leave();
 }
+
+void Sweep::on(WorkerId id, const Gone&) { nodes_left_.insert(id.node); }
 
 void Sweep::drain() { carry_out(coordinator_.drain()); }
 
 void Sweep::leave_when_finished() {
-  if (leaving_ || !coordinator_.finished()) return;
+  if (!leaving_ && coordinator_.finished()) leave();
+}
+
+void Sweep::leave() {
   leaving_ = true;
   store_.record_progress(std::exchange(unsaved_progress_, {}));
   for (int node = 0; node < link_.size(); ++node)

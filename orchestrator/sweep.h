@@ -68,8 +68,10 @@ class Sweep {
   void on(WorkerId id, const Stopped& message);
   void on(WorkerId id, const Log& message);
   void on(WorkerId id, const Lost& message);
+  void on(WorkerId id, const Empty& message);
   void on(WorkerId id, const Gone& message);
   void leave_when_finished();
+  void leave();
   void remove_checkpoints(const std::string& trial) const;
 
   MissingWork work_;
@@ -79,7 +81,7 @@ class Sweep {
   ProgressLine& progress_;
   Coordinator coordinator_;
   std::map<WorkerId, Worker> workers_;
-  std::set<int> nodes_left_;
+  std::set<int> nodes_empty_, nodes_left_;
   std::vector<Progress> unsaved_progress_;
   SweepProgress shown_;
   bool leaving_ = false;

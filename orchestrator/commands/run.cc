@@ -97,6 +97,9 @@ class Rank {
     link_.flush();
   }
 
+  // Every node has left, so that there is nobody to dismiss.
+  bool over() const { return over_; }
+
   // Until every node has left. Returns the signal that asked to stop, or 0.
   int serve_sweep(Sweep& sweep) {
     int stop_signal = 0;
@@ -119,6 +122,7 @@ class Rank {
         sweep.drain();
       }
     }
+    over_ = true;
     return stop_signal;
   }
 
@@ -133,6 +137,7 @@ class Rank {
   Link& link_;
   Agent& agent_;
   Signals& signals_;
+  bool over_ = false;
 };
 
 // Tells every other rank to leave when rank 0 cannot go on.
@@ -156,8 +161,7 @@ std::string summary(const SweepStatus& status, double seconds) {
   return text + fmt::format(" ({} this time)", duration_text(seconds));
 }
 
-int coordinate(const std::string& spec_path, const RunOptions& options, Link& link, Agent& agent,
-               Signals& signals) {
+int coordinate(const std::string& spec_path, const RunOptions& options, Link& link, Rank& rank) {
   const Clock::time_point began = Clock::now();
   const Spec spec = read_spec(spec_path);
   const Expansion expansion = expand(spec);
@@ -195,7 +199,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
 
   ProgressLine progress(options.quiet, began);
   Sweep sweep(std::move(work), sweep_options, store, link, progress);
-  const int stop_signal = Rank(link, agent, signals).serve_sweep(sweep);
+  const int stop_signal = rank.serve_sweep(sweep);
   progress.finish();
   std::error_code ignored;
   fs::remove(sweep_options.work, ignored);  // when nothing is left in it
@@ -257,15 +261,16 @@ int run(const std::vector<std::string>& words) {
   Agent agent({host_name(),
                [&](const std::string& device) { return worker_lines(options, *link, device); },
                std::chrono::duration<double>(options.silence)});
+  Rank rank(*link, agent, signals);
   int code = 0;
   if (link->rank() != 0) {
-    Rank(*link, agent, signals).serve_agent();
+    rank.serve_agent();
   } else {
     try {
-      code = coordinate(arguments.positional().front(), options, *link, agent, signals);
-    } catch (const Error&) {
+      code = coordinate(arguments.positional().front(), options, *link, rank);
+    } catch (const std::exception&) {
       agent.kill_all();
-      dismiss(*link);
+      if (!rank.over()) dismiss(*link);
       link->finish();
       throw;
     }

@@ -77,6 +77,7 @@ TEST(Messages, FromAWorkerComeBackAsTheyWere) {
   const Lost lost = up(Lost{"exited", "last words\n"});
   EXPECT_EQ(lost.reason, "exited");
   EXPECT_EQ(lost.log_tail, "last words\n");
+  up(Empty{});
   up(Gone{});
 }
 
@@ -161,7 +162,7 @@ TEST(Messages, RefuseALineThatIsNoneAndQuoteIt) {
 TEST(Messages, RefuseATypeThatIsNotOfTheirDirection) {
   EXPECT_EQ(problem_with(R"({"type":"stop"})"),
             "not a message: type 'stop' is none of: ready, alive, progress, outcome, stopped, log, "
-            R"(lost, gone: {"type":"stop"})");
+            R"(lost, empty, gone: {"type":"stop"})");
   EXPECT_EQ(message_of([] { read_down(R"({"type":"ready"})"); }),
             "not a message: type 'ready' is none of: begin, start, stop, exit: "
             R"({"type":"ready"})");

@@ -116,12 +116,13 @@ TEST_F(AgentTest, HandsOnWhatAWorkerSaidBeforeItReportsItsEnd) {
 TEST_F(AgentTest, StartsAWorkerAgainThatHadBeenReady) {
   begin({counting(kReady + "; test $n = 1 && exit 1; read line")});
   next<Ready>();
+  now_ += 5s;
   next<Lost>();
   next<Ready>();
   EXPECT_EQ(worker_, 0);
 }
 
-TEST_F(AgentTest, WaitsASecondBeforeItStartsAWorkerAgainThatHadNotBeenReady) {
+TEST_F(AgentTest, WaitsASecondBeforeItStartsAWorkerAgainThatEndedEarly) {
   begin({counting("test $n = 1 && exit 1; " + kReady + "; read line")});
   next<Lost>();
   now_ += 999ms;
@@ -140,12 +141,15 @@ TEST_F(AgentTest, GivesUpAfterThreeFailedStartsInARow) {
     EXPECT_EQ(next<Lost>().log_tail, "no GPU\n");
     now_ += 1s;
   }
-  next<Gone>();
+  next<Empty>();
   EXPECT_EQ(worker_, kWholeNode);
-  EXPECT_TRUE(agent_->gone());
   EXPECT_EQ(said<Lost>(), 3U);
   agent_->pump(now_);
   EXPECT_TRUE(agent_->take().empty());
+  EXPECT_FALSE(agent_->gone());
+  agent_->handle({kWholeNode, Exit{}}, now_);
+  next<Gone>();
+  EXPECT_TRUE(agent_->gone());
 }
 
 TEST_F(AgentTest, CountsFailedStartsFromZeroAfterOneThatWasGood) {
@@ -165,7 +169,7 @@ TEST_F(AgentTest, GivesUpOnAProgramThatIsNotThere) {
   next<Lost>();
   now_ += 1s;
   next<Lost>();
-  next<Gone>();
+  next<Empty>();
 }
 
 TEST_F(AgentTest, StaysWhileOneOfItsWorkersRuns) {
@@ -209,8 +213,20 @@ TEST_F(AgentTest, IsGoneWhenItsWorkersHaveLeftAsAsked) {
   EXPECT_EQ(said<Lost>(), 0U);
 }
 
-TEST_F(AgentTest, IsGoneAtOnceWhenItHasNoWorkers) {
+TEST_F(AgentTest, KillsAWorkerThatIgnoresExit) {
+  begin({shell(kReady + "; exec sleep 60")});
+  next<Ready>();
+  agent_->handle({kWholeNode, Exit{}}, now_);
+  now_ += 5s;
+  agent_->pump(now_);
+  EXPECT_FALSE(agent_->gone());
+  now_ += 1ms;
+  next<Gone>();
+}
+
+TEST_F(AgentTest, SaysThatItIsEmptyAndIsGoneAtOnceWhenItHasNoWorkers) {
   begin({});
+  next<Empty>();
   EXPECT_FALSE(agent_->gone());
   agent_->handle({kWholeNode, Exit{}}, now_);
   EXPECT_TRUE(agent_->gone());

@@ -165,12 +165,12 @@ TEST(Coordinator, RetriesTheTrialsOfADeadWorkerOneByOneWithoutCountingAgainstThe
 }
 
 TEST(Coordinator, LetsASuspectThatFailedByItselfRunAmongOthersAgain) {
-  Coordinator coordinator({task(0, 2), task(0, 1)}, {});
+  Coordinator coordinator({task(0, 3), task(0, 2), task(0, 1)}, {});
   coordinator.on_joined(worker(0), 2);
   coordinator.on_lost(worker(0), "gone");
-  ASSERT_EQ(started(coordinator.on_joined(worker(0), 4)), (Tasks{0}));
-  EXPECT_EQ(started(coordinator.on_outcome(3, OutcomeStatus::failed)), (Tasks{0}));
-  EXPECT_TRUE(coordinator.is_running(worker(0), 4));
+  ASSERT_EQ(started(coordinator.on_joined(worker(0), 2)), (Tasks{0}));
+  ASSERT_EQ(started(coordinator.on_outcome(3, OutcomeStatus::completed)), (Tasks{1}));
+  EXPECT_EQ(started(coordinator.on_outcome(4, OutcomeStatus::failed)), (Tasks{1, 2}));
 }
 
 TEST(Coordinator, StartsNothingElsewhereForAWorkerThatDiedEmpty) {

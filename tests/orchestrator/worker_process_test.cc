@@ -93,7 +93,8 @@ TEST_F(WorkerProcessTest, KeepsTheEndOfWhatTheChildSaysOnStderr) {
 
 TEST_F(WorkerProcessTest, KeepsLastWordsThatComeAfterStdoutIsClosed) {
   WorkerProcess child(shell("exec >&-; sleep 0.05; echo 'last words' >&2; exit 1"));
-  all_lines(child);
+  EXPECT_TRUE(eventually([&] { return child.pump().empty() && child.output() < 0; }));
+  EXPECT_TRUE(eventually([&] { return child.ended().has_value(); }));
   EXPECT_EQ(child.log_tail(), "last words\n");
 }
 

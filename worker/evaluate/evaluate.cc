@@ -52,16 +52,14 @@ std::vector<Evaluation> evaluate(Network& network, const OneClassData& data,
   const torch::Tensor test_images = data.test.narrow(0, 0, rows);
 
   std::int64_t count = 0;
-  const auto on_images = [&, before = std::int64_t{0}](std::int64_t done) mutable {
-    count += done > before ? done - before : done;
-    before = done;
-    on_count(count);
-  };
+  const auto on_images = [&](std::int64_t done) { on_count(count + done); };
   ExtractedFeatures train, test;
   if (any_features(requests, Features::pool, Features::embed))
     train = extract(network, data.train, false, on_images);
+  if (train.pool.defined()) count += data.train.size(0);
   if (any_features(requests, Features::pool, Features::embed, Features::logit))
     test = extract(network, test_images, any_features(requests, Features::logit), on_images);
+  if (test.pool.defined()) count += rows;
   torch::Tensor train_pixels, test_pixels;
   if (any_features(requests, Features::pixels)) {
     train_pixels = pixel_features(data.train).to(network.device());
