@@ -157,8 +157,10 @@ void Sweep::on(WorkerId id, const Lost& message) {
   const std::string why = message.log_tail.empty()
                               ? message.reason
                               : message.reason + "; it said:\n" + message.log_tail;
+  // One that fails to start does so three times, with the same words.
+  if (why != last_loss_)
+    progress_.say(fmt::format("node {} worker {}: {}", id.node, id.number, why));
   last_loss_ = why;
-  progress_.say(fmt::format("node {} worker {}: {}", id.node, id.number, why));
   workers_.erase(id);
   carry_out(coordinator_.on_lost(id, why));
 }
