@@ -10,7 +10,7 @@ cuda_wheels=13.0.2
 
 build_packages="g++ cmake ninja-build git python3 python3-pip ca-certificates
   nlohmann-json3-dev libboost-program-options-dev libfmt-dev libsqlitecpp-dev libsqlite3-dev
-  libxxhash-dev zlib1g-dev libgtest-dev libopenmpi-dev openmpi-bin dataset-fashion-mnist"
+  libxxhash-dev zlib1g-dev libgtest-dev libgmock-dev libopenmpi-dev openmpi-bin dataset-fashion-mnist"
 test_packages="python3-numpy python3-sklearn clang-format clang-tidy sqlite3"
 
 as_root() {
@@ -84,11 +84,12 @@ install_libtorch() {
   local pip=(python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore
              --no-compile --target "$folder.partial")
   if [ "$kind" = cuda ]; then
-    "${pip[@]}" "torch==$torch_version" ||
-      fail "pip could not fetch torch==$torch_version; is the network up?"
+    # In one call: a second one into the same folder would replace the first one's nvidia/.
+    local compiler=()
     command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] ||
-      "${pip[@]}" --upgrade "cuda-toolkit[nvcc,cccl,crt,nvvm]==$cuda_wheels" ||
-      fail "pip could not fetch the CUDA compiler; install a CUDA 13 toolkit"
+      compiler=("cuda-toolkit[nvcc,cccl,crt,nvvm]==$cuda_wheels")
+    "${pip[@]}" "torch==$torch_version" "${compiler[@]}" ||
+      fail "pip could not fetch torch==$torch_version; is the network up?"
   else
     "${pip[@]}" --no-deps "torch==$torch_version" &&
       "${pip[@]}" "cuda-toolkit[cudart,cupti]==$cuda_wheels" ||

@@ -130,19 +130,23 @@ void Sweep::on(WorkerId id, const Outcome& message) {
   // What an attempt says after it was given up counts for nothing: another has taken its place.
   if (!coordinator_.is_running(id, message.lease)) return;
   store_.record_progress(std::exchange(unsaved_progress_, {}));
-  store_.record_outcome(message);
+  OutcomeStatus status = message.status;
+  std::string error = message.error;
+  if (!store_.record_outcome(message)) {
+    status = OutcomeStatus::failed;
+    error = "the worker brought none of the scores that are missing";
+    store_.end_attempt(message.lease, AttemptState::failed, error);
+  }
   const std::size_t task = coordinator_.task_of(message.lease);
   workers_[id].progress.erase(message.lease);
-  if (message.status == OutcomeStatus::failed) {
-    progress_.say(fmt::format("trial {} failed: {}", message.trial, message.error));
-  } else {
-    if (message.status == OutcomeStatus::diverged)
-      progress_.say(fmt::format("trial {} diverged: {}", message.trial, message.error));
+  if (status != OutcomeStatus::completed)
+    progress_.say(fmt::format("trial {} {}: {}", message.trial, to_string(status), error));
+  if (status != OutcomeStatus::failed) {
     ++shown_.done;
     shown_.work_done += coordinator_.tasks()[task].work;
     remove_checkpoints(message.trial);
   }
-  carry_out(coordinator_.on_outcome(message.lease, message.status));
+  carry_out(coordinator_.on_outcome(message.lease, status));
 }
 
 void Sweep::on(WorkerId id, const Stopped& message) {
