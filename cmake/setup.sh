@@ -79,7 +79,7 @@ install_libtorch() {
   fi
   python3 -m pip --version >/dev/null 2>&1 || fail "needs pip to fetch LibTorch; install python3-pip, or set LIBTORCH_ROOT=/path/to/torch"
   say "fetching LibTorch $torch_version ($kind) into $folder, 0.5 GB or more"
-  rm -rf "$folder.partial"
+  rm -rf "$folder.partial" "$folder"
   mkdir -p build
   local pip=(python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore
              --no-compile --target "$folder.partial")

@@ -72,6 +72,7 @@ class Walk {
       return;
     }
     ++expansion_.duplicates;
+    name(expansion_.trials[known->second], variant);
     merge_evaluations(expansion_.trials[known->second]);
   }
 
@@ -101,6 +102,17 @@ class Walk {
       return std::any_of(values.begin(), values.end(),
                          [&](const Setting& value) { return value.matches(trial); });
     });
+  }
+
+  // A trial that is of an ablation and of a plain block keeps the ablation's name.
+  void name(PlannedTrial& planned, std::int32_t variant) {
+    if (variant == 0 || variant == planned.variant) return;
+    if (planned.variant == 0)
+      planned.variant = variant;
+    else
+      expansion_.warnings.push_back(
+          block_.where + ": the variants '" + expansion_.variants[planned.variant] + "' and '" +
+          expansion_.variants[variant] + "' are the same trial, which keeps the first name");
   }
 
   // A trial that several blocks name gets the evaluations of all of them.
@@ -137,6 +149,8 @@ Expansion expand(const Spec& spec) {
   expansion.variants = {""};
   std::unordered_map<std::uint64_t, std::size_t> position;  // by id
   for (const Block& block : spec.blocks) Walk(block, expansion, position).run();
+  if (expansion.trials.empty())
+    throw UsageError(spec.blocks.front().where + ": every trial is excluded, so none is left");
   return expansion;
 }
 

@@ -30,9 +30,16 @@ json to_json(const Evaluation& evaluation) {
   return text;
 }
 
+double rate_in(const json& text, const char* name) {
+  const double rate = text.at(name).get<double>();
+  if (!(rate >= 0 && rate <= 1))
+    throw Error(std::string(name) + " " + text.at(name).dump() + " is not in 0..1");
+  return rate;
+}
+
 Evaluation evaluation_from_json(const json& text) {
-  return {request_from_json(text), text.at("auroc"),    real(text.at("average_precision")),
-          real(text.at("fpr95")),  text.at("outliers"), text.at("inliers"),
+  return {request_from_json(text), rate_in(text, "auroc"), rate_in(text, "average_precision"),
+          rate_in(text, "fpr95"),  text.at("outliers"),    text.at("inliers"),
           text.at("seconds")};
 }
 
@@ -165,8 +172,12 @@ UpMessage up_from_json(const json& m) {
     // Scores that cannot be read are the attempt's failure: an outcome dropped as noise would leave
     // it running for ever.
     try {
-      for (const json& evaluation : m.value("evaluations", json::array()))
-        outcome.evaluations.push_back(evaluation_from_json(evaluation));
+      for (const json& text : m.value("evaluations", json::array())) {
+        const Evaluation one = evaluation_from_json(text);
+        for (const Evaluation& other : outcome.evaluations)
+          if (other.request == one.request) throw Error("one stands there twice");
+        outcome.evaluations.push_back(one);
+      }
     } catch (const std::exception& problem) {
       outcome.status = OutcomeStatus::failed;
       outcome.error = "its scores cannot be read: " + std::string(problem.what());

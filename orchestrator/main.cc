@@ -37,7 +37,11 @@ int main_or_throw(const std::vector<std::string>& words) {
   }
   std::vector<std::string> known;
   for (const Subcommand& command : kCommands) {
-    if (command.name == name) return command.run({words.begin() + 1, words.end()});
+    if (command.name == name) {
+      const int code = command.run({words.begin() + 1, words.end()});
+      if (!std::cout.flush()) throw Error("cannot write to the standard output");
+      return code;
+    }
     known.emplace_back(command.name);
   }
   throw UsageError("'" + name + "' is no command" + did_you_mean(name, known) +

@@ -7,6 +7,15 @@
 #include <cstdio>
 
 namespace occam {
+namespace {
+
+// A reader that has gone or a full disk under a log must not end a sweep, so failures are nothing.
+void write(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+  std::fflush(stderr);
+}
+
+}  // namespace
 
 std::string duration_text(double seconds) {
   const auto whole = static_cast<long>(std::llround(std::max(0.0, seconds)));
@@ -37,23 +46,17 @@ void ProgressLine::show(const SweepProgress& progress, Time now) {
     text += " · " +
             duration_text(elapsed * (progress.work - progress.work_done) / progress.work_done) +
             " left";
-  if (terminal_)
-    fmt::print(stderr, "\r\033[K{}", text);
-  else
-    fmt::print(stderr, "{}\n", text);
+  write(terminal_ ? "\r\033[K" + text : text + "\n");
   shown_ = true;
-  std::fflush(stderr);
 }
 
 void ProgressLine::say(const std::string& text) {
   if (quiet_) return;
-  if (terminal_ && shown_) fmt::print(stderr, "\r\033[K");
-  fmt::print(stderr, "{}\n", text);
-  std::fflush(stderr);
+  write((terminal_ && shown_ ? "\r\033[K" : "") + text + "\n");
 }
 
 void ProgressLine::finish() {
-  if (terminal_ && shown_ && !quiet_) fmt::print(stderr, "\r\033[K");
+  if (terminal_ && shown_ && !quiet_) write("\r\033[K");
 }
 
 }  // namespace occam

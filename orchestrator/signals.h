@@ -2,8 +2,9 @@
 
 namespace occam {
 
-// SIGINT, SIGTERM and SIGUSR1 as something to wait for instead of something that interrupts. Blocks
-// them for the process (children get the usual handling back), ignores SIGPIPE. One in a process.
+// SIGINT, SIGTERM, SIGUSR1 and SIGHUP as something to wait for instead of something that
+// interrupts. Blocks them for the process (children get the usual handling back), ignores SIGPIPE.
+// One in a process.
 class Signals {
  public:
   Signals();

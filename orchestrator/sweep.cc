@@ -10,6 +10,13 @@
 namespace occam {
 namespace {
 
+bool brings_all(const Outcome& outcome, const std::vector<EvaluationRequest>& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const EvaluationRequest& request) {
+    return std::any_of(outcome.evaluations.begin(), outcome.evaluations.end(),
+                       [&](const Evaluation& one) { return one.request == request; });
+  });
+}
+
 // The seeds of each cell (a trial but for its seed) in the file's order: 0 for its first.
 class SeedRanks {
  public:
@@ -130,13 +137,16 @@ void Sweep::on(WorkerId id, const Outcome& message) {
   // What an attempt says after it was given up counts for nothing: another has taken its place.
   if (!coordinator_.is_running(id, message.lease)) return;
   store_.record_progress(std::exchange(unsaved_progress_, {}));
-  OutcomeStatus status = message.status;
-  std::string error = message.error;
-  if (!store_.record_outcome(message)) {
-    status = OutcomeStatus::failed;
-    error = "the worker brought none of the scores that are missing";
-    store_.end_attempt(message.lease, AttemptState::failed, error);
+  Outcome outcome = message;
+  const auto& wanted = work_.starts[coordinator_.task_of(message.lease)].evaluations;
+  if (outcome.status == OutcomeStatus::completed && !brings_all(outcome, wanted)) {
+    outcome.status = OutcomeStatus::failed;
+    outcome.error = "the worker did not bring every score that was asked for";
   }
+  if (!store_.record_outcome(outcome))
+    throw Error("trial " + message.trial + ": the database does not take its outcome");
+  const OutcomeStatus status = outcome.status;
+  const std::string& error = outcome.error;
   const std::size_t task = coordinator_.task_of(message.lease);
   workers_[id].progress.erase(message.lease);
   if (status != OutcomeStatus::completed)

@@ -118,6 +118,9 @@ void check_readable(const std::string& path) {
 
 void check_writable(const std::string& path) {
   if (path.empty()) throw Error("the database has no name; name a file, such as occam.db");
+  // Names that SQLite takes for no file: all would be trained, and nothing kept.
+  if (path == ":memory:" || path.rfind("file:", 0) == 0)
+    throw Error(path + ": is no file; name one, such as occam.db");
   check_is_file(path);
   const fs::path folder = folder_of(path);
   if (!fs::is_directory(folder))

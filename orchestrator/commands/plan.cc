@@ -36,7 +36,8 @@ constexpr double kGuessedRate = 1.0e10;
 std::optional<double> measured_seconds_per_work(const Store& store) {
   const auto rows = store.query(
       "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial WHERE "
-      "o.retired_at IS NULL AND o.status = 'completed' AND o.steps > 0 ORDER BY o.rowid DESC LIMIT "
+      "o.retired_at IS NULL AND o.status = 'completed' AND o.steps > 0 ORDER BY o.recorded_at DESC "
+      "LIMIT "
       "200");
   double work = 0, seconds = 0;
   for (const auto& row : rows.values) {
@@ -64,6 +65,7 @@ int run(const std::vector<std::string>& words) {
 
   const Spec spec = read_spec(arguments.positional().front());
   const Expansion expansion = expand(spec);
+  for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   std::vector<TrialHistory> histories;
   std::optional<double> measured;
   if (std::filesystem::exists(database)) {

@@ -2,9 +2,11 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 
 #include "experiments/error.h"
 #include "experiments/spec.h"
@@ -43,8 +45,7 @@ Exit codes: 0 done, 1 could not run, 2 wrong spec or usage, 3 some trials failed
 struct RunOptions {
   std::string database, device, data, work, worker, order;
   int workers, slots, threads;
-  std::int64_t max_attempts;
-  std::size_t limit;
+  std::int64_t max_attempts, limit;
   double checkpoint_every, silence;
   std::vector<std::string> only;
   bool quiet = false;
@@ -167,13 +168,18 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   const Expansion expansion = expand(spec);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   const TrialFilter only(options.only);
+  if (std::none_of(expansion.trials.begin(), expansion.trials.end(),
+                   [&](const PlannedTrial& planned) { return only(planned.trial); }))
+    throw UsageError("--only " + joined(options.only, " --only ") + ": no trial of " + spec.name +
+                     " is such");
   SweepOptions sweep_options;
   sweep_options.coordinator.max_attempts = options.max_attempts;
   sweep_options.coordinator.order = from_name<Order>(options.order);
   sweep_options.work =
       fs::absolute(options.work.empty() ? options.database + ".work" : options.work);
   const auto missing_of = [&](const std::vector<TrialHistory>& histories) {
-    return missing_work(expansion, histories, sweep_options.work, only, options.limit);
+    return missing_work(expansion, histories, sweep_options.work, only,
+                        static_cast<std::size_t>(options.limit));
   };
   // What cannot run must not leave a new database behind.
   sweep_options.device = fs::exists(options.database)
@@ -230,7 +236,8 @@ int run(const std::vector<std::string>& words) {
       "folder of the data sets")("work", po::value(&options.work)->default_value("", "DB.work"),
                                  "folder for checkpoints")(
       "only", po::value(&options.only)->composing(), "FIELD=VALUE[,VALUE]: such trials alone")(
-      "limit", po::value(&options.limit)->default_value(static_cast<std::size_t>(-1), "all"),
+      "limit",
+      po::value(&options.limit)->default_value(std::numeric_limits<std::int64_t>::max(), "all"),
       "at most so many trials")(
       "order", po::value(&options.order)->default_value("seed-major"),
       "seed-major (every cell's first seed before any second) or longest")(
@@ -246,6 +253,7 @@ int run(const std::vector<std::string>& words) {
   if (arguments.helped()) return 0;
   if (arguments.has("workers") && options.workers < 1)
     throw UsageError("--workers must be at least 1");
+  if (options.limit < 1) throw UsageError("--limit must be at least 1");
   if (options.slots < 1) throw UsageError("--slots must be at least 1");
   if (options.threads < 1) throw UsageError("--threads must be at least 1");
   if (options.max_attempts < 1) throw UsageError("--max-attempts must be at least 1");

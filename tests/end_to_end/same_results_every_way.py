@@ -1,7 +1,9 @@
 """One spec gives the same rows and the same table, whatever happens on the way: one worker or two, a worker
 killed, the coordinator killed and the sweep run again."""
 
-from sweeps import (Folder, children, done_trials, expect, finish, kill, run, running_attempts, start,
+import json
+
+from sweeps import (OCCAM, Folder, children, done_trials, expect, finish, kill, run, running_attempts, start,
                     wait_until)
 
 undisturbed = Folder()
@@ -14,6 +16,12 @@ expect(table.count("\n") > 8, "the table has its rows")
 again = run(undisturbed.command())
 expect(again.returncode == 0 and "0 to run" in again.stderr, "run again, it does nothing twice")
 expect(undisturbed.outcomes() == 8, "and leaves the outcomes alone")
+
+
+planned = run([OCCAM, "plan", undisturbed.spec, "--db", undisturbed.db, "--json"])
+expect(planned.returncode == 0 and json.loads(planned.stdout)["done"] == 8, "plan knows what is done")
+status = run([OCCAM, "status", undisturbed.db, "--json"])
+expect(json.loads(status.stdout)["completed"] == 8, "and so does status")
 
 
 def same(folder, what):
