@@ -1,6 +1,7 @@
 #pragma once
 
 #include <charconv>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,14 @@ inline std::string shortest(double value) {
   char buffer[32];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
   return {buffer, end};
+}
+
+// 16 hex digits.
+inline std::string hex(std::uint64_t value) {
+  std::string text(16, '0');
+  for (int digit = 0; digit < 16; ++digit)
+    text[15 - digit] = "0123456789abcdef"[(value >> (4 * digit)) & 15];
+  return text;
 }
 
 // True when all of `text` is one number ("12", ".4", "3e-4"), which is then in `value`.

@@ -279,13 +279,7 @@ std::uint64_t id_number(const Trial& trial) {
   return XXH3_64bits(text.data(), text.size());
 }
 
-std::string id_of(const Trial& trial) {
-  const std::uint64_t hash = id_number(trial);
-  std::string hex(16, '0');
-  for (int digit = 0; digit < 16; ++digit)
-    hex[15 - digit] = "0123456789abcdef"[(hash >> (4 * digit)) & 15];
-  return hex;
-}
+std::string id_of(const Trial& trial) { return hex(id_number(trial)); }
 
 std::int64_t copies(DistributionAugmentation augmentation) {
   switch (augmentation) {

@@ -95,20 +95,21 @@ def children(pid):
         return []
 
 
-def running_attempts(db):
+def count(db, what):
+    """Rows of a database that may not exist yet."""
     try:
         with sqlite3.connect(f"file:{db}?mode=ro", uri=True) as database:
-            return database.execute("SELECT count(*) FROM attempt WHERE state = 'running'").fetchone()[0]
+            return database.execute("SELECT count(*) FROM " + what).fetchone()[0]
     except sqlite3.Error:
         return 0
+
+
+def running_attempts(db):
+    return count(db, "attempt WHERE state = 'running'")
 
 
 def done_trials(db):
-    try:
-        with sqlite3.connect(f"file:{db}?mode=ro", uri=True) as database:
-            return database.execute("SELECT count(*) FROM outcome").fetchone()[0]
-    except sqlite3.Error:
-        return 0
+    return count(db, "outcome")
 
 
 def kill(pid, number=signal.SIGKILL):

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "experiments/error.h"
+#include "experiments/number.h"
 #include "worker/data/idx.h"
 #include "worker/data/order.h"
 #include "worker/data/synthetic.h"
@@ -39,13 +40,6 @@ bool is_there(const fs::path& path) {
 fs::path with_or_without_gz(const fs::path& path) {
   const fs::path compressed = path.string() + ".gz";
   return is_there(compressed) ? compressed : path;
-}
-
-std::string hex(std::uint64_t value) {
-  std::string text(16, '0');
-  for (int digit = 0; digit < 16; ++digit)
-    text[15 - digit] = "0123456789abcdef"[(value >> (4 * digit)) & 15];
-  return text;
 }
 
 std::string digest(const ImageData& data) {
