@@ -11,7 +11,7 @@ namespace {
 
 const std::vector<Subcommand> kCommands{kRunCommand,    kPlanCommand,  kExpandCommand,
                                         kStatusCommand, kTableCommand, kQueryCommand,
-                                        kExportCommand};
+                                        kExportCommand, kMergeCommand};
 
 void print_help() {
   fmt::print(

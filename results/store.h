@@ -12,6 +12,7 @@
 
 #include "experiments/message.h"
 #include "experiments/spec.h"
+#include "results/merge.h"
 
 namespace SQLite {
 class Database;
@@ -139,6 +140,14 @@ class Store {
   SweepResults results(const std::string& sweep = "") const;
   std::vector<SweepStatus> status() const;  // the last recorded first
   std::vector<std::string> sweeps() const;  // the last recorded first
+
+  // Takes in all that other files of this schema or an older one hold, in their order, or, where
+  // one throws, nothing. Everything keeps its times and places; attempts are numbered anew. Of a
+  // trial that both have with equal results one outcome stays; with different ones the rule
+  // decides, and the other outcome is kept, retired. A file that was taken in before brings
+  // nothing. Throws Error for a file that somebody writes, and with MergeRule::refuse one that
+  // lists what differs.
+  std::vector<MergedShard> merge(const std::vector<std::string>& shards, MergeRule rule);
 
   // Runs one statement that only reads; throws UsageError for any other, and for what SQLite does
   // not understand. The first form calls back once with the columns, then once a row.
