@@ -11,7 +11,7 @@ namespace {
 
 const std::vector<Subcommand> kCommands{kRunCommand,    kPlanCommand,  kExpandCommand,
                                         kStatusCommand, kTableCommand, kQueryCommand,
-                                        kExportCommand, kMergeCommand};
+                                        kExportCommand, kMergeCommand, kPlotCommand};
 
 void print_help() {
   fmt::print(

@@ -56,11 +56,14 @@ void record(Store& store, const PlannedTrial& planned,
                       {fmt::format("node{}", trial.seed % 2 + 1), "cpu", "sample-build",
                        "torch 2.11.0", true, "0123456789ab"});
   const std::int64_t epochs = budget(trial).epochs;
+  const double start = trial.loss == Loss::rotation
+                           ? std::log(4)
+                           : std::log(static_cast<double>(2 * trial.batch_size));
   std::vector<Progress> curve;
   for (std::int64_t epoch = 1; epoch <= epochs; ++epoch) {
     const double part = static_cast<double>(epoch) / static_cast<double>(epochs);
     const double wobble = 0.1 * noise(fmt::format("{} {}", id, epoch));
-    curve.push_back({id, lease, epoch, epochs, 3.4 * std::exp(-2 * part) + wobble,
+    curve.push_back({id, lease, epoch, epochs, start * (0.3 + 0.7 * std::exp(-4 * part)) + wobble,
                      1 - std::exp(-3 * part) - wobble / 4, 0.01 * (1 + std::cos(M_PI * part)) / 2,
                      900 + 100 * wobble});
   }
