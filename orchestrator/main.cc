@@ -9,9 +9,9 @@
 namespace occam {
 namespace {
 
-const std::vector<Subcommand> kCommands{kRunCommand,    kPlanCommand,  kExpandCommand,
-                                        kStatusCommand, kTableCommand, kQueryCommand,
-                                        kExportCommand, kMergeCommand, kPlotCommand};
+const std::vector<Subcommand> kCommands{
+    kRunCommand,   kPlanCommand,   kExpandCommand, kStatusCommand, kTableCommand,
+    kQueryCommand, kExportCommand, kMergeCommand,  kPlotCommand,   kReportCommand};
 
 void print_help() {
   fmt::print(

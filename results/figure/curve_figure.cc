@@ -22,7 +22,7 @@ struct Shown {
 const Shown& shown(const std::string& y) {
   static const std::vector<Shown> all{
       {"train_loss", "training loss", &CurvePoint::loss},
-      {"accuracy", "accuracy of the pretext task", &CurvePoint::accuracy},
+      {"accuracy", "training accuracy", &CurvePoint::accuracy},
       {"learning_rate", "learning rate", &CurvePoint::learning_rate}};
   for (const Shown& one : all)
     if (one.y == y || (y.empty() && &one == &all.front())) return one;

@@ -106,16 +106,20 @@ void add_series(Figure& figure, const Table& table, const std::vector<double>& x
   }
 }
 
-// References stand right of the axis, each at a place of its own with room for its name.
-void place_references(Figure& figure, const Table& table, std::vector<double>& x) {
-  const std::size_t regular = table.rows.size() - table.references;
-  const double first = x.front(), last = x.back();
+// What has no number stands right of the axis, each at a place of its own with room for its name:
+// references, and scores that the field has no say in.
+void place_names(Figure& figure, const Table& table, std::vector<double>& x) {
+  std::vector<double> numbers;
+  for (const double value : x)
+    if (std::isfinite(value)) numbers.push_back(value);
+  const auto [first, last] = std::minmax_element(numbers.begin(), numbers.end());
   constexpr double kRoom = 0.38;  // of the axis
-  for (std::size_t i = 0; i < table.references; ++i) {
-    const double part = kRoom * (static_cast<double>(i) + 0.8);
-    x.push_back(figure.log_x ? last * std::pow(last / first, part)
-                             : last + part * std::max(last - first, 1.0));
-    figure.x_names.emplace_back(x.back(), table.rows[regular + i].front());
+  for (std::size_t row = 0; row < x.size(); ++row) {
+    if (std::isfinite(x[row])) continue;
+    const double part = kRoom * (static_cast<double>(figure.x_names.size()) + 0.8);
+    x[row] = figure.log_x ? *last * std::pow(*last / *first, part)
+                          : *last + part * std::max(*last - *first, 1.0);
+    figure.x_names.emplace_back(x[row], table.rows[row].front());
   }
 }
 
@@ -123,17 +127,18 @@ Figure lines_of(const Table& table, const std::string& field) {
   Figure figure;
   figure.kind = FigureKind::lines;
   figure.x_label = printed_field(field);
-  std::vector<double> x;
-  for (std::size_t row = 0; row + table.references < table.rows.size(); ++row) {
-    double value = 0;
-    if (!read_number(table.rows[row].front(), value))
-      throw UsageError("--x: " + field + " has the value '" + table.rows[row].front() +
-                       "', which has no place on an axis of numbers; leave it out with --where, or "
-                       "draw --kind bars");
+  std::vector<double> x, numbers;
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
+    const bool reference = row + table.references >= table.rows.size();
+    double value = NAN;
+    if (reference || !read_number(table.rows[row].front(), value)) value = NAN;
     x.push_back(value);
+    if (std::isfinite(value)) numbers.push_back(value);
   }
-  figure.log_x = spans_magnitudes(x);
-  place_references(figure, table, x);
+  if (numbers.empty())
+    throw UsageError("--x: no result has a number as its " + field + "; draw --kind bars");
+  figure.log_x = spans_magnitudes(numbers);
+  place_names(figure, table, x);
   add_series(figure, table, x);
   return figure;
 }

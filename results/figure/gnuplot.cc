@@ -146,7 +146,7 @@ std::string panel_frame(const Figure& figure, const Layout& layout, std::size_t 
       box.left, box.right, box.bottom, box.top);
   text += figure.panels[panel].title.empty() ? "unset title\n"
                                              : fmt::format("set title {} offset 0,-0.6 font ',9'\n",
-                                                           plot_text(figure.panels[panel].title));
+                                                           plot_text(layout.titles[panel]));
   // All panels share their axes, so the first of a row says what is up.
   if (box.first)
     text += fmt::format("set ylabel {}\n", plot_text(figure.y_label)) + y_tics(figure);

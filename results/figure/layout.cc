@@ -12,6 +12,7 @@ namespace {
 constexpr double kColumn = 3.6, kPage = 6.8;  // of one panel and of a whole page
 constexpr double kCharacter = 0.068;          // of 8 points, on average
 constexpr double kSmallCharacter = 0.052;     // of 7
+constexpr double kTitleCharacter = 0.08;      // of 9
 constexpr double kLine = 0.17, kSmallLine = 0.13;
 
 std::size_t longest_of(const std::vector<std::string>& names) {
@@ -92,9 +93,17 @@ Layout layout_of(const Figure& figure) {
   const double name_width = kCharacter * static_cast<double>(longest_of(x_names));
   layout.slanted = (figure.kind == FigureKind::bars || heat) && name_width > slot;
 
+  std::size_t title_lines = 1;
+  for (const Panel& panel : figure.panels) {
+    const auto lines =
+        wrapped(panel.title, static_cast<std::size_t>(panel_width / kTitleCharacter));
+    title_lines = std::max(title_lines, lines.size());
+    layout.titles.push_back(joined(lines, "\n"));
+  }
   const bool titled = std::any_of(figure.panels.begin(), figure.panels.end(),
                                   [](const Panel& panel) { return !panel.title.empty(); });
-  const double title = figure.title.empty() ? 0.06 : 0.28, panel_title = titled ? 0.22 : 0.06;
+  const double title = figure.title.empty() ? 0.06 : 0.28,
+               panel_title = titled ? 0.22 + 0.15 * static_cast<double>(title_lines - 1) : 0.06;
   const bool in_lines = figure.kind == FigureKind::lines &&
                         std::any_of(x_names.begin(), x_names.end(), [](const std::string& name) {
                           return name.find(' ') != std::string::npos;

@@ -19,6 +19,7 @@ struct Box {
 struct Layout {
   double width, height;  // of the whole, in inches
   std::vector<Box> panels;
+  std::vector<std::string> titles;                // of the panels, in as many lines as they need
   double title;                                   // its height
   std::vector<std::pair<double, double>> legend;  // left end and height of every entry
   bool slanted;                    // names of the x axis, which stand too close to lie

@@ -23,33 +23,53 @@ double score(const Trial& of, const EvaluationRequest& request) {
          0.05 * static_cast<double>(std::get<std::int64_t>(of.inlier));
 }
 
+std::vector<Trial> all_trials() {
+  std::vector<Trial> trials;
+  for (const std::int64_t seed : {1, 2, 3})
+    for (const Loss loss : {Loss::contrastive, Loss::rotation})
+      for (const std::int64_t batch : {8, 16, 32, 64})
+        for (const std::int64_t inlier : {0, 1}) {
+          Trial one = trial(inlier, seed, batch);
+          one.loss = loss;
+          trials.push_back(canonical(one));
+        }
+  return trials;
+}
+
+void record_all(const std::string& path) {
+  Store store(path, Store::Mode::write);
+  Spec named = spec();
+  named.tables = {{"main", {{"batch_size"}, {"loss", "classifier"}, {}, {}, "caption"}}};
+  store.record_sweep(named, expansion(all_trials(), {kKde, kGde}));
+  for (const Trial& one : all_trials()) {
+    const std::int64_t lease = begin(store, one);
+    std::vector<Progress> curve;
+    for (std::int64_t epoch = 1; epoch <= 3; ++epoch)
+      curve.push_back({id_of(one), lease, epoch, 3,
+                       static_cast<double>(epoch * one.seed) +
+                           10 * static_cast<double>(std::get<std::int64_t>(one.inlier)),
+                       0.5, 0.01, 100});
+    store.record_progress(curve);
+    store.record_outcome(outcome(
+        one, lease, {evaluation(kKde, score(one, kKde)), evaluation(kGde, score(one, kGde))}));
+  }
+  store.close();
+}
+
 class FigureTest : public StoreTest {
  protected:
-  FigureTest() : store_(path_, Store::Mode::write) {
-    for (const std::int64_t seed : {1, 2, 3})
-      for (const Loss loss : {Loss::contrastive, Loss::rotation})
-        for (const std::int64_t batch : {8, 16, 32, 64})
-          for (const std::int64_t inlier : {0, 1}) {
-            Trial one = trial(inlier, seed, batch);
-            one.loss = loss;
-            trials_.push_back(canonical(one));
-          }
-    Expansion plan = expansion(trials_, {kKde, kGde});
-    Spec named = spec();
-    named.tables = {{"main", {{"batch_size"}, {"loss", "classifier"}, {}, {}, "caption"}}};
-    store_.record_sweep(named, plan);
-    for (const Trial& one : trials_) {
-      const std::int64_t lease = begin(store_, one);
-      std::vector<Progress> curve;
-      for (std::int64_t epoch = 1; epoch <= 3; ++epoch)
-        curve.push_back({id_of(one), lease, epoch, 3,
-                         static_cast<double>(epoch * one.seed) +
-                             10 * static_cast<double>(std::get<std::int64_t>(one.inlier)),
-                         0.5, 0.01, 100});
-      store_.record_progress(curve);
-      store_.record_outcome(outcome(
-          one, lease, {evaluation(kKde, score(one, kKde)), evaluation(kGde, score(one, kGde))}));
-    }
+  FigureTest() : store_(recorded(), Store::Mode::write), trials_(all_trials()) {}
+
+  // A copy of what is recorded once.
+  const std::string& recorded() const {
+    struct Once : StoreTest {
+      Once() { record_all(path_); }
+      void TestBody() override {}
+      using StoreTest::path_;
+    };
+    static const Once once;
+    std::filesystem::copy_file(once.path_, path_);
+    return path_;
   }
   Figure made(const FigureOptions& options) const { return figure(store_.results(), options); }
   Figure curves(const FigureOptions& options) const {
@@ -201,6 +221,22 @@ TEST_F(FigureTest, PutsReferencesRightOfTheAxis) {
   EXPECT_EQ(drawn.x_names[0].second, "small");
   EXPECT_GT(drawn.x_names[0].first, 64);
   EXPECT_THAT(xs(drawn.panels[0].series[0]), ElementsAre(16, 32, 64, drawn.x_names[0].first));
+}
+
+TEST_F(FigureTest, PutsWhatHasNoNumberRightOfTheAxisToo) {
+  Expansion plan = expansion({trial(0, 1, 8), trial(0, 1, 64)}, {kKde, kPixelsKde});
+  store_.record_sweep(spec("pixels"), plan);
+  for (const PlannedTrial& one : plan.trials)
+    store_.record_outcome(
+        outcome(one.trial, begin(store_, one.trial),
+                {evaluation(kKde, 0.75), evaluation(kGde, 0.75), evaluation(kPixelsKde, 0.5)}));
+  const Figure drawn =
+      figure(store_.results("pixels"), {{}, "batch_size", "", {"features"}, {}, ""});
+  ASSERT_EQ(drawn.x_names.size(), 1u);
+  EXPECT_EQ(drawn.x_names[0].second, "–");
+  EXPECT_THAT(xs(drawn.panels[0].series[0]), ElementsAre(8, 64));
+  EXPECT_THAT(xs(drawn.panels[0].series[1]), ElementsAre(drawn.x_names[0].first));
+  EXPECT_DOUBLE_EQ(*drawn.panels[0].series[1].points[0].y, 50);
 }
 
 TEST_F(FigureTest, LaysPanelsOutWithoutOverlapInsideThePicture) {
