@@ -83,6 +83,7 @@ class SharedTable {
         to, "INSERT INTO " + table + "(" + joined(columns_) + ") VALUES (" + places + ")");
   }
 
+  bool has(const std::string& column) const { return at(column) < columns_.size(); }
   std::size_t at(const std::string& column) const {
     return static_cast<std::size_t>(std::find(columns_.begin(), columns_.end(), column) -
                                     columns_.begin());
@@ -280,6 +281,12 @@ class Merge {
         row[state] = "interrupted";
         row[ended_at] = *find(to_, "SELECT " + kNow, {});
       }
+      // A reference to the attempt whose checkpoint this one went on from is a lease too.
+      const std::int64_t own_lease = row[lease];
+      if (attempts.has("continued")) {
+        json& continued = row[attempts.at("continued")];
+        if (!continued.is_null()) continued = leases_.at(continued.get<std::int64_t>());
+      }
       const std::vector<json> identity{row[trial], row[attempts.at("started_at")],
                                        row[attempts.at("host")], row[attempts.at("device")],
                                        row[attempts.at("build")]};
@@ -289,6 +296,9 @@ class Merge {
                               identity);
       if (known) {
         numbers_[own] = known->get<std::int64_t>();
+        leases_[own_lease] = find(to_, "SELECT lease FROM attempt WHERE trial = ? AND number = ?",
+                                  {row[trial], *known})
+                                 ->get<std::int64_t>();
         run(to_,
             "UPDATE attempt SET state = ?, ended_at = ?, error = ? WHERE trial = ? AND number = ? "
             "AND state = 'interrupted'",
@@ -301,6 +311,7 @@ class Merge {
       row[number] = *next;
       row[lease] = nullptr;  // the next one of the file that takes it in
       attempts.insert(row);
+      leases_[own_lease] = to_.getLastInsertRowid();
       ++shard_.attempts;
     });
   }
@@ -394,7 +405,8 @@ class Merge {
   std::vector<std::string>& conflicts_;
   MergedShard shard_;
   std::map<Attempt, std::int64_t> numbers_;  // of this file's attempts, in the one that takes them
-  std::set<std::string> adopted_;            // trials whose outcome is now this file's
+  std::map<std::int64_t, std::int64_t> leases_;  // the same of their leases
+  std::set<std::string> adopted_;                // trials whose outcome is now this file's
 };
 
 // The last recorded has the largest number, over all files.
