@@ -26,10 +26,31 @@ Examples:
   occam plot occam.db --x batch_size --y learning_rate --by loss --where classifier=kde -o heat.pdf
   occam plot occam.db --x class_name --by loss --where batch_size=32 --where classifier=kde -o classes.png
   occam plot occam.db --kind curves --by loss,batch_size -o curves.svg
+  occam plot occam.db --figure "batch size" -o batch-size.pdf      # as the spec says under "figures"
 )";
 
+// The spec's figure; conditions and title of the command line come on top.
+FigureOptions with_figure(const FigureOptions& given,
+                          const std::vector<std::pair<std::string, FigureSpec>>& figures,
+                          const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& [title, spec] : figures) {
+    known.push_back(title);
+    if (title != name) continue;
+    FigureOptions options = options_of(spec);
+    options.where.insert(options.where.end(), given.where.begin(), given.where.end());
+    options.title = given.title;
+    options.partial = given.partial;
+    options.pool = given.pool;
+    return options;
+  }
+  throw UsageError("--figure '" + name + "' is none that the spec names" +
+                   (known.empty() ? "; it names none" : ": " + joined(known)) +
+                   did_you_mean(name, known));
+}
+
 int run(const std::vector<std::string>& words) {
-  std::string kind, by, sweep, output;
+  std::string kind, by, sweep, name, output;
   std::vector<std::string> where;
   FigureOptions options;
   po::options_description described("Options");
@@ -39,6 +60,7 @@ int run(const std::vector<std::string>& words) {
       "by", po::value(&by), "FIELD[,FIELD]: panels …, and at last lines or bars")(
       "kind", po::value(&kind), "lines, bars, heat or curves, where the fields do not say it")(
       "where", po::value(&where)->composing(), "FIELD=VALUE[,VALUE]; may be given again")(
+      "figure", po::value(&name), "a figure that the spec names, in place of fields")(
       "sweep", po::value(&sweep)->default_value("", "the last one"), "name of the sweep")(
       "title", po::value(&options.title), "above the picture")(
       "partial", po::bool_switch(&options.partial), "means of incomplete cells too")(
@@ -62,9 +84,12 @@ int run(const std::vector<std::string>& words) {
   const Store store(arguments.positional().empty() ? "occam.db" : arguments.positional().front(),
                     Store::Mode::read);
   const SweepResults results = store.results(sweep);
-  const Figure picture = options.kind == FigureKind::curves
-                             ? curve_figure(results, read_curves(store, results.name), options)
-                             : figure(results, options);
+  if (!name.empty()) {
+    if (arguments.has("x") || arguments.has("y") || arguments.has("by") || arguments.has("kind"))
+      throw UsageError("--figure has its fields in the spec; leave out --x, --y, --by and --kind");
+    options = with_figure(options, named_figures(store, results.name), name);
+  }
+  const Figure picture = figure(store, results, options);
   write_output(output, draw(picture, format));
   for (const std::string& note : picture.notes) std::cerr << note << "\n";
   return 0;

@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include "experiments/error.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/row_output.h"
@@ -33,6 +35,11 @@ int run(const std::vector<std::string>& words) {
   if (arguments.helped()) return 0;
   const auto& positional = arguments.positional();
   const RowFormat chosen = row_format(format);
+  if (positional.size() == 1 && positional.front().find(' ') != std::string::npos &&
+      !std::filesystem::exists(positional.front()))
+    throw UsageError("'" + positional.front() +
+                     "' is no file; the database comes first: occam query occam.db '" +
+                     positional.front() + "'");
   const Store store(positional.empty() ? "occam.db" : positional.front(), Store::Mode::read);
   if (positional.size() < 2) {
     print_rows(store, select_where(store, view, parse_where(where)), chosen, output);

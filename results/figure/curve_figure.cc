@@ -53,6 +53,17 @@ void check_alike(const std::vector<Trained>& series, const std::string& name,
   }
 }
 
+void check_one_build(const std::map<std::int64_t, Trained>& trained) {
+  std::string build;
+  for (const auto& [position, one] : trained) {
+    if (one.entry->build.empty()) continue;  // still running
+    if (!build.empty() && one.entry->build != build)
+      throw UsageError("the picture would mix curves of builds " + build + " and " +
+                       one.entry->build + "; --pool takes them together");
+    build = one.entry->build;
+  }
+}
+
 Series mean_curve(const std::vector<Trained>& trials, double CurvePoint::*member,
                   const std::string& name) {
   // By epoch, seed and trial: the order of all sums.
@@ -101,6 +112,8 @@ std::string label_of(const Fields& fields, const TableEntry& entry, std::size_t 
 
 Figure curve_figure(const SweepResults& sweep, const Curves& curves, const FigureOptions& options) {
   const Shown& y = shown(options.y);
+  if (!options.x.empty() && options.x != "epoch")
+    throw UsageError("--x: curves have the epochs there, not " + options.x);
   for (const std::string& field : options.by) {
     check_result_field(field, "--by");
     if (is_of_request(field))
@@ -122,6 +135,8 @@ Figure curve_figure(const SweepResults& sweep, const Curves& curves, const Figur
   if (trained.empty())
     throw UsageError("no trial of the sweep '" + sweep.name +
                      "' that the conditions choose has a training curve yet");
+
+  if (!options.pool) check_one_build(trained);
 
   const std::size_t last = options.by.empty() ? 0 : options.by.size() - 1;
   TableEntries chosen;

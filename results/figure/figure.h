@@ -65,6 +65,16 @@ inline constexpr std::size_t kMostSeries = 7;  // that colours and marks tell ap
 std::string printed_field(const std::string& field);
 std::string counted_seeds(std::int64_t least, std::int64_t most);
 
+// What a spec's figure asks for.
+FigureOptions options_of(const FigureSpec& spec);
+
+// The figures that the sweep's spec names, in its order.
+std::vector<std::pair<std::string, FigureSpec>> named_figures(const Store& store,
+                                                              const std::string& sweep);
+
+// The figure that the options ask for, of scores or of curves. Reads curves only for those.
+Figure figure(const Store& store, const SweepResults& sweep, const FigureOptions& options);
+
 // A figure of AUROC: lines, bars or heat, from the same cells as the ablation table. Throws
 // UsageError for what a table would refuse, for an axis that is no number, and for more than
 // kMostSeries.

@@ -187,44 +187,59 @@ std::string summary_of(const SweepStatus& status, const TrialData& data) {
   return text + "</section>\n";
 }
 
-std::string tables_and_figures(const SweepResults& results, const Curves& curves,
-                               const TrialData& data, const Drawer& drawer) {
-  std::vector<std::pair<std::string, TableSpec>> specs = results.tables;
-  if (specs.empty()) specs.emplace_back("AUROC", TableSpec{});
-  std::string tables =
-      "<section id=\"tables\"><h2>Tables</h2>\n<p>AUROC in %: mean over the classes of "
-      "each seed, then over seeds ± their sample deviation (seeds x classes). A "
-      "heading sorts by its column.</p>\n";
-  std::string figures = "<section id=\"figures\"><h2>Figures</h2>\n";
-  for (const auto& [name, spec] : specs) {
-    const std::string title = spec.caption.empty() ? name : spec.caption;
-    tables += fmt::format("<h3>{}</h3>\n", html(title));
+std::vector<std::pair<std::string, TableSpec>> tables_of(const SweepResults& results) {
+  if (!results.tables.empty()) return results.tables;
+  return {{"AUROC", TableSpec{}}};
+}
+
+std::string title_of(const std::string& name, const std::string& caption) {
+  return caption.empty() ? name : caption;
+}
+
+std::string tables_part(const SweepResults& results) {
+  std::string text =
+      "<section id=\"tables\"><h2>Tables</h2>\n<p>AUROC in %: mean over the classes of each seed, "
+      "then "
+      "over seeds ± their sample deviation (seeds x classes). A heading sorts by its column.</p>\n";
+  for (const auto& [name, spec] : tables_of(results)) {
+    text += fmt::format("<h3>{}</h3>\n", html(title_of(name, spec.caption)));
     try {
       TableOptions options;
       options.spec = spec;
       const Table table = ablation(results, options);
-      tables += table_of(table) + list_of(table.notes, "notes");
+      text += table_of(table) + list_of(table.notes, "notes");
     } catch (const Error& problem) {
-      tables += fmt::format("<p class=\"problem\">No table: {}</p>\n", html(problem.what()));
+      text += fmt::format("<p class=\"problem\">No table: {}</p>\n", html(problem.what()));
     }
-    figures += figure_of(
-        title,
-        [&, &table = spec] {
-          SweepResults alone = results;
-          alone.tables = {{"", table}};
-          return figure(alone, FigureOptions{});
-        },
-        drawer);
   }
+  return text + "</section>\n";
+}
+
+// The spec's figures, its tables as pictures, and the training curves.
+std::string figures_part(const Store& store, const SweepResults& results, const TrialData& data,
+                         const Drawer& drawer) {
+  std::string text = "<section id=\"figures\"><h2>Figures</h2>\n";
+  for (const auto& [name, spec] : named_figures(store, results.name)) {
+    const FigureOptions options = options_of(spec);
+    text += figure_of(
+        title_of(name, spec.caption), [&] { return figure(store, results, options); }, drawer);
+  }
+  for (const auto& [name, spec] : tables_of(results)) {
+    SweepResults alone = results;
+    alone.tables = {{name, spec}};
+    text += figure_of(
+        title_of(name, spec.caption), [&] { return figure(alone, FigureOptions{}); }, drawer);
+  }
+  const Curves curves = read_curves(store, results.name);
   FigureOptions options;
   options.by = arms_of(data);
   for (const auto& [y, title] : {std::pair{"train_loss", "Training loss"},
                                  std::pair{"accuracy", "Accuracy of the pretext task"}}) {
     options.y = y;
-    figures += figure_of(
+    text += figure_of(
         title, [&] { return curve_figure(results, curves, options); }, drawer);
   }
-  return tables + "</section>\n" + figures + "</section>\n";
+  return text + "</section>\n";
 }
 
 std::string text_of(const json& value) {
@@ -304,7 +319,7 @@ std::string report(const Store& store, const std::string& sweep, const ReportOri
           "href=\"#figures\">Figures</a> <a href=\"#trials\">Trials</a></nav></header>\n"
           "<main id=\"main\">\n";
   text += summary_of(*status, data);
-  text += tables_and_figures(results, read_curves(store, results.name), data, drawer);
+  text += tables_part(results) + figures_part(store, results, data, drawer);
   text += trials_of(data);
   text += "</main>\n<main id=\"trial\" hidden></main>\n";
   text += fmt::format(

@@ -27,6 +27,7 @@ KINDS = {
     "bars": ["--x", "class_name", "--by", "loss", "--where", "batch_size=32", "--where", "classifier=kde",
              "--where", "features=pool"],
     "heat": ["--x", "batch_size", "--y", "classifier", "--by", "loss", "--where", "features=embed"],
+    "named": ["--figure", "classes"],
     "curves": ["--kind", "curves", "--y", "accuracy", "--by", "loss,batch_size"],
 }
 for kind, words in KINDS.items():
@@ -60,6 +61,8 @@ refused(2, "did you mean 'batch_size'", "a.svg", "--x", "batchsize")
 refused(2, "would mix", "a.svg", "--x", "batch_size", "--by", "loss", "--where", "features=pool")
 refused(2, "no trial of the sweep has loss=moco", "a.svg", "--where", "loss=moco")
 refused(2, "--kind", "a.svg", "--kind", "line")
+refused(2, "did you mean 'classes'", "a.svg", "--figure", "class")
+refused(2, "in the spec", "a.svg", "--figure", "classes", "--x", "seed")
 refused(2, "did you mean 'batch-size'", "a.svg", "--sweep", "batch-sizes")
 refused(1, "cannot write", "no/such/folder.svg")
 finish()

@@ -1,5 +1,6 @@
 #include "results/figure/figure.h"
 
+#include <SQLiteCpp/Database.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -196,6 +197,33 @@ TEST_F(FigureTest, AveragesCurvesOverClassesWithinSeedsAndThenOverSeeds) {
   // Seeds 1, 2, 3 times the epoch, and classes 0 and 10.
   EXPECT_DOUBLE_EQ(*series.points[2].y, 3 * 2 + 5);
   EXPECT_DOUBLE_EQ(*series.points[2].spread, 3);
+}
+
+TEST_F(FigureTest, DrawsWhatTheSpecNames) {
+  Spec named = spec("named");
+  named.text = R"({"figures": {"bars": {"x": "class_name", "by": "loss,batch_size",
+                                        "where": {"classifier": "kde"}},
+                               "loss": {"kind": "curves", "by": "loss,batch_size"}}})";
+  store_.record_sweep(named, expansion(trials_, {kKde, kGde}));
+  const auto figures = named_figures(store_, "named");
+  ASSERT_EQ(figures.size(), 2u);
+  EXPECT_EQ(figures[0].first, "bars");
+  const SweepResults results = store_.results("named");
+  EXPECT_EQ(figure(store_, results, options_of(figures[0].second)).kind, FigureKind::bars);
+  EXPECT_EQ(figure(store_, results, options_of(figures[1].second)).kind, FigureKind::curves);
+  EXPECT_TRUE(named_figures(store_, "sweep").empty());
+}
+
+TEST_F(FigureTest, RefusesACurveThatWouldMixBuilds) {
+  SQLite::Database(path_, SQLite::OPEN_READWRITE)
+      .exec("UPDATE attempt SET build = 'build-2' WHERE lease = 1");
+  FigureOptions options;
+  options.by = {"loss", "batch_size"};
+  EXPECT_THAT(message_of([&] { curves(options); }), HasSubstr("curves of builds"));
+  options.pool = true;
+  EXPECT_EQ(curves(options).panels.size(), 2u);
+  options.x = "batch_size";
+  EXPECT_THAT(message_of([&] { curves(options); }), HasSubstr("the epochs there"));
 }
 
 TEST_F(FigureTest, RefusesACurveThatWouldMixTrainings) {

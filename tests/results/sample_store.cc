@@ -22,7 +22,10 @@ constexpr const char* kSpec = R"({
   "grid": {"seed": [1, 2, 3], "class": "all", "batch_size": [8, 16, 32, 64, 128, 256]},
   "evaluate": {"features": ["pool", "embed"], "classifiers": ["oc-svm-rbf", "kde", "gde", "nearest"]},
   "tables": {"main": {"rows": "batch_size", "columns": "loss,classifier", "where": {"features": "pool"},
-                      "caption": "AUROC by batch size, loss and classifier"}}
+                      "caption": "AUROC by batch size, loss and classifier"}},
+  "figures": {"classes": {"x": "class_name", "by": "loss",
+                          "where": {"features": "pool", "classifier": "kde", "batch_size": 32},
+                          "caption": "AUROC of each class, KDE at batch size 32"}}
 })";
 
 // In [0, 1), the same for the same text.
