@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -83,7 +84,11 @@ struct Expansion {
   std::vector<std::string> warnings;
 };
 
+// Finds the images of a trial whose data set is_read_first, by its `source` and class. May throw
+// Error: they are not there, or not prepared.
+using FindSource = std::function<SourceImages(const Trial&)>;
+
 // All trials of the sweep. Throws UsageError for a combination that cannot run, naming it.
-Expansion expand(const Spec& spec);
+Expansion expand(const Spec& spec, const FindSource& find_source = {});
 
 }  // namespace occam

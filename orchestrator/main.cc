@@ -10,15 +10,15 @@ namespace occam {
 namespace {
 
 const std::vector<Subcommand> kCommands{
-    kRunCommand,   kPlanCommand,   kExpandCommand, kStatusCommand, kTableCommand,
-    kQueryCommand, kExportCommand, kMergeCommand,  kPlotCommand,   kReportCommand};
+    kRunCommand,   kPlanCommand,   kExpandCommand, kStatusCommand, kTableCommand, kEvaluateCommand,
+    kQueryCommand, kExportCommand, kMergeCommand,  kPlotCommand,   kReportCommand, kDataCommand};
 
 void print_help() {
   fmt::print(
       "occam: ablation sweeps of one-class anomaly detection, from one spec file to the paper's "
       "table\n\n  occam COMMAND [WORDS] [OPTIONS]\n\n");
   for (const Subcommand& command : kCommands)
-    fmt::print("  {:<8} {}\n", command.name, command.summary);
+    fmt::print("  {:<9} {}\n", command.name, command.summary);
   fmt::print(
       "\nExamples:\n"
       "  occam run experiments/specs/quickstart.json --db quickstart.db\n"

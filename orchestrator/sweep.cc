@@ -58,6 +58,7 @@ MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHist
         {id, rank, training_macs(trial) + evaluation_macs(trial, history.missing),
          is_trained(trial) ? images_per_step(trial) : 1, history.failed_attempts});
     missing.starts.push_back({id, trial, history.missing, 0, history.leases, work / id});
+    missing.scored_before.push_back(history.outcome.has_value());
   }
   return missing;
 }
@@ -149,6 +150,8 @@ void Sweep::on(WorkerId id, const Outcome& message) {
   const std::string& error = outcome.error;
   const std::size_t task = coordinator_.task_of(message.lease);
   workers_[id].progress.erase(message.lease);
+  if (!outcome.collapsed.empty())
+    progress_.say(fmt::format("trial {} collapsed: {}", message.trial, outcome.collapsed));
   if (status != OutcomeStatus::completed)
     progress_.say(fmt::format("trial {} {}: {}", message.trial, to_string(status), error));
   if (status != OutcomeStatus::failed) {

@@ -27,7 +27,8 @@ std::vector<TrialHistory> no_histories(const Expansion& expansion);
 // The missing trials of an expansion as tasks, with what a worker needs to start them.
 struct MissingWork {
   std::vector<Task> tasks;
-  std::vector<Start> starts;  // one a task; the lease is filled in when it starts
+  std::vector<Start> starts;        // one a task; the lease is filled in when it starts
+  std::vector<bool> scored_before;  // an outcome is there, and scores lack
 };
 // Only trials that `wanted` accepts, and at most `limit` of them.
 MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHistory>& histories,
@@ -50,6 +51,8 @@ class Sweep {
   bool over() const { return static_cast<int>(nodes_left_.size()) == link_.size(); }
   // Drained before all was done.
   bool work_left() const { return coordinator_.pending() > 0; }
+  // Trials given up; some may have an earlier outcome, which stands, and lack scores.
+  bool some_failed() const { return coordinator_.failed() > 0; }
   // No worker could be started anywhere: why. Empty while there is hope.
   const std::string& hopeless() const { return hopeless_; }
 

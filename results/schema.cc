@@ -110,6 +110,10 @@ CREATE TABLE epoch(
   images_per_second REAL,
   PRIMARY KEY (trial, epoch)
 ) STRICT, WITHOUT ROWID;
+)sql",
+                                                     R"sql(
+-- Why the training counts as collapsed; empty when it does not.
+ALTER TABLE outcome ADD COLUMN collapsed TEXT NOT NULL DEFAULT '';
 )sql"};
 
 std::string quoted(const std::string& text) {
@@ -119,12 +123,19 @@ std::string quoted(const std::string& text) {
 }
 
 std::string literal(const nlohmann::json& value) {
-  return value.is_string() ? quoted(value.get<std::string>()) : value.dump();
+  return value.is_string()   ? quoted(value.get<std::string>())
+         : value.is_object() ? quoted(value.dump())
+                             : value.dump();
 }
 
 // Absent (the trial is older than the field) is the default, null is null.
 std::string field_column(const std::string& field) {
-  const std::string path = quoted("$." + field);
+  std::string_view shown;
+  const Trial any;
+  visit_fields(any, [&](const FieldFacts& facts, const auto&) {
+    if (facts.name == field) shown = facts.shown;
+  });
+  const std::string path = quoted("$." + field + (shown.empty() ? "" : "." + std::string(shown)));
   return "  CASE WHEN json_type(config, " + path + ") IS NULL THEN " +
          literal(value_of(Trial{}, field)) + " ELSE json_extract(config, " + path + ") END AS \"" +
          field + "\"";
@@ -186,6 +197,7 @@ std::vector<View> views() {
   e.inliers,
   e.seconds,
   o.status,
+  o.collapsed,
   o.attempt,
   o.train_seconds,
   o.data,
@@ -213,6 +225,7 @@ WHERE e.trial IS NOT NULL OR o.status = 'diverged')sql";
   coalesce(last.number, 0) AS attempts,
   (SELECT count(*) FROM attempt f WHERE f.trial = s.trial AND f.state = 'failed')
     AS failed_attempts,
+  o.collapsed,
   o.train_seconds,
   o.evaluate_seconds,
   o.steps AS steps_taken,

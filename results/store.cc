@@ -65,15 +65,16 @@ bool adds_something(SQLite::Database& database, const Outcome& outcome) {
   if (!find.executeStep()) return true;
   if (find.getColumn(0).getString() == to_string(OutcomeStatus::diverged)) return false;
   Statement known(database,
-                  "SELECT 1 FROM evaluation WHERE trial = ? AND attempt = ? AND split = 'test' AND "
+                  "SELECT 1 FROM evaluation WHERE trial = ? AND attempt = ? AND split = ? AND "
                   "features = ? AND classifier = ? AND parameters = ?");
   for (const Evaluation& evaluation : outcome.evaluations) {
     known.reset();
     known.bind(1, outcome.trial);
     known.bind(2, find.getColumn(1).getInt64());
-    known.bind(3, to_string(evaluation.request.features));
-    known.bind(4, to_string(evaluation.request.classifier));
-    known.bind(5, parameters_text(evaluation.request));
+    known.bind(3, to_string(evaluation.request.split));
+    known.bind(4, to_string(evaluation.request.features));
+    known.bind(5, to_string(evaluation.request.classifier));
+    known.bind(6, parameters_text(evaluation.request));
     if (!known.executeStep()) return true;
   }
   return false;
@@ -85,16 +86,18 @@ void insert_outcome(SQLite::Database& database, const Outcome& outcome, std::int
       outcome.trial);
   run(database,
       "INSERT INTO outcome(trial, attempt, status, error, train_seconds, evaluate_seconds, steps, "
-      "data, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, " +
+      "data, collapsed, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, " +
           kNow + ")",
       outcome.trial, attempt, to_string(outcome.status), outcome.error, outcome.train_seconds,
-      outcome.evaluate_seconds, outcome.steps, outcome.data);
-  Statement insert(database,
-                   "INSERT INTO evaluation VALUES (?, ?, 'test', ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      outcome.evaluate_seconds, outcome.steps, outcome.data, outcome.collapsed);
+  if (!outcome.build.empty())
+    run(database, "UPDATE attempt SET build = ? WHERE lease = ?", outcome.build, outcome.lease);
+  Statement insert(database, "INSERT INTO evaluation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (const Evaluation& one : outcome.evaluations)
-    run(insert, outcome.trial, attempt, to_string(one.request.features),
-        to_string(one.request.classifier), parameters_text(one.request), one.auroc,
-        one.average_precision, one.fpr95, one.outliers, one.inliers, one.seconds);
+    run(insert, outcome.trial, attempt, to_string(one.request.split),
+        to_string(one.request.features), to_string(one.request.classifier),
+        parameters_text(one.request), one.auroc, one.average_precision, one.fpr95, one.outliers,
+        one.inliers, one.seconds);
 }
 
 void insert_requests(SQLite::Database& database, const std::string& sweep,

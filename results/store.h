@@ -61,8 +61,9 @@ struct Result {
   OutcomeStatus status;  // completed or diverged
   EvaluationRequest request;
   std::optional<Evaluation> evaluation;  // none of a diverged trial
-  std::string split;                     // "test"
+  std::string split;                     // "test" or "validation", the request's
   std::string build, data;
+  std::string collapsed = "";  // why the training counts as collapsed, else empty
 };
 
 // A planned trial without (all of) its scores yet, for the cells of a table that are still missing.
@@ -87,6 +88,7 @@ struct SweepResults {
 struct SweepStatus {
   std::string name;
   std::int64_t trials, completed, diverged, failed, running;
+  std::int64_t collapsed;                   // of the completed
   double train_seconds, evaluate_seconds;   // spent on recorded outcomes
   double wasted_seconds;                    // in attempts that brought none
   std::string started_at, last_outcome_at;  // ISO 8601, UTC; empty when there is none

@@ -85,10 +85,11 @@ std::pair<std::int64_t, std::int64_t> TableEntry::seed_and_class() const {
   return {trial->seed, class_index(trial->dataset, trial->inlier)};
 }
 
-std::vector<TableEntry> planned_entries(const SweepResults& sweep) {
+std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split) {
   TableEntryMaker maker(sweep.requests);
   std::vector<TableEntry> entries;
   for (const Result& one : sweep.results) {
+    if (one.request.split != split) continue;
     TableEntry& entry = entries.emplace_back(maker.make(one, one.request));
     if (one.evaluation) entry.auroc = one.evaluation->auroc;
     entry.diverged = one.status == OutcomeStatus::diverged;
@@ -97,7 +98,8 @@ std::vector<TableEntry> planned_entries(const SweepResults& sweep) {
   }
   for (const Missing& one : sweep.missing)
     for (const EvaluationRequest& request : one.evaluations)
-      entries.emplace_back(maker.make(one, request)).failed = one.failed;
+      if (request.split == split)
+        entries.emplace_back(maker.make(one, request)).failed = one.failed;
   std::sort(entries.begin(), entries.end(),
             [](const TableEntry& a, const TableEntry& b) { return a.order < b.order; });
   return entries;

@@ -34,9 +34,9 @@ struct TableEntry {
 };
 using TableEntries = std::vector<const TableEntry*>;
 
-// In the order of the sweep's plan, whatever has been recorded so far and in which order. They
-// point into the sweep.
-std::vector<TableEntry> planned_entries(const SweepResults& sweep);
+// Of one split. In the order of the sweep's plan, whatever has been recorded so far and in which
+// order. They point into the sweep.
+std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split = Split::test);
 
 // The values of several fields.
 Labels labels_of(const TableEntry& entry, const Labels& fields);

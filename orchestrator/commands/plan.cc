@@ -6,6 +6,7 @@
 #include "experiments/cost.h"
 #include "experiments/error.h"
 #include "experiments/spec.h"
+#include "images/load.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/node.h"
 #include "orchestrator/plan.h"
@@ -49,11 +50,13 @@ std::optional<double> measured_seconds_per_work(const Store& store) {
 }
 
 int run(const std::vector<std::string>& words) {
-  std::string database;
+  std::string database, data;
   int workers = 0, slots = 1;
   bool as_json = false;
   po::options_description described("Options");
   described.add_options()("db", po::value(&database)->default_value("occam.db"), "database")(
+      "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
+      "folder of the data sets, read for celeba and your own images alone")(
       "workers,gpus", po::value(&workers)->default_value(0, "cores of this machine"),
       "workers to plan for: GPUs, or CPU cores")("slots", po::value(&slots)->default_value(1),
                                                  "trials at once in a worker")(
@@ -64,7 +67,7 @@ int run(const std::vector<std::string>& words) {
   if (workers == 0) workers = usable_cores();
 
   const Spec spec = read_spec(arguments.positional().front());
-  const Expansion expansion = expand(spec);
+  const Expansion expansion = expand(spec, source_finder(data));
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   std::vector<TrialHistory> histories;
   std::optional<double> measured;

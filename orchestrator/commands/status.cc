@@ -34,6 +34,7 @@ int run(const std::vector<std::string>& words) {
                                           {"trials", sweep.trials},
                                           {"completed", sweep.completed},
                                           {"diverged", sweep.diverged},
+                                          {"collapsed", sweep.collapsed},
                                           {"failed", sweep.failed},
                                           {"running", sweep.running},
                                           {"train_seconds", sweep.train_seconds},
@@ -45,8 +46,9 @@ int run(const std::vector<std::string>& words) {
                 << "\n";
       continue;
     }
-    fmt::print("{}: {}/{} trials done, {} running, {} diverged, {} failed\n", sweep.name,
-               sweep.completed, sweep.trials, sweep.running, sweep.diverged, sweep.failed);
+    fmt::print("{}: {}/{} trials done, {} running, {} diverged, {} collapsed, {} failed\n",
+               sweep.name, sweep.completed, sweep.trials, sweep.running, sweep.diverged,
+               sweep.collapsed, sweep.failed);
     fmt::print("  worker time: {} training, {} evaluating, {} in attempts that brought nothing\n",
                duration_text(sweep.train_seconds), duration_text(sweep.evaluate_seconds),
                duration_text(sweep.wasted_seconds));
