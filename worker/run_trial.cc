@@ -63,6 +63,7 @@ std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, B
   outcome.train_seconds = seconds_since(train_began);
   outcome.steps = training.steps;
 
+  bench.enter_evaluation();
   pulse.phase = Pulse::Phase::evaluating;
   pulse.count = 0;
   const Clock::time_point evaluate_began = Clock::now();
@@ -98,7 +99,7 @@ std::shared_ptr<const ImageData> ImageCache::get(Dataset dataset) {
 std::variant<Outcome, Stopped> run_trial(const Start& start, ImageCache& images, Bench& bench,
                                          Pulse& pulse, const RunOptions& options) {
   try {
-    bench.enter();
+    bench.enter_training();
     return attempt(start, images, bench, pulse, options);
   } catch (const std::exception& problem) {
     return Outcome{start.trial, start.lease, OutcomeStatus::failed, problem.what(), {}, 0, 0,
