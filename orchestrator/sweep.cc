@@ -138,7 +138,8 @@ void Sweep::on(WorkerId id, const Outcome& message) {
   if (!coordinator_.is_running(id, message.lease)) return;
   store_.record_progress(std::exchange(unsaved_progress_, {}));
   Outcome outcome = message;
-  const auto& wanted = work_.starts[coordinator_.task_of(message.lease)].evaluations;
+  const std::size_t task = coordinator_.task_of(message.lease);
+  const auto& wanted = work_.starts[task].evaluations;
   if (outcome.status == OutcomeStatus::completed && !brings_all(outcome, wanted)) {
     outcome.status = OutcomeStatus::failed;
     outcome.error = "the worker did not bring every score that was asked for";
@@ -147,7 +148,6 @@ void Sweep::on(WorkerId id, const Outcome& message) {
     throw Error("trial " + message.trial + ": the database does not take its outcome");
   const OutcomeStatus status = outcome.status;
   const std::string& error = outcome.error;
-  const std::size_t task = coordinator_.task_of(message.lease);
   workers_[id].progress.erase(message.lease);
   if (status != OutcomeStatus::completed)
     progress_.say(fmt::format("trial {} {}: {}", message.trial, to_string(status), error));

@@ -6,6 +6,7 @@
 #include "experiments/evaluation.h"
 #include "experiments/trial.h"
 #include "results/result_field.h"
+#include "results/sql_text.h"
 
 namespace occam {
 namespace {
@@ -112,19 +113,13 @@ CREATE TABLE epoch(
 ) STRICT, WITHOUT ROWID;
 )sql"};
 
-std::string quoted(const std::string& text) {
-  std::string literal = "'";
-  for (const char one : text) literal += one == '\'' ? "''" : std::string(1, one);
-  return literal + "'";
-}
-
 std::string literal(const nlohmann::json& value) {
-  return value.is_string() ? quoted(value.get<std::string>()) : value.dump();
+  return value.is_string() ? sql_text(value.get<std::string>()) : value.dump();
 }
 
 // Absent (the trial is older than the field) is the default, null is null.
 std::string field_column(const std::string& field) {
-  const std::string path = quoted("$." + field);
+  const std::string path = sql_text("$." + field);
   return "  CASE WHEN json_type(config, " + path + ") IS NULL THEN " +
          literal(value_of(Trial{}, field)) + " ELSE json_extract(config, " + path + ") END AS \"" +
          field + "\"";
@@ -135,10 +130,10 @@ std::string class_name_column() {
   for (std::size_t i = 0; i < names_of<Dataset>().size(); ++i) {
     const auto dataset = static_cast<Dataset>(i);
     text +=
-        "\n    WHEN " + quoted(to_string(dataset)) + " THEN CASE json_extract(config, '$.class')";
+        "\n    WHEN " + sql_text(to_string(dataset)) + " THEN CASE json_extract(config, '$.class')";
     const auto& classes = facts(dataset).classes;
     for (std::size_t index = 0; index < classes.size(); ++index)
-      text += " WHEN " + std::to_string(index) + " THEN " + quoted(classes[index]);
+      text += " WHEN " + std::to_string(index) + " THEN " + sql_text(classes[index]);
     text += " END";
   }
   return text + " END AS class_name";

@@ -2,6 +2,7 @@
 
 #include "experiments/error.h"
 #include "orchestrator/commands/command.h"
+#include "results/sql_text.h"
 #include "results/store.h"
 
 namespace occam {
@@ -25,12 +26,6 @@ std::string csv_cell(const std::optional<std::string>& value) {
   std::string quoted = "\"";
   for (char c : *value) quoted += c == '"' ? "\"\"" : std::string(1, c);
   return quoted + "\"";
-}
-
-std::string sql_text(const std::string& text) {
-  std::string quoted = "'";
-  for (char c : text) quoted += c == '\'' ? "''" : std::string(1, c);
-  return quoted + "'";
 }
 
 void print(const Store::Rows& rows, const std::string& format) {

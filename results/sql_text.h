@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+namespace occam {
+
+// The text as an SQL literal, in quotes.
+inline std::string sql_text(const std::string& text) {
+  std::string literal = "'";
+  for (const char one : text) literal += one == '\'' ? "''" : std::string(1, one);
+  return literal + "'";
+}
+
+}  // namespace occam
