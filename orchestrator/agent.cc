@@ -97,7 +97,7 @@ void Agent::pump(Time now) {
     } else if (now - seat.heard > options_.silence) {
       seat.process->kill();
       lose(number,
-           "the worker was silent for " + shortest(options_.silence.count()) + " s and was killed",
+           "the worker was silent for " + spelled(options_.silence.count()) + " s and was killed",
            now);
     } else if (leaving_ && now - leaving_since_ > kLeavingTime) {
       seat.process->kill();

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "experiments/error.h"
+#include "experiments/number.h"
 #include "orchestrator/commands/command.h"
 #include "results/sql_text.h"
 #include "results/store.h"
@@ -47,6 +48,32 @@ void print(const Store::Rows& rows, const std::string& format) {
   }
 }
 
+// Numbers compare as numbers: 3e-4 is 0.0003.
+std::string condition(const std::string& field, const std::vector<std::string>& values) {
+  std::vector<std::string> any;
+  for (const std::string& value : values) {
+    double number = 0;
+    any.push_back("CAST(\"" + field + "\" AS TEXT) = " + sql_text(value));
+    if (read_number(value, number)) any.push_back("\"" + field + "\" = " + shortest(number));
+  }
+  return joined(any, " OR ");
+}
+
+void say_what_there_is(const Store& store, const std::vector<std::string>& fields) {
+  constexpr std::size_t kMost = 20;
+  std::cerr << "no row matches\n";
+  for (const std::string& field : fields) {
+    const auto known = store.query("SELECT DISTINCT \"" + field + "\" FROM results WHERE \"" +
+                                   field + "\" IS NOT NULL ORDER BY 1");
+    std::vector<std::string> values;
+    for (const auto& row : known.values)
+      if (values.size() < kMost) values.push_back(row.front().value_or(""));
+    if (known.values.size() > kMost) values.emplace_back("…");
+    std::cerr << "  " << field << " is: " << (values.empty() ? "nowhere set" : joined(values))
+              << "\n";
+  }
+}
+
 int run(const std::vector<std::string>& words) {
   std::string format;
   std::vector<std::string> where;
@@ -65,15 +92,16 @@ int run(const std::vector<std::string>& words) {
     if (!where.empty()) throw UsageError("--where filters the view results; put it into the SQL");
     sql = positional[1];
   }
+  std::vector<std::string> fields;  // of --where
   for (std::size_t i = 0; i < where.size(); ++i) {
     const auto [field, values] =
         parse_condition(where[i], store.query("SELECT * FROM results LIMIT 0").columns);
-    std::vector<std::string> quoted;
-    for (const std::string& value : values) quoted.push_back(sql_text(value));
-    sql += (i == 0 ? " WHERE CAST(\"" : " AND CAST(\"") + field + "\" AS TEXT) IN (" +
-           joined(quoted) + ")";
+    sql += (i == 0 ? " WHERE (" : " AND (") + condition(field, values) + ")";
+    fields.push_back(field);
   }
-  print(store.query(sql), format);
+  const Store::Rows rows = store.query(sql);
+  print(rows, format);
+  if (rows.values.empty() && !where.empty()) say_what_there_is(store, fields);
   return 0;
 }
 
