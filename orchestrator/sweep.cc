@@ -10,24 +10,27 @@
 namespace occam {
 namespace {
 
+// The last checkpoint that a worker will find; none where it starts from nothing.
+std::optional<ContinuedCheckpoint> newest_checkpoint(const Start& start) {
+  std::optional<ContinuedCheckpoint> newest;
+  for (const std::int64_t lease : start.resumable) {
+    std::error_code missing;
+    const auto written = std::filesystem::last_write_time(
+        std::filesystem::path(start.folder) / (std::to_string(lease) + ".ckpt"), missing);
+    if (missing) continue;
+    const auto saved_at = std::chrono::time_point_cast<std::chrono::system_clock::duration>(
+        std::chrono::file_clock::to_sys(written));
+    if (!newest || saved_at > newest->saved_at) newest = ContinuedCheckpoint{lease, saved_at};
+  }
+  return newest;
+}
+
 bool brings_all(const Outcome& outcome, const std::vector<EvaluationRequest>& wanted) {
   return std::all_of(wanted.begin(), wanted.end(), [&](const EvaluationRequest& request) {
     return std::any_of(outcome.evaluations.begin(), outcome.evaluations.end(),
                        [&](const Evaluation& one) { return one.request == request; });
   });
 }
-
-// The seeds of each cell (a trial but for its seed) in the file's order: 0 for its first.
-class SeedRanks {
- public:
-  std::int64_t next(Trial trial) {
-    trial.seed = 0;
-    return counts_[id_number(trial)]++;
-  }
-
- private:
-  std::map<std::uint64_t, std::int64_t> counts_;
-};
 
 }  // namespace
 
@@ -45,21 +48,36 @@ MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHist
                          const std::filesystem::path& work,
                          const std::function<bool(const Trial&)>& wanted, std::size_t limit) {
   MissingWork missing;
-  SeedRanks ranks;
+  const std::vector<std::int64_t> ranks = seed_ranks(expansion);
   for (std::size_t i = 0; i < expansion.trials.size(); ++i) {
     const Trial& trial = expansion.trials[i].trial;
-    const std::int64_t rank = ranks.next(trial);
     const TrialHistory& history = histories[i];
     if (history.missing.empty() && history.outcome) continue;
     if (history.outcome == OutcomeStatus::diverged) continue;
     if (!wanted(trial) || missing.tasks.size() == limit) continue;
     const std::string id = id_of(trial);
     missing.tasks.push_back(
-        {id, rank, training_macs(trial) + evaluation_macs(trial, history.missing),
+        {id, ranks[i], training_macs(trial) + evaluation_macs(trial, history.missing),
          is_trained(trial) ? images_per_step(trial) : 1, history.failed_attempts});
+    if (history.outcome) {
+      ++missing.again;
+      for (const EvaluationRequest& one : history.unrecorded) {
+        const std::string name = to_string(one.classifier);
+        if (std::find(missing.again_for.begin(), missing.again_for.end(), name) ==
+            missing.again_for.end())
+          missing.again_for.push_back(name);
+      }
+    }
     missing.starts.push_back({id, trial, history.missing, 0, history.leases, work / id});
   }
   return missing;
+}
+
+std::string to_run_text(const MissingWork& work) {
+  const std::string text = fmt::format("{} to run", work.tasks.size());
+  if (work.again == 0) return text;
+  return text + fmt::format(": {} new, {} trained again for {}", work.tasks.size() - work.again,
+                            work.again, joined(work.again_for));
 }
 
 Sweep::Sweep(MissingWork work, SweepOptions options, Store& store, Link& link,
@@ -102,7 +120,8 @@ void Sweep::carry_out(const std::vector<Command>& commands) {
 void Sweep::start(const StartTrial& command) {
   Start& message = work_.starts[command.task];
   message.lease = command.lease;
-  store_.begin_attempt(message.trial, command.lease, workers_[command.worker].facts);
+  store_.begin_attempt(message.trial, command.lease, workers_[command.worker].facts,
+                       newest_checkpoint(message));
   link_.to_node(command.worker.node, to_line(Down{command.worker.number, message}));
   message.resumable.push_back(command.lease);  // for the attempt after this one
 }
@@ -149,8 +168,12 @@ void Sweep::on(WorkerId id, const Outcome& message) {
   const OutcomeStatus status = outcome.status;
   const std::string& error = outcome.error;
   workers_[id].progress.erase(message.lease);
-  if (status != OutcomeStatus::completed)
-    progress_.say(fmt::format("trial {} {}: {}", message.trial, to_string(status), error));
+  if (status == OutcomeStatus::failed)
+    progress_.say(fmt::format("trial {} failed (attempt {} of {}): {}", message.trial,
+                              coordinator_.tasks()[task].failed_attempts + 1,
+                              options_.coordinator.max_attempts, error));
+  if (status == OutcomeStatus::diverged)
+    progress_.say(fmt::format("trial {} diverged: {}", message.trial, error));
   if (status != OutcomeStatus::failed) {
     ++shown_.done;
     shown_.work_done += coordinator_.tasks()[task].work;
@@ -165,7 +188,9 @@ void Sweep::on(WorkerId id, const Stopped& message) {
   carry_out(coordinator_.on_stopped(message.lease));
 }
 
-void Sweep::on(WorkerId, const Log& message) { progress_.say(message.text); }
+void Sweep::on(WorkerId id, const Log& message) {
+  progress_.say(fmt::format("node {} worker {}: {}", id.node, id.number, message.text));
+}
 
 void Sweep::on(WorkerId id, const Lost& message) {
   const std::string why = message.log_tail.empty()

@@ -28,7 +28,13 @@ std::vector<TrialHistory> no_histories(const Expansion& expansion);
 struct MissingWork {
   std::vector<Task> tasks;
   std::vector<Start> starts;  // one a task; the lease is filled in when it starts
+  // Trained before, and again for scores that nobody had asked for.
+  std::size_t again = 0;
+  std::vector<std::string> again_for;  // their classifiers
 };
+// "3 to run: 1 new, 2 trained again for gde"
+std::string to_run_text(const MissingWork& work);
+
 // Only trials that `wanted` accepts, and at most `limit` of them.
 MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHistory>& histories,
                          const std::filesystem::path& work,

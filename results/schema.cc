@@ -111,6 +111,11 @@ CREATE TABLE epoch(
   images_per_second REAL,
   PRIMARY KEY (trial, epoch)
 ) STRICT, WITHOUT ROWID;
+)sql",
+                                                     R"sql(
+-- The attempt of the same trial whose checkpoint it went on from, and when that was saved.
+ALTER TABLE attempt ADD COLUMN continued INTEGER REFERENCES attempt(lease);
+ALTER TABLE attempt ADD COLUMN continued_at TEXT CHECK ((continued_at IS NULL) = (continued IS NULL));
 )sql"};
 
 std::string literal(const nlohmann::json& value) {

@@ -175,7 +175,8 @@ std::int64_t Store::next_lease() const {
   });
 }
 
-void Store::begin_attempt(const std::string& trial, std::int64_t lease, const WorkerFacts& worker) {
+void Store::begin_attempt(const std::string& trial, std::int64_t lease, const WorkerFacts& worker,
+                          const std::optional<ContinuedCheckpoint>& continued) {
   explained(path_, [&] {
     run(*database_,
         "INSERT INTO attempt(lease, trial, number, state, host, device, build, libraries, "
@@ -184,6 +185,13 @@ void Store::begin_attempt(const std::string& trial, std::int64_t lease, const Wo
             kNow + " FROM attempt WHERE trial = ?2",
         lease, trial, worker.host, worker.device, worker.build, worker.libraries,
         static_cast<int>(worker.deterministic), worker.revision);
+    if (!continued) return;
+    const double saved_at =
+        std::chrono::duration<double>(continued->saved_at.time_since_epoch()).count();
+    run(*database_,
+        "UPDATE attempt SET continued = ?2, continued_at = "
+        "strftime('%Y-%m-%dT%H:%M:%fZ', ?3, 'unixepoch') WHERE lease = ?1",
+        lease, continued->lease, saved_at);
   });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -39,6 +40,12 @@ struct WorkerFacts {
   std::string revision = "";
 };
 
+// The checkpoint of an earlier attempt that a new one goes on from.
+struct ContinuedCheckpoint {
+  std::int64_t lease;
+  std::chrono::system_clock::time_point saved_at;
+};
+
 // What the store holds of one planned trial of a sweep.
 struct TrialHistory {
   std::int64_t failed_attempts = 0;      // that count: since its last outcome
@@ -47,6 +54,8 @@ struct TrialHistory {
   // What the next attempt must bring; empty when nothing lacks. An outcome's numbers come from one
   // attempt, so where one requested score lacks this is all of them, and those recorded for others.
   std::vector<EvaluationRequest> missing;
+  // Those of them that no recorded score answers.
+  std::vector<EvaluationRequest> unrecorded = {};
 };
 
 // One evaluation with everything that a table may group by.
@@ -84,8 +93,11 @@ struct SweepResults {
 struct SweepStatus {
   std::string name;
   std::int64_t trials, completed, diverged, failed, running;
-  double train_seconds, evaluate_seconds;   // spent on recorded outcomes
-  double wasted_seconds;                    // in attempts that brought none
+  std::int64_t interrupted;                // running when their coordinator died
+  double train_seconds, evaluate_seconds;  // spent on recorded outcomes
+  // In attempts without an outcome, what no later one went on from: all of a failed attempt, and of
+  // another, once its trial has been tried again, the time since the checkpoint that was continued.
+  double wasted_seconds;
   std::string started_at, last_outcome_at;  // ISO 8601, UTC; empty when there is none
 };
 
@@ -114,8 +126,9 @@ class Store {
 
   // The number that the next attempt gets; grows for ever, over all sweeps.
   std::int64_t next_lease() const;
-  // The trial must be one of a recorded sweep.
-  void begin_attempt(const std::string& trial, std::int64_t lease, const WorkerFacts& worker);
+  // The trial must be one of a recorded sweep. `continued` is the checkpoint that it goes on from.
+  void begin_attempt(const std::string& trial, std::int64_t lease, const WorkerFacts& worker,
+                     const std::optional<ContinuedCheckpoint>& continued = std::nullopt);
   // An attempt that has ended already stays as it ended.
   void end_attempt(std::int64_t lease, AttemptState state, const std::string& error);
 

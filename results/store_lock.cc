@@ -35,17 +35,24 @@ std::string holder(const std::string& written) {
          pid;
 }
 
+std::string lock_path(const std::string& database) { return database + ".lock"; }
+
+struct flock whole_file() {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  return whole;
+}
+
 }  // namespace
 
 StoreLock::StoreLock(const std::string& database) {
-  const std::string path = database + ".lock";
+  const std::string path = lock_path(database);
   file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (file_ < 0)
     throw Error(path + ": cannot be created: " + std::strerror(errno) +
                 "; whoever writes a database needs write permission in its folder");
-  struct flock whole {};
-  whole.l_type = F_WRLCK;
-  whole.l_whence = SEEK_SET;
+  struct flock whole = whole_file();
   if (fcntl(file_, F_OFD_SETLK, &whole) != 0) {
     const int problem = errno;
     const std::string written = content(file_);
@@ -64,6 +71,16 @@ StoreLock::StoreLock(const std::string& database) {
 StoreLock::~StoreLock() {
   [[maybe_unused]] const int emptied = ftruncate(file_, 0);
   close(file_);
+}
+
+bool is_written(const std::string& database) {
+  const int file = open(lock_path(database).c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  struct flock whole = whole_file();
+  // Where nothing can be said of locks, a running sweep is the better guess.
+  const bool held = fcntl(file, F_OFD_GETLK, &whole) != 0 || whole.l_type != F_UNLCK;
+  close(file);
+  return held;
 }
 
 }  // namespace occam

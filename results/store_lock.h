@@ -17,4 +17,7 @@ class StoreLock {
   int file_;
 };
 
+// Whether some process holds that right just now, this one too.
+bool is_written(const std::string& database);
+
 }  // namespace occam

@@ -71,16 +71,14 @@ void add_unless_there(std::vector<EvaluationRequest>& all, const EvaluationReque
     all.push_back(request);
 }
 
-// What the next attempt at a finished trial must bring; see TrialHistory::missing.
-std::vector<EvaluationRequest> still_missing(const std::vector<EvaluationRequest>& wanted,
-                                             const std::vector<Evaluation>& recorded) {
-  const bool complete = std::all_of(wanted.begin(), wanted.end(), [&](const auto& request) {
-    return find(recorded, request) != nullptr;
-  });
-  if (complete) return {};
-  std::vector<EvaluationRequest> all = wanted;
-  for (const Evaluation& one : recorded) add_unless_there(all, one.request);
-  return all;
+// What the next attempt at a finished trial must bring.
+void find_missing(TrialHistory& history, const std::vector<EvaluationRequest>& wanted,
+                  const std::vector<Evaluation>& recorded) {
+  std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(history.unrecorded),
+               [&](const EvaluationRequest& one) { return find(recorded, one) == nullptr; });
+  if (history.unrecorded.empty()) return;
+  history.missing = wanted;
+  for (const Evaluation& one : recorded) add_unless_there(history.missing, one.request);
 }
 
 std::vector<std::vector<EvaluationRequest>> request_lists(SQLite::Database& database,
@@ -136,9 +134,12 @@ SELECT w.name,
   count(*) FILTER (WHERE last.state = 'running'),
   total(o.train_seconds),
   total(o.evaluate_seconds),
-  (SELECT total((julianday(a.ended_at) - julianday(a.started_at)) * 86400)
+  (SELECT total(max(0, julianday(a.ended_at) - coalesce(julianday(
+       (SELECT max(c.continued_at) FROM attempt c WHERE c.trial = a.trial AND c.continued = a.lease)),
+       julianday(a.started_at))) * 86400)
    FROM attempt a JOIN sweep_trial m ON m.trial = a.trial
-   WHERE m.sweep = w.name AND a.state NOT IN ('running', 'completed')),
+   WHERE m.sweep = w.name AND a.state NOT IN ('running', 'completed') AND (a.state = 'failed' OR
+     EXISTS (SELECT 1 FROM attempt later WHERE later.trial = a.trial AND later.number > a.number))),
   (SELECT min(a.started_at) FROM attempt a JOIN sweep_trial m ON m.trial = a.trial
    WHERE m.sweep = w.name),
   max(o.recorded_at)
@@ -192,11 +193,11 @@ std::vector<TrialHistory> Store::histories(const Expansion& expansion) const {
           expansion.evaluations[static_cast<std::size_t>(planned.evaluations)], planned.trial);
       const auto outcome = finished.find(id);
       if (outcome == finished.end()) {
-        history.missing = wanted;
+        history.missing = history.unrecorded = wanted;
       } else {
         history.outcome = outcome->second.status;
         if (*history.outcome == OutcomeStatus::completed)
-          history.missing = still_missing(wanted, scores.of(id, outcome->second.attempt));
+          find_missing(history, wanted, scores.of(id, outcome->second.attempt));
       }
       all.push_back(std::move(history));
     }
@@ -255,14 +256,18 @@ SweepResults Store::results(const std::string& sweep) const {
 
 std::vector<SweepStatus> Store::status() const {
   return explained(path_, [&] {
+    const bool alive = is_written(path_);
     std::vector<SweepStatus> all;
     Statement row(*database_, kStatus);
-    while (row.executeStep())
-      all.push_back(
-          {row.getColumn(0).getString(), row.getColumn(1).getInt64(), row.getColumn(2).getInt64(),
-           row.getColumn(3).getInt64(), row.getColumn(4).getInt64(), row.getColumn(5).getInt64(),
-           row.getColumn(6).getDouble(), row.getColumn(7).getDouble(), row.getColumn(8).getDouble(),
-           row.getColumn(9).getString(), row.getColumn(10).getString()});
+    while (row.executeStep()) {
+      const std::int64_t running = row.getColumn(5).getInt64();
+      all.push_back({row.getColumn(0).getString(), row.getColumn(1).getInt64(),
+                     row.getColumn(2).getInt64(), row.getColumn(3).getInt64(),
+                     row.getColumn(4).getInt64(), alive ? running : 0, alive ? 0 : running,
+                     row.getColumn(6).getDouble(), row.getColumn(7).getDouble(),
+                     row.getColumn(8).getDouble(), row.getColumn(9).getString(),
+                     row.getColumn(10).getString()});
+    }
     return all;
   });
 }
@@ -297,7 +302,7 @@ Store::Rows Store::query(const std::string& sql) const {
           row.emplace_back(std::nullopt);
           break;
         case SQLITE_FLOAT:
-          row.emplace_back(shortest(sqlite3_column_double(statement.get(), i)));
+          row.emplace_back(spelled(sqlite3_column_double(statement.get(), i)));
           break;
         default:
           row.emplace_back(

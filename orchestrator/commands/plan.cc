@@ -11,6 +11,7 @@
 #include "orchestrator/plan.h"
 #include "orchestrator/progress.h"
 #include "orchestrator/sweep.h"
+#include "results/planned_tables.h"
 #include "results/store.h"
 
 namespace occam {
@@ -26,11 +27,12 @@ a guess that says so.
 
 Examples:
   occam plan spec.json --db occam.db
-  occam plan spec.json --workers 64 --json
+  occam plan spec.json --gpus 64 --json
 )";
 
-// A guess for one CPU core, until a trial has been timed: multiply-accumulates a second.
-constexpr double kGuessedRate = 1.0e10;
+// Guesses until a trial has been timed, in multiply-accumulates a second: one CPU core, and one
+// H100 in fp32 (bench/README.md).
+constexpr double kCoreRate = 1.0e10, kGpuRate = 6.0e12;
 
 // Seconds a unit of work over the finished trials, or nothing.
 std::optional<double> measured_seconds_per_work(const Store& store) {
@@ -50,21 +52,28 @@ std::optional<double> measured_seconds_per_work(const Store& store) {
 
 int run(const std::vector<std::string>& words) {
   std::string database;
-  int workers = 0, slots = 1;
+  int workers = 0, gpus = 0, slots = 1;
   bool as_json = false;
   po::options_description described("Options");
   described.add_options()("db", po::value(&database)->default_value("occam.db"), "database")(
-      "workers,gpus", po::value(&workers)->default_value(0, "cores of this machine"),
-      "workers to plan for: GPUs, or CPU cores")("slots", po::value(&slots)->default_value(1),
-                                                 "trials at once in a worker")(
+      "workers", po::value(&workers)->default_value(0, "GPUs, else cores of this machine"),
+      "CPU cores to plan for")("gpus", po::value(&gpus), "GPUs to plan for")(
+      "slots", po::value(&slots)->default_value(1), "trials at once in a worker")(
       "json", po::bool_switch(&as_json), "as JSON");
   const Arguments arguments(words, described, 1, 1, kUsage);
   if (arguments.helped()) return 0;
   if (arguments.has("workers") && workers < 1) throw UsageError("--workers must be at least 1");
+  if (arguments.has("gpus") && gpus < 1) throw UsageError("--gpus must be at least 1");
+  if (workers > 0 && gpus > 0) throw UsageError("give --workers or --gpus, not both");
+  if (slots < 1) throw UsageError("--slots must be at least 1");
+  if (workers == 0 && gpus == 0) gpus = visible_gpus();
+  const bool on_gpus = gpus > 0;
+  if (on_gpus) workers = gpus;
   if (workers == 0) workers = usable_cores();
 
   const Spec spec = read_spec(arguments.positional().front());
   const Expansion expansion = expand(spec);
+  check_tables(spec, expansion);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   std::vector<TrialHistory> histories;
   std::optional<double> measured;
@@ -82,8 +91,8 @@ int run(const std::vector<std::string>& words) {
   }
   const MissingWork missing = missing_work(
       expansion, histories, "", [](const Trial&) { return true; }, static_cast<std::size_t>(-1));
-  const Simulation simulation =
-      simulate(missing.tasks, workers, slots, measured.value_or(1 / kGuessedRate));
+  const Simulation simulation = simulate(missing.tasks, workers, slots,
+                                         measured.value_or(1 / (on_gpus ? kGpuRate : kCoreRate)));
   const double efficiency = simulation.wall_seconds > 0
                                 ? simulation.worker_seconds / (simulation.wall_seconds * workers)
                                 : 1;
@@ -95,7 +104,9 @@ int run(const std::vector<std::string>& words) {
                                         {"to_run", missing.tasks.size()},
                                         {"duplicates", expansion.duplicates},
                                         {"excluded", expansion.excluded},
+                                        {"trained_again", missing.again},
                                         {"workers", workers},
+                                        {"gpus", gpus},
                                         {"worker_hours", simulation.worker_seconds / 3600},
                                         {"wall_seconds", simulation.wall_seconds},
                                         {"efficiency", efficiency},
@@ -104,17 +115,20 @@ int run(const std::vector<std::string>& words) {
               << "\n";
     return 0;
   }
-  fmt::print("{}: {} trials: {} done, {} to run", spec.name, expansion.trials.size(), done,
-             missing.tasks.size());
+  fmt::print("{}: {} trials: {} done, {}", spec.name, expansion.trials.size(), done,
+             to_run_text(missing));
   if (diverged > 0) fmt::print(", {} diverged", diverged);
   fmt::print(" ({} duplicates dropped, {} excluded)\n", expansion.duplicates, expansion.excluded);
   if (missing.tasks.empty()) return 0;
-  fmt::print("{:.2f} worker hours; about {} on {} workers, {:.0f} % busy\n",
-             simulation.worker_seconds / 3600, duration_text(simulation.wall_seconds), workers,
-             100 * efficiency);
+  const char* const device = on_gpus ? "GPU" : "CPU core";
+  fmt::print("{:.2f} {} hours; about {} on {} {}{}, {:.0f} % busy\n",
+             simulation.worker_seconds / 3600, device, duration_text(simulation.wall_seconds),
+             workers, device, workers == 1 ? "" : "s", 100 * efficiency);
   fmt::print("{}\n", measured ? "from the durations of trials in " + database
-                              : "a guess: no trial has been timed in " + database +
-                                    " yet; run a pilot with occam run --limit 2");
+                              : fmt::format("a guess for {}: no trial has been timed in {} yet; "
+                                            "run a pilot with occam run --limit 2{}",
+                                            on_gpus ? "GPUs like the H100" : "CPU cores", database,
+                                            on_gpus ? "" : ", or plan for GPUs with --gpus N"));
   return 0;
 }
 

@@ -18,6 +18,7 @@
 #include "orchestrator/progress.h"
 #include "orchestrator/signals.h"
 #include "orchestrator/sweep.h"
+#include "results/planned_tables.h"
 #include "results/store.h"
 
 namespace occam {
@@ -167,6 +168,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   const Spec spec = read_spec(spec_path);
   const Expansion expansion = expand(spec);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
+  check_tables(spec, expansion);
   const TrialFilter only(options.only);
   if (std::none_of(expansion.trials.begin(), expansion.trials.end(),
                    [&](const PlannedTrial& planned) { return only(planned.trial); }))
@@ -181,6 +183,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
     return missing_work(expansion, histories, sweep_options.work, only,
                         static_cast<std::size_t>(options.limit));
   };
+  check_work_folder(sweep_options.work);
   // What cannot run must not leave a new database behind.
   sweep_options.device = fs::exists(options.database)
                              ? ""
@@ -188,18 +191,19 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
                                          options.data, options.worker);
   Store store(options.database, Store::Mode::write);
   sweep_options.coordinator.first_lease = store.next_lease();
-  MissingWork work = missing_of(store.histories(expansion));
+  const std::vector<TrialHistory> histories = store.histories(expansion);
+  MissingWork work = missing_of(histories);
   if (sweep_options.device.empty() && !work.starts.empty())
     sweep_options.device = preflight(work.starts, options.device, options.data, options.worker);
   store.record_sweep(spec, expansion);
-  const std::size_t missing = work.tasks.size();
+  const bool missing = !work.tasks.empty();
   const std::size_t total = expansion.trials.size();
   if (!options.quiet) {
-    std::cerr << fmt::format("{}: {} trials, {} to run", spec.name, total, missing);
+    std::cerr << fmt::format("{}: {} trials, {}", spec.name, total, to_run_text(work));
     if (expansion.duplicates > 0)
       std::cerr << fmt::format(", {} duplicates dropped", expansion.duplicates);
     if (expansion.excluded > 0) std::cerr << fmt::format(", {} excluded", expansion.excluded);
-    std::cerr << (missing > 0 ? " on " + sweep_options.device : "") << "; results in "
+    std::cerr << (missing ? " on " + sweep_options.device : "") << "; results in "
               << options.database << "\n";
   }
 
@@ -232,7 +236,9 @@ int run(const std::vector<std::string>& words) {
                         "trials at once in a worker")(
       "threads", po::value(&options.threads)->default_value(1),
       "threads of a CPU trial; more than 1 changes the last bits of its numbers")(
-      "data", po::value(&options.data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
+      "data",
+      po::value(&options.data)
+          ->default_value("", "$OCCAM_DATA, ~/.local/share/occam, or Debian's /usr/share/datasets"),
       "folder of the data sets")("work", po::value(&options.work)->default_value("", "DB.work"),
                                  "folder for checkpoints")(
       "only", po::value(&options.only)->composing(), "FIELD=VALUE[,VALUE]: such trials alone")(
