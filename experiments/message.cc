@@ -106,7 +106,7 @@ json written(const Stopped& m) {
 }
 json written(const Log& m) { return {{"type", "log"}, {"text", m.text}}; }
 json written(const Lost& m) {
-  return {{"type", "lost"}, {"reason", m.reason}, {"log_tail", m.log_tail}};
+  return {{"type", "lost"}, {"reason", m.reason}, {"log_tail", m.log_tail}, {"culprit", m.culprit}};
 }
 json written(const Empty&) { return {{"type", "empty"}}; }
 json written(const Gone&) { return {{"type", "gone"}}; }
@@ -187,7 +187,8 @@ UpMessage up_from_json(const json& m) {
   }
   if (type == "stopped") return Stopped{m.at("trial"), m.at("lease")};
   if (type == "log") return Log{m.at("text")};
-  if (type == "lost") return Lost{m.at("reason"), m.at("log_tail")};
+  if (type == "lost")
+    return Lost{m.at("reason"), m.at("log_tail"), m.value("culprit", std::int64_t{0})};
   if (type == "empty") return Empty{};
   if (type == "gone") return Gone{};
   throw Error("type '" + type +

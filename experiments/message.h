@@ -99,6 +99,7 @@ struct Log {
 struct Lost {
   std::string reason;
   std::string log_tail;
+  std::int64_t culprit = 0;  // lease of the attempt that is known to have ended it, or 0
 };
 // The node has no worker and will start none: it was given none, or all failed to start.
 struct Empty {};

@@ -9,7 +9,8 @@ namespace occam {
 namespace {
 
 constexpr int kMostFailedStarts = 3;
-// After an early end, so that a worker that cannot live does not keep a core busy.
+// After an early end that was no accident, so that a worker that cannot live does not keep a core
+// busy.
 constexpr std::chrono::seconds kRestartPause{1}, kEarly{5};
 // A worker that ignores Exit is killed.
 constexpr std::chrono::seconds kLeavingTime{5};
@@ -53,7 +54,30 @@ void Agent::start(std::int64_t number, Time now) {
   }
 }
 
-void Agent::receive(std::int64_t number, const std::string& line) {
+void Agent::follow(Seat& seat, const Alive& alive, Time now) const {
+  std::map<std::int64_t, Advance> advances;
+  for (const Alive::Slot& slot : alive.slots) {
+    const auto known = seat.advances.find(slot.lease);
+    Advance advance = known == seat.advances.end() ? Advance{slot, now} : known->second;
+    if (slot.count != advance.last.count || slot.phase != advance.last.phase) {
+      if (slot.phase == advance.last.phase && slot.count > advance.last.count)
+        advance.slowest = std::max<std::chrono::duration<double>>(
+            advance.slowest, (now - advance.moved) / (slot.count - advance.last.count));
+      advance.last = slot;
+      advance.moved = now;
+    }
+    advances[slot.lease] = std::move(advance);
+  }
+  seat.advances = std::move(advances);
+}
+
+const Agent::Advance* Agent::stalled(const Seat& seat, Time now) const {
+  for (const auto& [lease, advance] : seat.advances)
+    if (now - advance.moved > std::max(options_.stall, 20 * advance.slowest)) return &advance;
+  return nullptr;
+}
+
+void Agent::receive(std::int64_t number, const std::string& line, Time now) {
   Seat& seat = seats_[number];
   try {
     UpMessage message = read_up(line);
@@ -62,21 +86,25 @@ void Agent::receive(std::int64_t number, const std::string& line) {
       seat.ready = true;
       seat.failed_starts = 0;
     }
+    if (const auto* alive = std::get_if<Alive>(&message)) follow(seat, *alive, now);
     outbox_.push_back({number, std::move(message)});
   } catch (const Error& problem) {
     outbox_.push_back({number, Log{problem.what()}});
   }
 }
 
-void Agent::lose(std::int64_t number, const std::string& reason, Time now) {
+void Agent::lose(std::int64_t number, const std::string& reason, Time now, std::int64_t culprit) {
   Seat& seat = seats_[number];
   const std::string log = seat.process ? seat.process->log_tail() : "";
   const bool was_ready = seat.ready;
   seat.process.reset();
   seat.ready = false;
+  seat.advances.clear();
   if (!was_ready) ++seat.failed_starts;
-  seat.start_at = now - seat.started < kEarly ? now + kRestartPause : now;
-  if (!leaving_) outbox_.push_back({number, Lost{reason, log}});
+  seat.early_ends = now - seat.started < kEarly ? seat.early_ends + 1 : 0;
+  const bool pauses = seat.early_ends > 1 || (seat.early_ends == 1 && !was_ready);
+  seat.start_at = pauses ? now + kRestartPause : now;
+  if (!leaving_) outbox_.push_back({number, Lost{reason, log, culprit}});
 }
 
 void Agent::pump(Time now) {
@@ -90,7 +118,7 @@ void Agent::pump(Time now) {
     }
     for (const std::string& line : seat.process->pump()) {
       seat.heard = now;
-      receive(number, line);
+      receive(number, line, now);
     }
     if (const auto end = seat.process->ended()) {
       lose(number, "the worker " + *end, now);
@@ -99,6 +127,14 @@ void Agent::pump(Time now) {
       lose(number,
            "the worker was silent for " + spelled(options_.silence.count()) + " s and was killed",
            now);
+    } else if (const Advance* hung = stalled(seat, now)) {
+      const std::chrono::duration<double> still = now - hung->moved;
+      const std::string reason = "trial " + hung->last.trial + " stood still at " +
+                                 std::to_string(hung->last.count) + " of " + hung->last.phase +
+                                 " for " + spelled(static_cast<std::int64_t>(still.count())) +
+                                 " s, so its worker was killed";
+      seat.process->kill();
+      lose(number, reason, now, hung->last.lease);
     } else if (leaving_ && now - leaving_since_ > kLeavingTime) {
       seat.process->kill();
     }
@@ -118,6 +154,19 @@ void Agent::say_empty_or_gone() {
     said_empty_ = true;
     outbox_.push_back({kWholeNode, Empty{}});
   }
+}
+
+std::chrono::microseconds Agent::patience(Time now) const {
+  constexpr std::chrono::microseconds kLongest{500'000}, kReaping{1'000};
+  std::chrono::microseconds patience = kLongest;
+  for (const Seat& seat : seats_) {
+    // Its output has ended, and the process is about to.
+    if (seat.process && seat.process->output() < 0) patience = std::min(patience, kReaping);
+    if (seat.process || leaving_ || seat.failed_starts >= kMostFailedStarts) continue;
+    patience = std::min(patience, std::chrono::duration_cast<std::chrono::microseconds>(
+                                      std::max(seat.start_at, now) - now));
+  }
+  return patience;
 }
 
 std::vector<Up> Agent::take() { return std::exchange(outbox_, {}); }

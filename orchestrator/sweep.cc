@@ -201,7 +201,7 @@ void Sweep::on(WorkerId id, const Lost& message) {
     progress_.say(fmt::format("node {} worker {}: {}", id.node, id.number, why));
   last_loss_ = why;
   workers_.erase(id);
-  carry_out(coordinator_.on_lost(id, why));
+  carry_out(coordinator_.on_lost(id, why, message.culprit));
 }
 
 void Sweep::on(WorkerId id, const Empty&) {

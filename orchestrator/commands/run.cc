@@ -47,7 +47,7 @@ struct RunOptions {
   std::string database, device, data, work, worker, order;
   int workers, slots, threads;
   std::int64_t max_attempts, limit;
-  double checkpoint_every, silence;
+  double checkpoint_every, silence, stall;
   std::vector<std::string> only;
   bool quiet = false;
 };
@@ -75,7 +75,8 @@ std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, co
   return lines;
 }
 
-void wait(const Agent& agent, const Signals& signals, std::chrono::microseconds longest) {
+void wait(const Agent& agent, const Signals& signals, const Link& link) {
+  const std::chrono::microseconds longest = std::min(link.patience(), agent.patience(Clock::now()));
   std::vector<pollfd> descriptors{{signals.descriptor(), POLLIN, 0}};
   agent.add_descriptors(descriptors);
   const timespec patience{longest.count() / 1'000'000, longest.count() % 1'000'000 * 1000};
@@ -93,7 +94,7 @@ class Rank {
     while (!agent_.gone()) {
       turn_agent();
       link_.flush();
-      if (!agent_.gone()) wait(agent_, signals_, link_.patience());
+      if (!agent_.gone()) wait(agent_, signals_, link_);
       signals_.take();  // what a signal means is for rank 0 to say
     }
     link_.flush();
@@ -113,7 +114,7 @@ class Rank {
       sweep.show(Clock::now());
       link_.flush();
       if (sweep.over()) break;
-      wait(agent_, signals_, link_.patience());
+      wait(agent_, signals_, link_);
       if (const int signal = signals_.take()) {
         if (stop_signal != 0) {
           agent_.kill_all();
@@ -252,6 +253,8 @@ int run(const std::vector<std::string>& words) {
       "checkpoint-every", po::value(&options.checkpoint_every)->default_value(300), "seconds")(
       "silence", po::value(&options.silence)->default_value(20),
       "seconds without a word after which a worker counts as hung")(
+      "stall", po::value(&options.stall)->default_value(300),
+      "seconds (and 20 of its slowest steps) without a step after which a trial counts as hung")(
       "worker", po::value(&options.worker)->default_value("", "occam-worker"),
       "program that speaks the worker's messages")("quiet,q", po::bool_switch(&options.quiet),
                                                    "no progress");
@@ -265,6 +268,7 @@ int run(const std::vector<std::string>& words) {
   if (options.max_attempts < 1) throw UsageError("--max-attempts must be at least 1");
   if (!(options.checkpoint_every > 0)) throw UsageError("--checkpoint-every must be above 0");
   if (!(options.silence > 0)) throw UsageError("--silence must be above 0");
+  if (!(options.stall > 0)) throw UsageError("--stall must be above 0");
   if (options.device != "auto" && options.device != "cpu" && options.device != "cuda")
     throw UsageError("--device '" + options.device + "' is none of: auto, cpu, cuda");
   from_name<Order>(options.order);
@@ -274,7 +278,8 @@ int run(const std::vector<std::string>& words) {
   if (under_launcher()) widen_affinity();
   Agent agent({host_name(),
                [&](const std::string& device) { return worker_lines(options, *link, device); },
-               std::chrono::duration<double>(options.silence)});
+               std::chrono::duration<double>(options.silence),
+               std::chrono::duration<double>(options.stall)});
   Rank rank(*link, agent, signals);
   int code = 0;
   if (link->rank() != 0) {
