@@ -53,8 +53,8 @@ class Agent {
     std::unique_ptr<WorkerProcess> process;
     Time started, heard, start_at;
     bool ready = false;
-    int failed_starts = 0;                     // in a row
-    int early_ends = 0;                        // in a row
+    int failed_starts = 0;                          // in a row
+    int early_ends = 0;                             // in a row
     std::map<std::int64_t, Advance> advances = {};  // of the trials in it, by lease
   };
   void start(std::int64_t number, Time now);

@@ -53,7 +53,7 @@ MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHist
     const Trial& trial = expansion.trials[i].trial;
     const TrialHistory& history = histories[i];
     if (history.missing.empty() && history.outcome) continue;
-    if (history.outcome == OutcomeStatus::diverged) continue;
+    if (history.outcome == OutcomeStatus::diverged || history.cancelled) continue;
     if (!wanted(trial) || missing.tasks.size() == limit) continue;
     const std::string id = id_of(trial);
     missing.tasks.push_back(
@@ -78,6 +78,27 @@ std::string to_run_text(const MissingWork& work) {
   if (work.again == 0) return text;
   return text + fmt::format(": {} new, {} trained again for {}", work.tasks.size() - work.again,
                             work.again, joined(work.again_for));
+}
+
+std::string drift_text(const SweepDrift& drift) {
+  if (!drift.changed()) return "";
+  std::string text = fmt::format(
+      "the spec has changed since this sweep was last run: {} trials kept, {} new, {} "
+      "orphaned\n",
+      drift.kept, drift.added, drift.orphaned);
+  const auto list = [&](const char* what, const std::vector<std::string>& examples,
+                        std::size_t count) {
+    for (const std::string& one : examples) text += fmt::format("  {}: {}\n", what, one);
+    if (count > examples.size()) text += fmt::format("  … and {} more\n", count - examples.size());
+  };
+  list("new", drift.added_examples, drift.added);
+  list("orphaned", drift.orphaned_examples, drift.orphaned);
+  if (drift.orphaned_outcomes > 0)
+    text += fmt::format(
+        "  {} orphaned trials have results, which stay: occam table --orphaned shows them; a spec "
+        "with another name keeps both sweeps\n",
+        drift.orphaned_outcomes);
+  return text;
 }
 
 Sweep::Sweep(MissingWork work, SweepOptions options, Store& store, Link& link,

@@ -34,6 +34,8 @@ struct MissingWork {
 };
 // "3 to run: 1 new, 2 trained again for gde"
 std::string to_run_text(const MissingWork& work);
+// What a changed spec means for the sweep of its name, in lines; empty for an unchanged or new one.
+std::string drift_text(const SweepDrift& drift);
 
 // Only trials that `wanted` accepts, and at most `limit` of them.
 MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHistory>& histories,

@@ -2,38 +2,17 @@
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
-#include <SQLiteCpp/Transaction.h>
+#include <sqlite3.h>
 
 #include "results/open_database.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
-#include "results/table_spec_json.h"
+#include "results/store_step.h"
 
 namespace occam {
 namespace {
 
 using SQLite::Statement;
-using SQLite::Transaction;
-using SQLite::TransactionBehavior;
-
-// ISO 8601, UTC, as SQLite's date functions read it.
-const std::string kNow = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
-
-template <class... Values>
-int run(SQLite::Database& database, const std::string& sql, const Values&... values) {
-  Statement statement(database, sql);
-  int index = 0;
-  (statement.bind(++index, values), ...);
-  return statement.exec();
-}
-
-template <class... Values>
-void run(Statement& statement, const Values&... values) {
-  statement.reset();
-  int index = 0;
-  (statement.bind(++index, values), ...);
-  statement.exec();
-}
 
 // The attempt that holds a lease, while it runs.
 struct RunningAttempt {
@@ -97,32 +76,6 @@ void insert_outcome(SQLite::Database& database, const Outcome& outcome, std::int
         one.average_precision, one.fpr95, one.outliers, one.inliers, one.seconds);
 }
 
-void insert_requests(SQLite::Database& database, const std::string& sweep,
-                     const std::vector<std::vector<EvaluationRequest>>& lists) {
-  // The same score asked for twice is one.
-  Statement insert(database, "INSERT OR IGNORE INTO request VALUES (?, ?, ?, ?, ?, ?)");
-  for (std::size_t list = 0; list < lists.size(); ++list)
-    for (std::size_t position = 0; position < lists[list].size(); ++position) {
-      const EvaluationRequest& request = lists[list][position];
-      run(insert, sweep, static_cast<std::int64_t>(list), static_cast<std::int64_t>(position),
-          to_string(request.features), to_string(request.classifier), parameters_text(request));
-    }
-}
-
-void insert_trials(SQLite::Database& database, const std::string& sweep,
-                   const Expansion& expansion) {
-  // A trial of an earlier sweep stays as it was written then.
-  Statement insert_trial(database, "INSERT OR IGNORE INTO trial VALUES (?, ?)");
-  Statement insert_place(database, "INSERT INTO sweep_trial VALUES (?, ?, ?, ?, ?)");
-  std::int64_t position = 0;
-  for (const PlannedTrial& planned : expansion.trials) {
-    const std::string id = id_of(planned.trial);
-    run(insert_trial, id, to_json(planned.trial).dump());
-    run(insert_place, sweep, position++, id,
-        expansion.variants[static_cast<std::size_t>(planned.variant)], planned.evaluations);
-  }
-}
-
 }  // namespace
 
 template <>
@@ -153,20 +106,6 @@ Store::Store(const std::string& path, Mode mode) : path_(path) {
 
 Store::~Store() = default;
 
-void Store::record_sweep(const Spec& spec, const Expansion& expansion) {
-  explained(path_, [&] {
-    Transaction transaction(*database_, TransactionBehavior::IMMEDIATE);
-    const std::int64_t number =
-        database_->execAndGet("SELECT coalesce(max(number), 0) + 1 FROM sweep").getInt64();
-    run(*database_, "DELETE FROM sweep WHERE name = ?", spec.name);
-    run(*database_, "INSERT INTO sweep VALUES (?, ?, ?, ?, " + kNow + ")", spec.name, number,
-        spec.text, tables_to_json(spec.tables));
-    insert_requests(*database_, spec.name, expansion.evaluations);
-    insert_trials(*database_, spec.name, expansion);
-    transaction.commit();
-  });
-}
-
 std::int64_t Store::next_lease() const {
   return explained(path_, [&] {
     return database_
@@ -178,30 +117,35 @@ std::int64_t Store::next_lease() const {
 void Store::begin_attempt(const std::string& trial, std::int64_t lease, const WorkerFacts& worker,
                           const std::optional<ContinuedCheckpoint>& continued) {
   explained(path_, [&] {
+    Step step(*database_, grouped_);
     run(*database_,
         "INSERT INTO attempt(lease, trial, number, state, host, device, build, libraries, "
-        "deterministic, revision, started_at) SELECT ?1, ?2, coalesce(max(number), 0) + 1, "
-        "'running', ?3, ?4, ?5, ?6, ?7, ?8, " +
+        "deterministic, revision, node, worker, started_at) SELECT ?1, ?2, coalesce(max(number), "
+        "0) + 1, 'running', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, " +
             kNow + " FROM attempt WHERE trial = ?2",
         lease, trial, worker.host, worker.device, worker.build, worker.libraries,
-        static_cast<int>(worker.deterministic), worker.revision);
-    if (!continued) return;
-    const double saved_at =
-        std::chrono::duration<double>(continued->saved_at.time_since_epoch()).count();
-    run(*database_,
-        "UPDATE attempt SET continued = ?2, continued_at = "
-        "strftime('%Y-%m-%dT%H:%M:%fZ', ?3, 'unixepoch') WHERE lease = ?1",
-        lease, continued->lease, saved_at);
+        static_cast<int>(worker.deterministic), worker.revision, worker.node, worker.number);
+    if (continued)
+      run(*database_,
+          "UPDATE attempt SET continued = ?2, continued_at = "
+          "strftime('%Y-%m-%dT%H:%M:%fZ', ?3, 'unixepoch') WHERE lease = ?1",
+          lease, continued->lease,
+          std::chrono::duration<double>(continued->saved_at.time_since_epoch()).count());
+    step.commit();
   });
 }
 
 void Store::end_attempt(std::int64_t lease, AttemptState state, const std::string& error) {
-  explained(path_, [&] { end(*database_, lease, state, error); });
+  explained(path_, [&] {
+    Step step(*database_, grouped_);
+    end(*database_, lease, state, error);
+    step.commit();
+  });
 }
 
 bool Store::record_outcome(const Outcome& outcome) {
   return explained(path_, [&] {
-    Transaction transaction(*database_, TransactionBehavior::IMMEDIATE);
+    Step step(*database_, grouped_);
     const auto attempt = running_attempt(*database_, outcome.lease);
     if (!attempt || attempt->trial != outcome.trial) return false;
     if (outcome.status == OutcomeStatus::failed) {
@@ -211,21 +155,37 @@ bool Store::record_outcome(const Outcome& outcome) {
       insert_outcome(*database_, outcome, attempt->number);
       end(*database_, outcome.lease, AttemptState::completed, outcome.error);
     }
-    transaction.commit();
+    step.commit();
     return true;
   });
 }
 
 void Store::record_progress(const std::vector<Progress>& rows) {
   explained(path_, [&] {
-    Transaction transaction(*database_, TransactionBehavior::IMMEDIATE);
+    if (rows.empty()) return;
+    Step step(*database_, grouped_);
     Statement insert(*database_,
                      "INSERT OR REPLACE INTO epoch SELECT trial, ?2, number, ?3, ?4, ?5, ?6 "
                      "FROM attempt WHERE lease = ?1 AND state = 'running'");
     for (const Progress& row : rows)
       run(insert, row.lease, row.epoch, row.loss, row.accuracy, row.learning_rate,
           row.images_per_second);
-    transaction.commit();
+    step.commit();
+  });
+}
+
+void Store::begin_group() { grouped_ = true; }
+
+void Store::commit_group() {
+  explained(path_, [&] {
+    grouped_ = false;
+    if (sqlite3_get_autocommit(database_->getHandle()) != 0) return;
+    try {
+      database_->exec("COMMIT");
+    } catch (...) {
+      database_->tryExec("ROLLBACK");
+      throw;
+    }
   });
 }
 

@@ -38,6 +38,7 @@ struct WorkerFacts {
   std::string libraries;
   bool deterministic = false;
   std::string revision = "";
+  std::int64_t node = 0, number = 0;  // the worker's on its node
 };
 
 // The checkpoint of an earlier attempt that a new one goes on from.
@@ -56,6 +57,17 @@ struct TrialHistory {
   std::vector<EvaluationRequest> missing;
   // Those of them that no recorded score answers.
   std::vector<EvaluationRequest> unrecorded = {};
+  bool cancelled = false;  // taken out of the sweep by the user
+};
+
+// What recording an expansion changes in the sweep that is stored under its name.
+struct SweepDrift {
+  bool known = false;  // there is one
+  std::size_t kept = 0, added = 0, orphaned = 0;
+  std::size_t orphaned_outcomes = 0;  // recorded; they stay
+  // identity() of some of the trials.
+  std::vector<std::string> added_examples, orphaned_examples;
+  bool changed() const { return known && (added > 0 || orphaned > 0); }
 };
 
 // One evaluation with everything that a table may group by.
@@ -99,6 +111,7 @@ struct SweepStatus {
   // another, once its trial has been tried again, the time since the checkpoint that was continued.
   double wasted_seconds;
   std::string started_at, last_outcome_at;  // ISO 8601, UTC; empty when there is none
+  std::int64_t cancelled;                   // without an outcome
 };
 
 // The SQLite file that holds all sweeps of a project; see the schema in schema.cc. One writer: a
@@ -117,12 +130,20 @@ class Store {
 
   const std::string& path() const { return path_; }
 
-  // Stores the sweep as the given expansion (replacing an earlier spec of that name; outcomes
-  // stay).
+  SweepDrift drift(const Spec& spec, const Expansion& expansion) const;
+  // Stores the sweep as the given expansion. Trials of an earlier spec of that name which this one
+  // leaves out stay as orphans of the sweep, with their outcomes; a cancelled one stays cancelled.
   void record_sweep(const Spec& spec, const Expansion& expansion);
 
-  // One entry a trial of the expansion, in its order.
-  std::vector<TrialHistory> histories(const Expansion& expansion) const;
+  // One entry a trial of the expansion, in its order; `cancelled` as the sweep of that name has it.
+  std::vector<TrialHistory> histories(const Expansion& expansion,
+                                      const std::string& sweep = "") const;
+
+  // Until commit_group(), what is recorded is one transaction that one write to the disk makes
+  // durable: nothing of it may be acknowledged before. commit_group() throws when it cannot be made
+  // so; then all of it is as if it had never been.
+  void begin_group();
+  void commit_group();
 
   // The number that the next attempt gets; grows for ever, over all sweeps.
   std::int64_t next_lease() const;
@@ -143,9 +164,18 @@ class Store {
   void record_progress(const std::vector<Progress>& rows);
 
   // The latest sweep of that name; without a name the one that was last recorded.
-  SweepResults results(const std::string& sweep = "") const;
+  SweepResults results(const std::string& sweep = "", bool orphaned = false) const;
   std::vector<SweepStatus> status() const;  // the last recorded first
   std::vector<std::string> sweeps() const;  // the last recorded first
+
+  // Takes the failures of these trials back, so that they have all their attempts again, and
+  // cancellations too; retires outcomes that diverged. Returns how many trials that changed.
+  std::size_t retry(const std::vector<std::string>& trials);
+  // Retires the outcomes of these trials, of that build alone unless it is empty: they stay in the
+  // file, hidden, and the trials are run again. Returns how many.
+  std::size_t forget(const std::vector<std::string>& trials, const std::string& build);
+  // Takes these trials, as far as they have no outcome, out of all sweeps. Returns how many.
+  std::size_t cancel(const std::vector<std::string>& trials);
 
   // Runs one read-only statement; values as text (reals so that they read back), null as nullopt.
   struct Rows {
@@ -162,6 +192,7 @@ class Store {
   std::string path_;
   std::unique_ptr<StoreLock> lock_;  // none when reading
   std::unique_ptr<SQLite::Database> database_;
+  bool grouped_ = false;
 };
 
 }  // namespace occam

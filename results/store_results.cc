@@ -117,12 +117,13 @@ std::string chosen_sweep(const std::string& path, SQLite::Database& database,
 
 constexpr const char* kPlannedTrials = R"sql(
 SELECT s.position, s.trial, t.config, s.variant, s.list, o.status, o.attempt, o.data, a.build,
-       (SELECT state FROM attempt l WHERE l.trial = s.trial ORDER BY number DESC LIMIT 1)
+       (SELECT state FROM attempt l WHERE l.trial = s.trial AND l.forgiven_at IS NULL
+        ORDER BY number DESC LIMIT 1)
 FROM sweep_trial s
 JOIN trial t ON t.id = s.trial
 LEFT JOIN outcome o ON o.trial = s.trial AND o.retired_at IS NULL
 LEFT JOIN attempt a ON a.trial = o.trial AND a.number = o.attempt
-WHERE s.sweep = ?
+WHERE s.sweep = ?1 AND (?2 OR s.orphaned_at IS NULL)
 ORDER BY s.position)sql";
 
 constexpr const char* kStatus = R"sql(
@@ -130,7 +131,8 @@ SELECT w.name,
   count(s.trial),
   count(*) FILTER (WHERE o.status = 'completed'),
   count(*) FILTER (WHERE o.status = 'diverged'),
-  count(*) FILTER (WHERE o.status IS NULL AND last.state = 'failed'),
+  count(*) FILTER (WHERE o.status IS NULL AND last.state = 'failed' AND last.forgiven_at IS NULL
+                   AND s.cancelled_at IS NULL),
   count(*) FILTER (WHERE last.state = 'running'),
   total(o.train_seconds),
   total(o.evaluate_seconds),
@@ -142,9 +144,10 @@ SELECT w.name,
      EXISTS (SELECT 1 FROM attempt later WHERE later.trial = a.trial AND later.number > a.number))),
   (SELECT min(a.started_at) FROM attempt a JOIN sweep_trial m ON m.trial = a.trial
    WHERE m.sweep = w.name),
-  max(o.recorded_at)
+  max(o.recorded_at),
+  count(*) FILTER (WHERE o.status IS NULL AND s.cancelled_at IS NOT NULL)
 FROM sweep w
-LEFT JOIN sweep_trial s ON s.sweep = w.name
+LEFT JOIN sweep_trial s ON s.sweep = w.name AND s.orphaned_at IS NULL
 LEFT JOIN outcome o ON o.trial = s.trial AND o.retired_at IS NULL
 LEFT JOIN attempt last ON last.trial = s.trial
   AND last.number = (SELECT max(number) FROM attempt a WHERE a.trial = s.trial)
@@ -153,7 +156,8 @@ ORDER BY w.number DESC)sql";
 
 }  // namespace
 
-std::vector<TrialHistory> Store::histories(const Expansion& expansion) const {
+std::vector<TrialHistory> Store::histories(const Expansion& expansion,
+                                           const std::string& sweep) const {
   return explained(path_, [&] {
     const Transaction snapshot(*database_);
     struct Finished {
@@ -169,8 +173,13 @@ std::vector<TrialHistory> Store::histories(const Expansion& expansion) const {
                                 outcomes.getColumn(2).getInt64()});
 
     std::unordered_map<std::string, TrialHistory> tried;
+    Statement cancelled(
+        *database_, "SELECT trial FROM sweep_trial WHERE sweep = ? AND cancelled_at IS NOT NULL");
+    cancelled.bind(1, sweep);
+    while (cancelled.executeStep()) tried[cancelled.getColumn(0).getString()].cancelled = true;
     Statement attempts(*database_,
-                       "SELECT trial, lease, state, number FROM attempt ORDER BY lease");
+                       "SELECT trial, lease, iif(forgiven_at IS NULL, state, ''), number FROM "
+                       "attempt ORDER BY lease");
     while (attempts.executeStep()) {
       const std::string trial = attempts.getColumn(0).getString();
       TrialHistory& history = tried[trial];
@@ -205,7 +214,7 @@ std::vector<TrialHistory> Store::histories(const Expansion& expansion) const {
   });
 }
 
-SweepResults Store::results(const std::string& sweep) const {
+SweepResults Store::results(const std::string& sweep, bool orphaned) const {
   return explained(path_, [&] {
     const Transaction snapshot(*database_);
     SweepResults all;
@@ -214,13 +223,22 @@ SweepResults Store::results(const std::string& sweep) const {
     tables.bind(1, all.name);
     tables.executeStep();
     all.tables = tables_from_json(tables.getColumn(0).getString());
-    auto lists = request_lists(*database_, all.name);
-    for (const auto& list : lists)
-      for (const EvaluationRequest& request : list) add_unless_there(all.requests, request);
+    const auto lists = request_lists(*database_, all.name);
+    Statement used(*database_,
+                   "SELECT DISTINCT list FROM sweep_trial WHERE sweep = ?1 AND (?2 OR orphaned_at "
+                   "IS NULL) ORDER BY list");
+    used.bind(1, all.name);
+    used.bind(2, static_cast<int>(orphaned));
+    while (used.executeStep())
+      if (const auto list = static_cast<std::size_t>(used.getColumn(0).getInt64());
+          list < lists.size())
+        for (const EvaluationRequest& request : lists[list])
+          add_unless_there(all.requests, request);
 
     ScoresOfAttempt scores(*database_);
     Statement planned(*database_, kPlannedTrials);
     planned.bind(1, all.name);
+    planned.bind(2, static_cast<int>(orphaned));
     while (planned.executeStep()) {
       const std::int64_t position = planned.getColumn(0).getInt64();
       const std::string id = planned.getColumn(1).getString();
@@ -266,7 +284,7 @@ std::vector<SweepStatus> Store::status() const {
                      row.getColumn(4).getInt64(), alive ? running : 0, alive ? 0 : running,
                      row.getColumn(6).getDouble(), row.getColumn(7).getDouble(),
                      row.getColumn(8).getDouble(), row.getColumn(9).getString(),
-                     row.getColumn(10).getString()});
+                     row.getColumn(10).getString(), row.getColumn(11).getInt64()});
     }
     return all;
   });

@@ -76,16 +76,19 @@ int run(const std::vector<std::string>& words) {
   check_tables(spec, expansion);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   std::vector<TrialHistory> histories;
+  SweepDrift drift;
   std::optional<double> measured;
   if (std::filesystem::exists(database)) {
     const Store store(database, Store::Mode::read);
-    histories = store.histories(expansion);
+    histories = store.histories(expansion, spec.name);
+    drift = store.drift(spec, expansion);
     measured = measured_seconds_per_work(store);
   } else {
     histories = no_histories(expansion);
   }
-  std::size_t done = 0, diverged = 0;
+  std::size_t done = 0, diverged = 0, cancelled = 0;
   for (const TrialHistory& history : histories) {
+    cancelled += history.cancelled && history.missing.size() > 0;
     done += history.outcome && history.missing.empty();
     diverged += history.outcome == OutcomeStatus::diverged;
   }
@@ -101,6 +104,11 @@ int run(const std::vector<std::string>& words) {
                                         {"trials", expansion.trials.size()},
                                         {"done", done},
                                         {"diverged", diverged},
+                                        {"cancelled", cancelled},
+                                        {"kept", drift.known ? drift.kept : 0},
+                                        {"new",
+                                         drift.known ? drift.added : expansion.trials.size()},
+                                        {"orphaned", drift.orphaned},
                                         {"to_run", missing.tasks.size()},
                                         {"duplicates", expansion.duplicates},
                                         {"excluded", expansion.excluded},
@@ -118,7 +126,9 @@ int run(const std::vector<std::string>& words) {
   fmt::print("{}: {} trials: {} done, {}", spec.name, expansion.trials.size(), done,
              to_run_text(missing));
   if (diverged > 0) fmt::print(", {} diverged", diverged);
+  if (cancelled > 0) fmt::print(", {} cancelled", cancelled);
   fmt::print(" ({} duplicates dropped, {} excluded)\n", expansion.duplicates, expansion.excluded);
+  fmt::print("{}", drift_text(drift));
   if (missing.tasks.empty()) return 0;
   const char* const device = on_gpus ? "GPU" : "CPU core";
   fmt::print("{:.2f} {} hours; about {} on {} {}{}, {:.0f} % busy\n",

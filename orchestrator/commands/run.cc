@@ -192,7 +192,8 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
                                          options.data, options.worker);
   Store store(options.database, Store::Mode::write);
   sweep_options.coordinator.first_lease = store.next_lease();
-  const std::vector<TrialHistory> histories = store.histories(expansion);
+  const std::vector<TrialHistory> histories = store.histories(expansion, spec.name);
+  if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
   MissingWork work = missing_of(histories);
   if (sweep_options.device.empty() && !work.starts.empty())
     sweep_options.device = preflight(work.starts, options.device, options.data, options.worker);

@@ -35,6 +35,7 @@ int run(const std::vector<std::string>& words) {
                                           {"completed", sweep.completed},
                                           {"diverged", sweep.diverged},
                                           {"failed", sweep.failed},
+                                          {"cancelled", sweep.cancelled},
                                           {"running", sweep.running},
                                           {"interrupted", sweep.interrupted},
                                           {"train_seconds", sweep.train_seconds},
@@ -48,6 +49,7 @@ int run(const std::vector<std::string>& words) {
     }
     fmt::print("{}: {}/{} trials done, {} running, {} diverged, {} failed\n", sweep.name,
                sweep.completed, sweep.trials, sweep.running, sweep.diverged, sweep.failed);
+    if (sweep.cancelled > 0) fmt::print("  {} cancelled\n", sweep.cancelled);
     if (sweep.interrupted > 0)
       fmt::print("  not running: its coordinator died with {} trials; the same occam run goes on\n",
                  sweep.interrupted);
