@@ -22,8 +22,11 @@ Agent::Agent(AgentOptions options) : options_(std::move(options)) {}
 void Agent::handle(const Down& down, Time now) {
   if (down.worker == kWholeNode) {
     if (const auto* begin = std::get_if<Begin>(&down.message)) {
-      for (const auto& words : options_.workers(begin->device)) {
-        if (static_cast<std::int64_t>(seats_.size()) == begin->most_workers) break;
+      // Said again when there is more to do, it starts those that had not been wanted.
+      const auto lines = options_.workers(begin->device);
+      for (std::size_t i = seats_.size(); i < lines.size(); ++i) {
+        const auto& words = lines[i];
+        if (static_cast<std::int64_t>(seats_.size()) >= begin->most_workers) break;
         seats_.push_back({words, nullptr, now, now, now});
         start(static_cast<std::int64_t>(seats_.size()) - 1, now);
       }

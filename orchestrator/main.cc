@@ -10,8 +10,10 @@
 namespace occam {
 namespace {
 
-const std::vector<Subcommand> kCommands{kRunCommand,    kPlanCommand,  kExpandCommand,
-                                        kStatusCommand, kTableCommand, kQueryCommand};
+const std::vector<Subcommand> kCommands{
+    kRunCommand,     kPlanCommand,  kExpandCommand, kStatusCommand, kWatchCommand,
+    kExplainCommand, kLogsCommand,  kTableCommand,  kQueryCommand,  kAddCommand,
+    kCancelCommand,  kRetryCommand, kForgetCommand, kGcCommand};
 
 void print_help() {
   fmt::print(

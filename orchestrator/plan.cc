@@ -3,6 +3,8 @@
 #include <queue>
 #include <tuple>
 
+#include "experiments/cost.h"
+
 namespace occam {
 
 Simulation simulate(const std::vector<Task>& tasks, int workers, int slots,
@@ -29,6 +31,21 @@ Simulation simulate(const std::vector<Task>& tasks, int workers, int slots,
   }
   result.wall_seconds = now;
   return result;
+}
+
+std::optional<double> measured_seconds_per_work(const Store& store) {
+  const auto rows = store.query(
+      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial WHERE "
+      "o.retired_at IS NULL AND o.status = 'completed' AND o.steps > 0 ORDER BY o.recorded_at DESC "
+      "LIMIT "
+      "200");
+  double work = 0, seconds = 0;
+  for (const auto& row : rows.values) {
+    work += training_macs(trial_from_json(nlohmann::json::parse(row[0].value())));
+    seconds += std::stod(row[1].value());
+  }
+  if (work <= 0 || seconds <= 0) return std::nullopt;
+  return seconds / work;
 }
 
 }  // namespace occam

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "orchestrator/coordinator.h"
@@ -16,5 +17,8 @@ struct Simulation {
 // `seconds_per_work` turns Task::work into the seconds of one slot.
 Simulation simulate(const std::vector<Task>& tasks, int workers, int slots,
                     double seconds_per_work);
+
+// Seconds that a unit of Task::work took in the trials that were finished last, or nothing.
+std::optional<double> measured_seconds_per_work(const Store& store);
 
 }  // namespace occam

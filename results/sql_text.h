@@ -1,14 +1,14 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace occam {
 
 // The text as an SQL literal, in quotes.
-inline std::string sql_text(const std::string& text) {
-  std::string literal = "'";
-  for (const char one : text) literal += one == '\'' ? "''" : std::string(1, one);
-  return literal + "'";
-}
+std::string sql_text(const std::string& text);
+
+// That a column has one of the values. Numbers compare as numbers: 3e-4 is 0.0003.
+std::string sql_condition(const std::string& column, const std::vector<std::string>& values);
 
 }  // namespace occam

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "results/open_database.h"
+#include "results/outcome_spool.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
 #include "results/store_step.h"
@@ -96,6 +97,9 @@ Store::Store(const std::string& path, Mode mode) : path_(path) {
       lock_ = std::make_unique<StoreLock>(path);
       explained(path, [&] {
         database_ = open_for_writing(path);
+        const OutcomeSpool spool(path);
+        for (const Outcome& outcome : spool.waiting()) taken_in_ += record_outcome(outcome);
+        spool.clear();
         // The lock is ours, so whoever ran these is dead.
         run(*database_, "UPDATE attempt SET state = 'interrupted', ended_at = " + kNow +
                             " WHERE state = 'running'");

@@ -121,14 +121,17 @@ struct SweepStatus {
 class Store {
  public:
   enum class Mode { read, write };
-  // write creates the file, and ends attempts that a dead coordinator left running as
-  // `interrupted`; read fails without a file. Both refuse a directory, a file that is no database,
-  // a database that is not occam's, and one of a newer schema.
+  // write creates the file, takes in outcomes that an earlier run could not write, and ends
+  // attempts that a dead coordinator left running as `interrupted`; read fails without a file. Both
+  // refuse a directory, a file that is no database, a database that is not occam's, and one of a
+  // newer schema.
   Store(const std::string& path, Mode mode);
   ~Store();
   Store(const Store&) = delete;
 
   const std::string& path() const { return path_; }
+  // Outcomes that an earlier run could not write and that this open took in.
+  std::size_t taken_in() const { return taken_in_; }
 
   SweepDrift drift(const Spec& spec, const Expansion& expansion) const;
   // Stores the sweep as the given expansion. Trials of an earlier spec of that name which this one
@@ -193,6 +196,7 @@ class Store {
   std::unique_ptr<StoreLock> lock_;  // none when reading
   std::unique_ptr<SQLite::Database> database_;
   bool grouped_ = false;
+  std::size_t taken_in_ = 0;
 };
 
 }  // namespace occam

@@ -34,22 +34,6 @@ Examples:
 // H100 in fp32 (bench/README.md).
 constexpr double kCoreRate = 1.0e10, kGpuRate = 6.0e12;
 
-// Seconds a unit of work over the finished trials, or nothing.
-std::optional<double> measured_seconds_per_work(const Store& store) {
-  const auto rows = store.query(
-      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial WHERE "
-      "o.retired_at IS NULL AND o.status = 'completed' AND o.steps > 0 ORDER BY o.recorded_at DESC "
-      "LIMIT "
-      "200");
-  double work = 0, seconds = 0;
-  for (const auto& row : rows.values) {
-    work += training_macs(trial_from_json(nlohmann::json::parse(row[0].value())));
-    seconds += std::stod(row[1].value());
-  }
-  if (work <= 0 || seconds <= 0) return std::nullopt;
-  return seconds / work;
-}
-
 int run(const std::vector<std::string>& words) {
   std::string database;
   int workers = 0, gpus = 0, slots = 1;

@@ -1,7 +1,6 @@
 #include <iostream>
 
 #include "experiments/error.h"
-#include "experiments/number.h"
 #include "orchestrator/commands/command.h"
 #include "results/sql_text.h"
 #include "results/store.h"
@@ -48,17 +47,6 @@ void print(const Store::Rows& rows, const std::string& format) {
   }
 }
 
-// Numbers compare as numbers: 3e-4 is 0.0003.
-std::string condition(const std::string& field, const std::vector<std::string>& values) {
-  std::vector<std::string> any;
-  for (const std::string& value : values) {
-    double number = 0;
-    any.push_back("CAST(\"" + field + "\" AS TEXT) = " + sql_text(value));
-    if (read_number(value, number)) any.push_back("\"" + field + "\" = " + shortest(number));
-  }
-  return joined(any, " OR ");
-}
-
 void say_what_there_is(const Store& store, const std::vector<std::string>& fields) {
   constexpr std::size_t kMost = 20;
   std::cerr << "no row matches\n";
@@ -96,7 +84,7 @@ int run(const std::vector<std::string>& words) {
   for (std::size_t i = 0; i < where.size(); ++i) {
     const auto [field, values] =
         parse_condition(where[i], store.query("SELECT * FROM results LIMIT 0").columns);
-    sql += (i == 0 ? " WHERE (" : " AND (") + condition(field, values) + ")";
+    sql += (i == 0 ? " WHERE " : " AND ") + sql_condition(field, values);
     fields.push_back(field);
   }
   const Store::Rows rows = store.query(sql);

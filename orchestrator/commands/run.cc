@@ -14,12 +14,15 @@
 #include "orchestrator/commands/command.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/node.h"
+#include "orchestrator/plan.h"
 #include "orchestrator/preflight.h"
 #include "orchestrator/progress.h"
+#include "orchestrator/requests.h"
 #include "orchestrator/signals.h"
 #include "orchestrator/sweep.h"
 #include "results/planned_tables.h"
 #include "results/store.h"
+#include "slurm/environment.h"
 
 namespace occam {
 namespace {
@@ -47,7 +50,7 @@ struct RunOptions {
   std::string database, device, data, work, worker, order;
   int workers, slots, threads;
   std::int64_t max_attempts, limit;
-  double checkpoint_every, silence, stall;
+  double checkpoint_every, silence, stall, walltime;
   std::vector<std::string> only;
   bool quiet = false;
 };
@@ -103,15 +106,15 @@ class Rank {
   // Every node has left, so that there is nobody to dismiss.
   bool over() const { return over_; }
 
-  // Until every node has left. Returns the signal that asked to stop, or 0.
-  int serve_sweep(Sweep& sweep) {
+  // Until every node has left.
+  void serve_sweep(Sweep& sweep, Requests& requests) {
     int stop_signal = 0;
     sweep.begin();
     while (!sweep.over()) {
       turn_agent();
-      for (const auto& [node, line] : link_.from_nodes())
-        sweep.handle(node, read_addressed_up(line));
-      sweep.show(Clock::now());
+      sweep.take(link_.from_nodes());
+      sweep.tick(Clock::now());
+      requests.tick(Clock::now());
       link_.flush();
       if (sweep.over()) break;
       wait(agent_, signals_, link_);
@@ -122,11 +125,10 @@ class Rank {
         }
         stop_signal = signal;
         std::cerr << "\nstopping: checkpointing every running trial (once more to stop at once)\n";
-        sweep.drain();
+        sweep.drain("signal " + std::to_string(signal));
       }
     }
     over_ = true;
-    return stop_signal;
   }
 
  private:
@@ -164,6 +166,21 @@ std::string summary(const SweepStatus& status, double seconds) {
   return text + fmt::format(" ({} this time)", duration_text(seconds));
 }
 
+// When workers have to stop so that the last checkpoints are written in time; nothing without a
+// limit.
+std::optional<Clock::time_point> end_of_time(double walltime, Clock::time_point now) {
+  constexpr double kForCheckpoints = 60;  // seconds, or a tenth of a short time
+  double seconds = walltime;
+  if (const auto end = slurm_job_end(); seconds == 0 && end)
+    seconds = std::max(
+        1.0, static_cast<double>(*end) -
+                 std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+                     .count());
+  if (seconds == 0) return std::nullopt;
+  seconds -= std::min(kForCheckpoints, seconds / 10);
+  return now + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
 int coordinate(const std::string& spec_path, const RunOptions& options, Link& link, Rank& rank) {
   const Clock::time_point began = Clock::now();
   const Spec spec = read_spec(spec_path);
@@ -178,6 +195,8 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   SweepOptions sweep_options;
   sweep_options.coordinator.max_attempts = options.max_attempts;
   sweep_options.coordinator.order = from_name<Order>(options.order);
+  sweep_options.coordinator.checkpoint_every = options.checkpoint_every;
+  sweep_options.ends_at = end_of_time(options.walltime, began);
   sweep_options.work =
       fs::absolute(options.work.empty() ? options.database + ".work" : options.work);
   const auto missing_of = [&](const std::vector<TrialHistory>& histories) {
@@ -191,7 +210,10 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
                              : preflight(missing_of(no_histories(expansion)).starts, options.device,
                                          options.data, options.worker);
   Store store(options.database, Store::Mode::write);
+  if (store.taken_in() > 0 && !options.quiet)
+    std::cerr << store.taken_in() << " outcomes taken in that an earlier run could not write\n";
   sweep_options.coordinator.first_lease = store.next_lease();
+  sweep_options.seconds_per_work = measured_seconds_per_work(store).value_or(0);
   const std::vector<TrialHistory> histories = store.histories(expansion, spec.name);
   if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
   MissingWork work = missing_of(histories);
@@ -211,19 +233,23 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
 
   ProgressLine progress(options.quiet, began);
   Sweep sweep(std::move(work), sweep_options, store, link, progress);
-  const int stop_signal = rank.serve_sweep(sweep);
+  Requests requests(store, sweep, sweep_options.work, [&](const std::vector<Start>& starts) {
+    if (!starts.empty()) preflight(starts, sweep_options.device, options.data, options.worker);
+  });
+  rank.serve_sweep(sweep, requests);
   progress.finish();
   std::error_code ignored;
   fs::remove(sweep_options.work, ignored);  // when nothing is left in it
 
   if (!sweep.hopeless().empty()) throw Error(sweep.hopeless());
+  if (!sweep.write_failure().empty()) throw Error(sweep.write_failure());
   const std::vector<SweepStatus> all = store.status();
   const auto status = std::find_if(all.begin(), all.end(),
                                    [&](const SweepStatus& one) { return one.name == spec.name; });
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
   if (!options.quiet) std::cerr << summary(*status, seconds) << "\n";
   store.close();
-  if (stop_signal != 0 && sweep.work_left()) return 75;
+  if (sweep.work_left()) return 75;
   return status->failed + status->diverged > 0 ? 3 : 0;
 }
 
@@ -256,6 +282,8 @@ int run(const std::vector<std::string>& words) {
       "seconds without a word after which a worker counts as hung")(
       "stall", po::value(&options.stall)->default_value(300),
       "seconds (and 20 of its slowest steps) without a step after which a trial counts as hung")(
+      "walltime", po::value(&options.walltime)->default_value(0, "what Slurm's job has left"),
+      "seconds after which all must have checkpointed (exit code 75)")(
       "worker", po::value(&options.worker)->default_value("", "occam-worker"),
       "program that speaks the worker's messages")("quiet,q", po::bool_switch(&options.quiet),
                                                    "no progress");
@@ -269,6 +297,7 @@ int run(const std::vector<std::string>& words) {
   if (options.max_attempts < 1) throw UsageError("--max-attempts must be at least 1");
   if (!(options.checkpoint_every > 0)) throw UsageError("--checkpoint-every must be above 0");
   if (!(options.silence > 0)) throw UsageError("--silence must be above 0");
+  if (options.walltime < 0) throw UsageError("--walltime must be above 0");
   if (!(options.stall > 0)) throw UsageError("--stall must be above 0");
   if (options.device != "auto" && options.device != "cpu" && options.device != "cuda")
     throw UsageError("--device '" + options.device + "' is none of: auto, cpu, cuda");

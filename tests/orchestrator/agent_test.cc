@@ -86,6 +86,18 @@ TEST_F(AgentTest, StartsNoMoreWorkersThanHaveWork) {
   EXPECT_EQ(descriptors.size(), 2U);
 }
 
+TEST_F(AgentTest, StartsTheOthersWhenMoreWorkersGetWork) {
+  begin(std::vector<std::vector<std::string>>(3, shell(kReady + "; read line")), 1);
+  next<Ready>();
+  agent_->handle({kWholeNode, Begin{"cpu", 2}}, now_);
+  next<Ready>();
+  EXPECT_EQ(worker_, 1);
+  agent_->handle({kWholeNode, Begin{"cpu", 2}}, now_);
+  std::vector<pollfd> descriptors;
+  agent_->add_descriptors(descriptors);
+  EXPECT_EQ(descriptors.size(), 4u) << "two pipes a worker";
+}
+
 TEST_F(AgentTest, IgnoresAMessageForAWorkerThatIsNotThere) {
   begin({shell("exit 1")});
   next<Lost>();
