@@ -77,7 +77,7 @@ class Walk {
   }
 
   Trial checked(const Trial& given) const {
-    const Trial trial = canonical_here(given);
+    Trial trial = canonical_here(given);
     try {
       // An excluded combination need not be one that could run.
       if (std::none_of(block_.exclude.begin(), block_.exclude.end(),

@@ -81,7 +81,7 @@ class Axes {
         const auto values = listed(node);
         if (!axis.empty() && axis.size() != values.size())
           node.fail("has " + std::to_string(values.size()) + " values where '" +
-                    group.members.front().first + "' has " + std::to_string(axis.size()) +
+                    group.members.front().key + "' has " + std::to_string(axis.size()) +
                     ": fields that move together need as many");
         axis.resize(values.size());
         for (std::size_t i = 0; i < values.size(); ++i) {

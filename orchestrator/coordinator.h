@@ -17,7 +17,7 @@ namespace occam {
 struct WorkerId {
   int node;
   std::int64_t number;
-  auto operator<=>(const WorkerId&) const = default;
+  auto operator<=>(const WorkerId&) const = default;  // NOLINT(modernize-use-nullptr): its bug
 };
 
 // A trial that has no outcome yet, as the coordinator sees it.

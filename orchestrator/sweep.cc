@@ -347,6 +347,8 @@ void Sweep::leave_when_finished() {
 
 void Sweep::leave() {
   leaving_ = true;
+  if (coordinator_.pending() > 0 && !drained_ && hopeless_.empty())
+    progress_.say("too little time is left to start another trial");
   write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
   for (int node = 0; node < link_.size(); ++node)
     link_.to_node(node, to_line(Down{kWholeNode, Exit{}}));

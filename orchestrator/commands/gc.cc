@@ -1,10 +1,9 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include <filesystem>
 
 #include "experiments/error.h"
+#include "orchestrator/checkpoints.h"
 #include "orchestrator/commands/command.h"
 #include "results/store.h"
 #include "results/store_lock.h"
@@ -24,21 +23,6 @@ Examples:
   occam gc occam.db --dry-run
   occam gc occam.db --work /scratch/occam.db.work
 )";
-
-// Ids of the trials whose checkpoints may still be continued.
-std::vector<std::string> needed(const Store& store) {
-  std::vector<std::string> ids;
-  for (const auto& row : store
-                             .query("SELECT DISTINCT trial FROM trials WHERE state NOT IN "
-                                    "('completed', 'diverged') ORDER BY trial")
-                             .values)
-    ids.push_back(row.front().value_or(""));
-  return ids;
-}
-
-bool is_trial(const std::string& name) {
-  return name.size() == 16 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
 
 std::uintmax_t size_of(const fs::path& path) {
   if (!fs::is_directory(path)) return fs::file_size(path);
@@ -64,18 +48,7 @@ int run(const std::vector<std::string>& words) {
   // No run may begin before we are done.
   std::unique_ptr<StoreLock> lock;
   if (!dry_run) lock = std::make_unique<StoreLock>(database);
-  const std::vector<std::string> keep = needed(store);
-  std::vector<fs::path> useless;
-  std::error_code none;
-  for (const auto& trial : fs::directory_iterator(folder, none)) {
-    if (!is_trial(trial.path().filename())) continue;
-    if (!std::binary_search(keep.begin(), keep.end(), trial.path().filename().string())) {
-      useless.push_back(trial.path());
-      continue;
-    }
-    for (const auto& file : fs::directory_iterator(trial.path(), none))
-      if (file.path().extension() != ".ckpt") useless.push_back(file.path());
-  }
+  const std::vector<fs::path> useless = useless_checkpoints(store, folder);
   std::uintmax_t bytes = 0;
   for (const fs::path& path : useless) {
     bytes += size_of(path);

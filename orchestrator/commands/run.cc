@@ -11,6 +11,7 @@
 #include "experiments/error.h"
 #include "experiments/spec.h"
 #include "orchestrator/agent.h"
+#include "orchestrator/checkpoints.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/node.h"
@@ -220,6 +221,8 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   if (sweep_options.device.empty() && !work.starts.empty())
     sweep_options.device = preflight(work.starts, options.device, options.data, options.worker);
   store.record_sweep(spec, expansion);
+  // Of outcomes that committed just before a crash, or that were taken in.
+  for (const fs::path& path : useless_checkpoints(store, sweep_options.work)) fs::remove_all(path);
   const bool missing = !work.tasks.empty();
   const std::size_t total = expansion.trials.size();
   if (!options.quiet) {
