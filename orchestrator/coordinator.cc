@@ -144,6 +144,7 @@ std::vector<Command> Coordinator::on_joined(WorkerId worker, std::int64_t slots)
   const auto [joined, is_new] = workers_.try_emplace(worker, Worker{slots, 0});
   if (!is_new) return commands;
   set_free(worker, joined->second, slots);
+  spare_the_last();
   fill(commands);
   return commands;
 }
@@ -182,6 +183,14 @@ void Coordinator::fail(std::size_t task, WorkerId worker, std::vector<Command>& 
   if (joined != workers_.end()) set_free(worker, joined->second, joined->second.free);
 }
 
+// Better a bad worker than none.
+void Coordinator::spare_the_last() {
+  if (workers_.empty() || has_other({-1, -1})) return;
+  for (const WorkerId& id : std::exchange(quarantined_, {}))
+    if (const auto joined = workers_.find(id); joined != workers_.end())
+      set_free(id, joined->second, joined->second.free);
+}
+
 std::vector<Command> Coordinator::on_lost(WorkerId worker, const std::string& reason,
                                           std::int64_t culprit) {
   std::vector<Command> commands;
@@ -203,12 +212,7 @@ std::vector<Command> Coordinator::on_lost(WorkerId worker, const std::string& re
       await(task);
     }
   }
-  // Better a bad worker than none.
-  if (!workers_.empty() && !has_other({-1, -1})) {
-    for (const WorkerId& id : std::exchange(quarantined_, {}))
-      if (const auto joined = workers_.find(id); joined != workers_.end())
-        set_free(id, joined->second, joined->second.free);
-  }
+  spare_the_last();
   fill(commands);
   return commands;
 }

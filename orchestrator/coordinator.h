@@ -148,6 +148,7 @@ class Coordinator {
   std::set<Open>::iterator place_for(std::size_t task);
   void set_free(WorkerId id, Worker& worker, std::int64_t free);
   void release(std::int64_t lease, std::vector<Command>& commands);
+  void spare_the_last();
   void await(std::size_t task);
   void fail(std::size_t task, WorkerId worker, std::vector<Command>& commands);
 

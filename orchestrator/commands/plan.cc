@@ -28,6 +28,7 @@ a guess that says so.
 Examples:
   occam plan spec.json --db occam.db
   occam plan spec.json --gpus 64 --json
+  occam plan spec.json --gpus 1024 --mtbf 600          with a failure every ten minutes
 )";
 
 // Guesses until a trial has been timed, in multiply-accumulates a second: one CPU core, and one
@@ -38,17 +39,23 @@ int run(const std::vector<std::string>& words) {
   std::string database;
   int workers = 0, gpus = 0, slots = 1;
   bool as_json = false;
+  Failures failures;
   po::options_description described("Options");
   described.add_options()("db", po::value(&database)->default_value("occam.db"), "database")(
       "workers", po::value(&workers)->default_value(0, "GPUs, else cores of this machine"),
       "CPU cores to plan for")("gpus", po::value(&gpus), "GPUs to plan for")(
       "slots", po::value(&slots)->default_value(1), "trials at once in a worker")(
-      "json", po::bool_switch(&as_json), "as JSON");
+      "mtbf", po::value(&failures.every),
+      "seconds between failures of any worker, on average: simulated too")(
+      "checkpoint-every", po::value(&failures.checkpoint_every)->default_value(300),
+      "seconds; what a failure undoes at most")("json", po::bool_switch(&as_json), "as JSON");
   const Arguments arguments(words, described, 1, 1, kUsage);
   if (arguments.helped()) return 0;
   if (arguments.has("workers") && workers < 1) throw UsageError("--workers must be at least 1");
   if (arguments.has("gpus") && gpus < 1) throw UsageError("--gpus must be at least 1");
   if (workers > 0 && gpus > 0) throw UsageError("give --workers or --gpus, not both");
+  if (arguments.has("mtbf") && !(failures.every > 0)) throw UsageError("--mtbf must be above 0");
+  if (!(failures.checkpoint_every > 0)) throw UsageError("--checkpoint-every must be above 0");
   if (slots < 1) throw UsageError("--slots must be at least 1");
   if (workers == 0 && gpus == 0) gpus = visible_gpus();
   const bool on_gpus = gpus > 0;
@@ -78,8 +85,9 @@ int run(const std::vector<std::string>& words) {
   }
   const MissingWork missing = missing_work(
       expansion, histories, "", [](const Trial&) { return true; }, static_cast<std::size_t>(-1));
-  const Simulation simulation = simulate(missing.tasks, workers, slots,
-                                         measured.value_or(1 / (on_gpus ? kGpuRate : kCoreRate)));
+  const Simulation simulation =
+      simulate(missing.tasks, workers, slots,
+               measured.value_or(1 / (on_gpus ? kGpuRate : kCoreRate)), failures);
   const double efficiency = simulation.wall_seconds > 0
                                 ? simulation.worker_seconds / (simulation.wall_seconds * workers)
                                 : 1;
@@ -102,6 +110,9 @@ int run(const std::vector<std::string>& words) {
                                         {"worker_hours", simulation.worker_seconds / 3600},
                                         {"wall_seconds", simulation.wall_seconds},
                                         {"efficiency", efficiency},
+                                        {"tail_seconds", simulation.tail_seconds},
+                                        {"failures", simulation.failures},
+                                        {"lost_hours", simulation.lost_seconds / 3600},
                                         {"measured", measured.has_value()}}
                      .dump()
               << "\n";
@@ -118,6 +129,10 @@ int run(const std::vector<std::string>& words) {
   fmt::print("{:.2f} {} hours; about {} on {} {}{}, {:.0f} % busy\n",
              simulation.worker_seconds / 3600, device, duration_text(simulation.wall_seconds),
              workers, device, workers == 1 ? "" : "s", 100 * efficiency);
+  fmt::print("the last {} with a worker idle\n", duration_text(simulation.tail_seconds));
+  if (failures.every > 0)
+    fmt::print("{} failures, one every {} on average, undo {:.2f} {} hours\n", simulation.failures,
+               duration_text(failures.every), simulation.lost_seconds / 3600, device);
   fmt::print("{}\n", measured ? "from the durations of trials in " + database
                               : fmt::format("a guess for {}: no trial has been timed in {} yet; "
                                             "run a pilot with occam run --limit 2{}",

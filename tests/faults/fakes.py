@@ -54,6 +54,11 @@ class Sweep:
         self.settings = self.path / "fake.json"
         self.settings.write_text(json.dumps({"marks": str(self.marks), "checkpoint_steps": 3, **settings}))
 
+    def keep(self):
+        """Leaves the folder behind, for whoever looks into what went wrong."""
+        if self._temporary:
+            self._temporary._finalizer.detach()
+
     def command(self, *more):
         return [OCCAM, "run", self.spec, "--db", self.db, "--worker", FAKE, "--device", "cpu", "--workers", "2", *more]
 
@@ -117,8 +122,10 @@ def problems(sweep, table):
 
 
 def children(pid):
+    """The workers of a coordinator; one that it is only just making still has the coordinator's own name."""
     try:
-        return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        pids = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(p) for p in pids if FAKE in pathlib.Path(f"/proc/{p}/cmdline").read_text().split("\0")[0]]
     except OSError:
         return []
 

@@ -287,6 +287,15 @@ TEST(Coordinator, QuarantinesAWorkerThatFailsOneTrialAfterTheOther) {
   EXPECT_EQ(starts(coordinator.on_lost(worker(1), "gone")).at(0).worker, worker(0));
 }
 
+TEST(Coordinator, GivesWorkToAQuarantinedWorkerThatComesBackAlone) {
+  Coordinator coordinator(std::vector<Task>(9, task()), {.quarantine_after = 1});
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_joined(worker(1), 1);
+  ASSERT_EQ(only<Quarantine>(coordinator.on_lost(worker(0), "gone")).size(), 1U);
+  EXPECT_TRUE(coordinator.on_lost(worker(1), "gone, for good").size() > 0);
+  EXPECT_EQ(starts(coordinator.on_joined(worker(0), 1)).size(), 1U);
+}
+
 TEST(Coordinator, QuarantinesNoWorkerThatBringsSomethingBetweenNorTheOnlyOne) {
   Coordinator between(std::vector<Task>(9, task()), {.quarantine_after = 2});
   between.on_joined(worker(0), 1);
