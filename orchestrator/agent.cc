@@ -19,31 +19,37 @@ constexpr std::chrono::seconds kLeavingTime{5};
 
 Agent::Agent(AgentOptions options) : options_(std::move(options)) {}
 
-void Agent::handle(const Down& down, Time now) {
-  if (down.worker == kWholeNode) {
-    if (const auto* begin = std::get_if<Begin>(&down.message)) {
-      // Said again when there is more to do, it starts those that had not been wanted.
-      const auto lines = options_.workers(begin->device);
-      for (std::size_t i = seats_.size(); i < lines.size(); ++i) {
-        const auto& words = lines[i];
-        if (static_cast<std::int64_t>(seats_.size()) >= begin->most_workers) break;
-        seats_.push_back({words, nullptr, now, now, now});
-        start(static_cast<std::int64_t>(seats_.size()) - 1, now);
-      }
-      begun_ = true;
-    } else if (std::holds_alternative<Exit>(down.message)) {
-      leaving_ = true;
-      leaving_since_ = now;
-      for (Seat& seat : seats_)
-        if (seat.process) seat.process->send(to_line(DownMessage{Exit{}}));
-    }
-    say_empty_or_gone();
-    return;
-  }
+void Agent::handle(const std::string& addressed_line, Time now) {
+  const Addressed read = read_address(addressed_line);
+  if (read.worker == kWholeNode) return handle_own(read_down(read.line), now);
   // A worker that has ended meanwhile has been reported as lost.
-  if (down.worker >= static_cast<std::int64_t>(seats_.size())) return;
-  Seat& seat = seats_[down.worker];
-  if (seat.process && seat.ready) seat.process->send(to_line(down.message));
+  if (read.worker >= static_cast<std::int64_t>(seats_.size())) return;
+  Seat& seat = seats_[read.worker];
+  if (seat.process && seat.ready) seat.process->send(read.line);
+}
+
+void Agent::say(std::int64_t number, const UpMessage& message) {
+  outbox_.push_back(addressed(number, to_line(message)));
+}
+
+void Agent::handle_own(const DownMessage& message, Time now) {
+  if (const auto* begin = std::get_if<Begin>(&message)) {
+    // Said again when there is more to do, it starts those that had not been wanted.
+    const auto lines = options_.workers(begin->device);
+    for (std::size_t i = seats_.size(); i < lines.size(); ++i) {
+      const auto& words = lines[i];
+      if (static_cast<std::int64_t>(seats_.size()) >= begin->most_workers) break;
+      seats_.push_back({words, nullptr, now, now, now});
+      start(static_cast<std::int64_t>(seats_.size()) - 1, now);
+    }
+    begun_ = true;
+  } else if (std::holds_alternative<Exit>(message)) {
+    leaving_ = true;
+    leaving_since_ = now;
+    for (Seat& seat : seats_)
+      if (seat.process) seat.process->send(to_line(DownMessage{Exit{}}));
+  }
+  say_empty_or_gone();
 }
 
 void Agent::start(std::int64_t number, Time now) {
@@ -88,11 +94,12 @@ void Agent::receive(std::int64_t number, const std::string& line, Time now) {
       ready->host = options_.host;
       seat.ready = true;
       seat.failed_starts = 0;
+      return say(number, *ready);
     }
     if (const auto* alive = std::get_if<Alive>(&message)) follow(seat, *alive, now);
-    outbox_.push_back({number, std::move(message)});
+    outbox_.push_back(addressed(number, line));
   } catch (const Error& problem) {
-    outbox_.push_back({number, Log{problem.what()}});
+    say(number, Log{problem.what()});
   }
 }
 
@@ -107,7 +114,7 @@ void Agent::lose(std::int64_t number, const std::string& reason, Time now, std::
   seat.early_ends = now - seat.started < kEarly ? seat.early_ends + 1 : 0;
   const bool pauses = seat.early_ends > 1 || (seat.early_ends == 1 && !was_ready);
   seat.start_at = pauses ? now + kRestartPause : now;
-  if (!leaving_) outbox_.push_back({number, Lost{reason, log, culprit}});
+  if (!leaving_) say(number, Lost{reason, log, culprit});
 }
 
 void Agent::pump(Time now) {
@@ -150,12 +157,12 @@ void Agent::say_empty_or_gone() {
   const auto all = [&](auto holds) { return std::all_of(seats_.begin(), seats_.end(), holds); };
   if (leaving_ && all([](const Seat& seat) { return !seat.process; })) {
     gone_ = true;
-    outbox_.push_back({kWholeNode, Gone{}});
+    say(kWholeNode, Gone{});
   } else if (begun_ && !leaving_ && !said_empty_ && all([](const Seat& seat) {
                return !seat.process && seat.failed_starts >= kMostFailedStarts;
              })) {
     said_empty_ = true;
-    outbox_.push_back({kWholeNode, Empty{}});
+    say(kWholeNode, Empty{});
   }
 }
 
@@ -172,7 +179,7 @@ std::chrono::microseconds Agent::patience(Time now) const {
   return patience;
 }
 
-std::vector<Up> Agent::take() { return std::exchange(outbox_, {}); }
+std::vector<std::string> Agent::take() { return std::exchange(outbox_, {}); }
 
 void Agent::add_descriptors(std::vector<pollfd>& descriptors) const {
   for (const Seat& seat : seats_) {

@@ -31,9 +31,11 @@ class Agent {
   using Time = std::chrono::steady_clock::time_point;
   explicit Agent(AgentOptions options);
 
-  void handle(const Down& down, Time now);  // from the coordinator
-  void pump(Time now);                      // reads and restarts workers; never waits
-  std::vector<Up> take();                   // for the coordinator, in order
+  // From the coordinator; what is for a worker is handed on as it is.
+  void handle(const std::string& addressed_line, Time now);
+  void handle(const Down& down, Time now) { handle(to_line(down), now); }
+  void pump(Time now);              // reads and restarts workers; never waits
+  std::vector<std::string> take();  // addressed lines for the coordinator, in order
 
   void add_descriptors(std::vector<pollfd>& descriptors) const;
   // How long a wait on them may last before the agent wants to be pumped again.
@@ -61,12 +63,14 @@ class Agent {
   void receive(std::int64_t number, const std::string& line, Time now);
   void follow(Seat& seat, const Alive& alive, Time now) const;
   const Advance* stalled(const Seat& seat, Time now) const;
+  void handle_own(const DownMessage& message, Time now);
+  void say(std::int64_t number, const UpMessage& message);
   void lose(std::int64_t number, const std::string& reason, Time now, std::int64_t culprit = 0);
   void say_empty_or_gone();
 
   AgentOptions options_;
   std::vector<Seat> seats_;
-  std::vector<Up> outbox_;
+  std::vector<std::string> outbox_;
   bool begun_ = false, said_empty_ = false, leaving_ = false, gone_ = false;
   Time leaving_since_;
 };

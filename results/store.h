@@ -19,6 +19,7 @@ class Database;
 namespace occam {
 
 class StoreLock;
+class Statements;
 
 enum class AttemptState {
   running,
@@ -195,6 +196,7 @@ class Store {
   std::string path_;
   std::unique_ptr<StoreLock> lock_;  // none when reading
   std::unique_ptr<SQLite::Database> database_;
+  std::unique_ptr<Statements> statements_;  // none when reading
   bool grouped_ = false;
   std::size_t taken_in_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "results/store_lock.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -35,6 +36,14 @@ std::string holder(const std::string& written) {
          pid;
 }
 
+// Whether the holder that wrote these lines was a process of this machine that has ended.
+bool is_dead(const std::string& written) {
+  const auto about = nlohmann::json::parse(written, nullptr, false);
+  return about.is_object() && about.value("host", "") == host_name() && about.contains("pid") &&
+         about["pid"].is_number_integer() && kill(about["pid"].get<pid_t>(), 0) != 0 &&
+         errno == ESRCH;
+}
+
 std::string lock_path(const std::string& database) { return database + ".lock"; }
 
 struct flock whole_file() {
@@ -53,8 +62,13 @@ StoreLock::StoreLock(const std::string& database) {
     throw Error(path + ": cannot be created: " + std::strerror(errno) +
                 "; whoever writes a database needs write permission in its folder");
   struct flock whole = whole_file();
-  if (fcntl(file_, F_OFD_SETLK, &whole) != 0) {
-    const int problem = errno;
+  int problem = fcntl(file_, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
+  // A child that a killed coordinator was just making holds its lock until it has become a worker.
+  for (int tries = 0; problem != 0 && tries < 100 && is_dead(content(file_)); ++tries) {
+    usleep(20'000);
+    problem = fcntl(file_, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
+  }
+  if (problem != 0) {
     const std::string written = content(file_);
     close(file_);
     if (problem == EAGAIN || problem == EACCES) throw Error(database + ": " + holder(written));

@@ -157,7 +157,7 @@ SweepDrift Store::drift(const Spec& spec, const Expansion& expansion) const {
 void Store::record_sweep(const Spec& spec, const Expansion& expansion) {
   explained(path_, [&] {
     const std::vector<std::string> ids = ids_of(expansion);
-    Step step(*database_, grouped_);
+    Step step(*statements_, grouped_);
     const std::int64_t number =
         database_->execAndGet("SELECT coalesce(max(number), 0) + 1 FROM sweep").getInt64();
     if (is_stored(*database_, spec, expansion, ids)) {
@@ -183,7 +183,7 @@ void Store::record_sweep(const Spec& spec, const Expansion& expansion) {
 
 std::size_t Store::retry(const std::vector<std::string>& trials) {
   return explained(path_, [&] {
-    Step step(*database_, grouped_);
+    Step step(*statements_, grouped_);
     std::size_t changed = 0;
     for (const std::string& trial : trials) {
       int rows = run(*database_,
@@ -207,7 +207,7 @@ std::size_t Store::retry(const std::vector<std::string>& trials) {
 
 std::size_t Store::forget(const std::vector<std::string>& trials, const std::string& build) {
   return explained(path_, [&] {
-    Step step(*database_, grouped_);
+    Step step(*statements_, grouped_);
     const std::size_t changed = run_for_each(
         *database_, trials,
         "UPDATE outcome SET retired_at = " + kNow +
@@ -221,7 +221,7 @@ std::size_t Store::forget(const std::vector<std::string>& trials, const std::str
 
 std::size_t Store::cancel(const std::vector<std::string>& trials) {
   return explained(path_, [&] {
-    Step step(*database_, grouped_);
+    Step step(*statements_, grouped_);
     std::size_t changed = 0;
     for (const std::string& trial : trials)
       changed += run(*database_,

@@ -134,10 +134,9 @@ class Rank {
 
  private:
   void turn_agent() {
-    for (const std::string& line : link_.from_coordinator())
-      agent_.handle(read_addressed_down(line), Clock::now());
+    for (const std::string& line : link_.from_coordinator()) agent_.handle(line, Clock::now());
     agent_.pump(Clock::now());
-    for (const Up& up : agent_.take()) link_.to_coordinator(to_line(up));
+    for (std::string& line : agent_.take()) link_.to_coordinator(std::move(line));
   }
 
   Link& link_;

@@ -31,7 +31,7 @@ class AgentTest : public ChildTest {
     const Message* found = nullptr;
     EXPECT_TRUE(eventually([&] {
       agent_->pump(now_);
-      for (Up& up : agent_->take()) said_.push_back(std::move(up));
+      for (const std::string& line : agent_->take()) said_.push_back(read_addressed_up(line));
       for (; seen_ < said_.size() && !found; ++seen_) {
         found = std::get_if<Message>(&said_[seen_].message);
         worker_ = said_[seen_].worker;
