@@ -126,33 +126,36 @@ LEFT JOIN attempt a ON a.trial = o.trial AND a.number = o.attempt
 WHERE s.sweep = ?1 AND (?2 OR s.orphaned_at IS NULL)
 ORDER BY s.position)sql";
 
+// One sweep's numbers, each from the smallest table that knows them: most trials of a large sweep
+// have no attempt yet. ?1 is its name.
 constexpr const char* kStatus = R"sql(
-SELECT w.name,
-  count(s.trial),
+WITH mine AS MATERIALIZED (
+  SELECT a.*, s.cancelled_at,
+    (SELECT max(number) FROM attempt l WHERE l.trial = a.trial) AS last,
+    EXISTS (SELECT 1 FROM outcome o WHERE o.trial = a.trial AND o.retired_at IS NULL) AS done
+  FROM attempt a CROSS JOIN sweep_trial s ON s.sweep = ?1 AND s.trial = a.trial
+  WHERE a.state != 'completed' AND s.orphaned_at IS NULL)
+SELECT
+  (SELECT count(*) FROM sweep_trial WHERE sweep = ?1 AND orphaned_at IS NULL),
   count(*) FILTER (WHERE o.status = 'completed'),
   count(*) FILTER (WHERE o.status = 'diverged'),
-  count(*) FILTER (WHERE o.status IS NULL AND last.state = 'failed' AND last.forgiven_at IS NULL
-                   AND s.cancelled_at IS NULL),
-  count(*) FILTER (WHERE last.state = 'running'),
+  (SELECT count(*) FROM mine WHERE number = last AND state = 'failed' AND NOT done
+   AND forgiven_at IS NULL AND cancelled_at IS NULL),
+  (SELECT count(*) FROM mine WHERE number = last AND state = 'running'),
   total(o.train_seconds),
   total(o.evaluate_seconds),
   (SELECT total(max(0, julianday(a.ended_at) - coalesce(julianday(
        (SELECT max(c.continued_at) FROM attempt c WHERE c.trial = a.trial AND c.continued = a.lease)),
        julianday(a.started_at))) * 86400)
-   FROM attempt a JOIN sweep_trial m ON m.trial = a.trial
-   WHERE m.sweep = w.name AND a.state NOT IN ('running', 'completed') AND (a.state = 'failed' OR
-     EXISTS (SELECT 1 FROM attempt later WHERE later.trial = a.trial AND later.number > a.number))),
-  (SELECT min(a.started_at) FROM attempt a JOIN sweep_trial m ON m.trial = a.trial
-   WHERE m.sweep = w.name),
+   FROM mine a WHERE a.state != 'running' AND (a.state = 'failed' OR a.number < a.last)),
+  (SELECT min(a.started_at) FROM attempt a CROSS JOIN sweep_trial s
+   ON s.sweep = ?1 AND s.trial = a.trial),
   max(o.recorded_at),
-  count(*) FILTER (WHERE o.status IS NULL AND s.cancelled_at IS NOT NULL)
-FROM sweep w
-LEFT JOIN sweep_trial s ON s.sweep = w.name AND s.orphaned_at IS NULL
-LEFT JOIN outcome o ON o.trial = s.trial AND o.retired_at IS NULL
-LEFT JOIN attempt last ON last.trial = s.trial
-  AND last.number = (SELECT max(number) FROM attempt a WHERE a.trial = s.trial)
-GROUP BY w.name
-ORDER BY w.number DESC)sql";
+  (SELECT count(*) FROM sweep_trial s WHERE s.sweep = ?1 AND s.orphaned_at IS NULL
+   AND s.cancelled_at IS NOT NULL AND NOT EXISTS
+     (SELECT 1 FROM outcome c WHERE c.trial = s.trial AND c.retired_at IS NULL))
+FROM outcome o CROSS JOIN sweep_trial s ON s.sweep = ?1 AND s.trial = o.trial
+WHERE o.retired_at IS NULL AND s.orphaned_at IS NULL)sql";
 
 }  // namespace
 
@@ -277,14 +280,17 @@ std::vector<SweepStatus> Store::status() const {
     const bool alive = is_written(path_);
     std::vector<SweepStatus> all;
     Statement row(*database_, kStatus);
-    while (row.executeStep()) {
-      const std::int64_t running = row.getColumn(5).getInt64();
-      all.push_back({row.getColumn(0).getString(), row.getColumn(1).getInt64(),
-                     row.getColumn(2).getInt64(), row.getColumn(3).getInt64(),
-                     row.getColumn(4).getInt64(), alive ? running : 0, alive ? 0 : running,
+    for (const std::string& name : sweep_names(*database_)) {
+      row.reset();
+      row.bind(1, name);
+      row.executeStep();
+      const std::int64_t running = row.getColumn(4).getInt64();
+      all.push_back({name, row.getColumn(0).getInt64(), row.getColumn(1).getInt64(),
+                     row.getColumn(2).getInt64(), row.getColumn(3).getInt64(), alive ? running : 0,
+                     alive ? 0 : running, row.getColumn(5).getDouble(),
                      row.getColumn(6).getDouble(), row.getColumn(7).getDouble(),
-                     row.getColumn(8).getDouble(), row.getColumn(9).getString(),
-                     row.getColumn(10).getString(), row.getColumn(11).getInt64()});
+                     row.getColumn(8).getString(), row.getColumn(9).getString(),
+                     row.getColumn(10).getInt64()});
     }
     return all;
   });
