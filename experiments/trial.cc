@@ -249,8 +249,15 @@ json to_json(const Trial& trial) {
 
 Trial trial_from_json(const json& config) {
   Trial trial;
-  for (const auto& [field, value] : config.items())
-    if (!value.is_null()) set_field(trial, field, value);
+  std::size_t known = 0;
+  visit_fields(trial, [&](const FieldFacts& facts, auto& member) {
+    const auto given = config.find(facts.name);
+    if (given == config.end()) return;
+    ++known;
+    if (!given->is_null()) read(facts, *given, member);
+  });
+  if (known < config.size())
+    for (const auto& [field, value] : config.items()) check_field_name(field);
   return trial;
 }
 
