@@ -33,8 +33,9 @@ struct Block {
   std::vector<Axis> axes;
   std::vector<Exclusion> exclude;
   std::vector<EvaluationRequest> evaluations;
-  std::string where;        // "batch-size.json:3: blocks[0]", for messages
-  std::string class_where;  // "batch-size.json:5: blocks[0].grid.class"
+  std::string where;           // "batch-size.json:3: blocks[0]", for messages
+  std::string evaluate_where;  // of what `evaluations` come from
+  std::string class_where;     // "batch-size.json:5: blocks[0].grid.class"
 };
 
 // What results can be grouped and filtered by: every trial field, then class_name, variant,
@@ -53,6 +54,7 @@ struct TableSpec {
   };
   std::vector<Reference> references;
   std::string caption;
+  std::string place;  // "batch-size.json:12: tables.main"; empty when it is of no spec file
 };
 
 struct Spec {
@@ -83,7 +85,12 @@ struct Expansion {
   std::vector<std::string> warnings;
 };
 
-// All trials of the sweep. Throws UsageError for a combination that cannot run, naming it.
+// All trials of the sweep. Throws UsageError for a combination that cannot run and for one that
+// none of the scores asked for applies to, naming it.
 Expansion expand(const Spec& spec);
+
+// For each trial of an expansion, which seed of its cell (the trial but for its seed) it is in the
+// file's order: 0 for the first.
+std::vector<std::int64_t> seed_ranks(const Expansion& expansion);
 
 }  // namespace occam

@@ -6,6 +6,7 @@
 #include "experiments/evaluation.h"
 #include "experiments/trial.h"
 #include "results/result_field.h"
+#include "results/sql_text.h"
 
 namespace occam {
 namespace {
@@ -110,21 +111,29 @@ CREATE TABLE epoch(
   images_per_second REAL,
   PRIMARY KEY (trial, epoch)
 ) STRICT, WITHOUT ROWID;
+)sql",
+                                                     R"sql(
+-- The attempt of the same trial whose checkpoint it went on from, and when that was saved.
+ALTER TABLE attempt ADD COLUMN continued INTEGER REFERENCES attempt(lease);
+ALTER TABLE attempt ADD COLUMN continued_at TEXT CHECK ((continued_at IS NULL) = (continued IS NULL));
+-- Where it ran: the worker's number on its node.
+ALTER TABLE attempt ADD COLUMN node INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN worker INTEGER NOT NULL DEFAULT 0;
+-- A failure that the user took back with occam retry: it counts no more.
+ALTER TABLE attempt ADD COLUMN forgiven_at TEXT;
+-- A trial that a later spec of the sweep's name left out: kept, and no part of the sweep.
+ALTER TABLE sweep_trial ADD COLUMN orphaned_at TEXT;
+-- A trial that the user took out of the sweep with occam cancel.
+ALTER TABLE sweep_trial ADD COLUMN cancelled_at TEXT;
 )sql"};
 
-std::string quoted(const std::string& text) {
-  std::string literal = "'";
-  for (const char one : text) literal += one == '\'' ? "''" : std::string(1, one);
-  return literal + "'";
-}
-
 std::string literal(const nlohmann::json& value) {
-  return value.is_string() ? quoted(value.get<std::string>()) : value.dump();
+  return value.is_string() ? sql_text(value.get<std::string>()) : value.dump();
 }
 
 // Absent (the trial is older than the field) is the default, null is null.
 std::string field_column(const std::string& field) {
-  const std::string path = quoted("$." + field);
+  const std::string path = sql_text("$." + field);
   return "  CASE WHEN json_type(config, " + path + ") IS NULL THEN " +
          literal(value_of(Trial{}, field)) + " ELSE json_extract(config, " + path + ") END AS \"" +
          field + "\"";
@@ -135,10 +144,10 @@ std::string class_name_column() {
   for (std::size_t i = 0; i < names_of<Dataset>().size(); ++i) {
     const auto dataset = static_cast<Dataset>(i);
     text +=
-        "\n    WHEN " + quoted(to_string(dataset)) + " THEN CASE json_extract(config, '$.class')";
+        "\n    WHEN " + sql_text(to_string(dataset)) + " THEN CASE json_extract(config, '$.class')";
     const auto& classes = facts(dataset).classes;
     for (std::size_t index = 0; index < classes.size(); ++index)
-      text += " WHEN " + std::to_string(index) + " THEN " + quoted(classes[index]);
+      text += " WHEN " + std::to_string(index) + " THEN " + sql_text(classes[index]);
     text += " END";
   }
   return text + " END AS class_name";
@@ -202,17 +211,19 @@ LEFT JOIN evaluation e ON e.trial = o.trial AND e.attempt = o.attempt AND EXISTS
   SELECT 1 FROM request r
   WHERE r.sweep = s.sweep AND r.list = s.list AND r.features = e.features
     AND r.classifier = e.classifier AND r.parameters = e.parameters)
-WHERE e.trial IS NOT NULL OR o.status = 'diverged')sql";
+WHERE s.orphaned_at IS NULL AND (e.trial IS NOT NULL OR o.status = 'diverged'))sql";
 
   const std::string trials =
       "CREATE VIEW trials AS SELECT\n  s.sweep,\n  s.position,\n  s.trial,\n" +
       columns_of_trials() + R"sql(  CASE
     WHEN o.status IS NOT NULL THEN o.status
-    WHEN last.state IN ('running', 'failed') THEN last.state
+    WHEN last.state = 'running' OR last.state = 'failed' AND last.forgiven_at IS NULL
+      THEN last.state
+    WHEN s.cancelled_at IS NOT NULL THEN 'cancelled'
     ELSE 'waiting' END AS state,
   coalesce(last.number, 0) AS attempts,
-  (SELECT count(*) FROM attempt f WHERE f.trial = s.trial AND f.state = 'failed')
-    AS failed_attempts,
+  (SELECT count(*) FROM attempt f WHERE f.trial = s.trial AND f.state = 'failed'
+    AND f.forgiven_at IS NULL) AS failed_attempts,
   o.train_seconds,
   o.evaluate_seconds,
   o.steps AS steps_taken,
@@ -226,7 +237,8 @@ FROM sweep_trial s
 JOIN configuration c ON c.trial = s.trial
 LEFT JOIN outcome o ON o.trial = s.trial AND o.retired_at IS NULL
 LEFT JOIN attempt last ON last.trial = s.trial
-  AND last.number = (SELECT max(number) FROM attempt f WHERE f.trial = s.trial))sql";
+  AND last.number = (SELECT max(number) FROM attempt f WHERE f.trial = s.trial)
+WHERE s.orphaned_at IS NULL)sql";
 
   const std::string curves = R"sql(CREATE VIEW curves AS SELECT
   s.sweep,
@@ -237,7 +249,8 @@ LEFT JOIN attempt last ON last.trial = s.trial
   e.learning_rate,
   e.images_per_second
 FROM sweep_trial s
-JOIN epoch e ON e.trial = s.trial)sql";
+JOIN epoch e ON e.trial = s.trial
+WHERE s.orphaned_at IS NULL)sql";
 
   return {{"configuration", configuration},
           {"results", results},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "results/store.h"
+#include "tests/message_of.h"
 
 namespace occam {
 
@@ -81,16 +82,6 @@ inline std::int64_t begin(Store& store, const Trial& of, const std::string& buil
   const std::int64_t lease = store.next_lease();
   store.begin_attempt(id_of(of), lease, worker(build));
   return lease;
-}
-
-template <class Step>
-std::string message_of(Step&& step) {
-  try {
-    step();
-  } catch (const Error& problem) {
-    return problem.what();
-  }
-  return "no error";
 }
 
 // The first value of the first row, as text.

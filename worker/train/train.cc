@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "experiments/number.h"
 #include "worker/train/sgd.h"
 
 namespace occam {
@@ -51,10 +52,11 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
     const bool is_last = step == plan.steps;
     const bool is_finite = std::isfinite(loss_sum);
     if (!is_finite || (is_last && !at::isfinite(training.network->flat()).all().item<bool>()))
-      throw Diverged(
-          (is_finite ? "the weights were not finite" : "the loss was " + std::to_string(loss_sum)) +
-          " in epoch " + std::to_string(epoch + 1) + " of " + std::to_string(plan.epochs) +
-          " (learning rate " + std::to_string(rate) + ")");
+      throw Diverged((is_finite
+                          ? "the weights were not finite"
+                          : "the loss was " + (std::isnan(loss_sum) ? "NaN" : spelled(loss_sum))) +
+                     " in epoch " + std::to_string(epoch + 1) + " of " +
+                     std::to_string(plan.epochs) + " (learning rate " + spelled(rate) + ")");
     const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
     if (hooks.on_epoch)
       hooks.on_epoch({"", 0, epoch + 1, plan.epochs, loss_sum / count, accuracy_sum / count, rate,

@@ -1,0 +1,79 @@
+#include "orchestrator/missing_work.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "experiments/cost.h"
+#include "experiments/error.h"
+
+namespace occam {
+
+std::vector<TrialHistory> no_histories(const Expansion& expansion) {
+  std::vector<TrialHistory> histories;
+  for (const PlannedTrial& planned : expansion.trials)
+    histories.push_back({0,
+                         {},
+                         std::nullopt,
+                         applicable(expansion.evaluations[planned.evaluations], planned.trial)});
+  return histories;
+}
+
+MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHistory>& histories,
+                         const std::filesystem::path& work,
+                         const std::function<bool(const Trial&)>& wanted, std::size_t limit) {
+  MissingWork missing;
+  const std::vector<std::int64_t> ranks = seed_ranks(expansion);
+  for (std::size_t i = 0; i < expansion.trials.size(); ++i) {
+    const Trial& trial = expansion.trials[i].trial;
+    const TrialHistory& history = histories[i];
+    if (history.missing.empty() && history.outcome) continue;
+    if (history.outcome == OutcomeStatus::diverged || history.cancelled) continue;
+    if (!wanted(trial) || missing.tasks.size() == limit) continue;
+    const std::string id = id_of(trial);
+    missing.tasks.push_back(
+        {id, ranks[i], training_macs(trial) + evaluation_macs(trial, history.missing),
+         is_trained(trial) ? images_per_step(trial) : 1, history.failed_attempts});
+    if (history.outcome) {
+      ++missing.again;
+      for (const EvaluationRequest& one : history.unrecorded) {
+        const std::string name = to_string(one.classifier);
+        if (std::find(missing.again_for.begin(), missing.again_for.end(), name) ==
+            missing.again_for.end())
+          missing.again_for.push_back(name);
+      }
+    }
+    missing.starts.push_back({id, trial, history.missing, 0, history.leases, work / id});
+  }
+  return missing;
+}
+
+std::string to_run_text(const MissingWork& work) {
+  const std::string text = fmt::format("{} to run", work.tasks.size());
+  if (work.again == 0) return text;
+  return text + fmt::format(": {} new, {} trained again for {}", work.tasks.size() - work.again,
+                            work.again, joined(work.again_for));
+}
+
+std::string drift_text(const SweepDrift& drift) {
+  if (!drift.changed()) return "";
+  std::string text = fmt::format(
+      "the spec has changed since this sweep was last run: {} trials kept, {} new, {} "
+      "orphaned\n",
+      drift.kept, drift.added, drift.orphaned);
+  const auto list = [&](const char* what, const std::vector<std::string>& examples,
+                        std::size_t count) {
+    for (const std::string& one : examples) text += fmt::format("  {}: {}\n", what, one);
+    if (count > examples.size()) text += fmt::format("  … and {} more\n", count - examples.size());
+  };
+  list("new", drift.added_examples, drift.added);
+  list("orphaned", drift.orphaned_examples, drift.orphaned);
+  if (drift.orphaned_outcomes > 0)
+    text += fmt::format(
+        "  {} orphaned trials have results, which stay: occam table --orphaned shows them; a spec "
+        "with another name keeps both sweeps\n",
+        drift.orphaned_outcomes);
+  return text;
+}
+
+}  // namespace occam

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+
+#include "orchestrator/inbox.h"
+#include "orchestrator/sweep.h"
+
+namespace occam {
+
+// Grants what comes into a running sweep's inbox:
+//   {"do": "add", "spec": its text, "file": its name}     more trials, of the same name or
+//   another's
+//   {"do": "cancel", "trials": [ids]}
+// One thread.
+class Requests {
+ public:
+  using Time = Sweep::Time;
+  // `check` throws Error for trials that cannot run here.
+  Requests(Store& store, Sweep& sweep, std::filesystem::path work,
+           std::function<void(const std::vector<Start>&)> check);
+
+  // Looks into the inbox, some times a second.
+  void tick(Time now);
+
+ private:
+  std::string grant(const nlohmann::json& body);
+  std::string add(const std::string& text, const std::string& file);
+
+  Store& store_;
+  Sweep& sweep_;
+  std::filesystem::path work_;
+  std::function<void(const std::vector<Start>&)> check_;
+  Inbox inbox_;
+  Time looked_{};
+};
+
+}  // namespace occam
