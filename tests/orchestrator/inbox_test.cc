@@ -58,7 +58,7 @@ TEST_F(InboxTest, MakesARefusalAnError) {
   const StoreLock lock(database_);
   inbox_.emplace(database_);
   std::thread answering = coordinator(false, "no such data");
-  EXPECT_EQ(message_of([&] { ask_coordinator(database_, {}); }), "no such data");
+  EXPECT_EQ(message_of([&] { ask_coordinator(database_, {{"do", "add"}}); }), "no such data");
   answering.join();
 }
 
