@@ -70,7 +70,7 @@ struct SweepDrift {
   std::size_t kept = 0, added = 0, orphaned = 0;
   std::size_t orphaned_outcomes = 0;  // recorded; they stay
   // identity() of some of the trials.
-  std::vector<std::string> added_examples, orphaned_examples;
+  std::vector<std::string> added_examples = {}, orphaned_examples = {};
   bool changed() const { return known && (added > 0 || orphaned > 0); }
 };
 
