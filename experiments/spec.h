@@ -44,17 +44,17 @@ const std::vector<std::string>& result_fields();
 
 // How results become a printed table; the same words as `occam table`'s options.
 struct TableSpec {
-  std::vector<std::string> rows, columns;
-  std::vector<std::pair<std::string, std::vector<std::string>>> where;  // field, accepted values
+  std::vector<std::string> rows{}, columns{};
+  std::vector<std::pair<std::string, std::vector<std::string>>> where{};  // field, accepted values
   // Rows of their own below the others, each of the results that match: {"untrained", epochs=0}.
   // A column field that does not apply to such a result does not hold it out of a column.
   struct Reference {
     std::string name;
     std::vector<std::pair<std::string, std::vector<std::string>>> where;
   };
-  std::vector<Reference> references;
-  std::string caption;
-  std::string place;  // "batch-size.json:12: tables.main"; empty when it is of no spec file
+  std::vector<Reference> references{};
+  std::string caption{};
+  std::string place{};  // "batch-size.json:12: tables.main"; empty when it is of no spec file
 };
 
 struct Spec {
