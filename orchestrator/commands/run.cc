@@ -63,6 +63,8 @@ std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, co
   const int wanted = options.workers > 0 ? options.workers
                      : device == "cpu"   ? usable_cores()
                                          : visible_gpus();
+  // Small steps fill a GPU together; a trial with large ones takes several slots (bench/README.md).
+  const int slots = options.slots > 0 ? options.slots : device == "cpu" ? 1 : 8;
   std::vector<std::vector<std::string>> lines;
   for (int i = link.local_rank(); i < wanted; i += link.local_size()) {
     if (!options.worker.empty()) {
@@ -71,9 +73,8 @@ std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, co
     }
     lines.push_back({worker_program(), "--device",
                      device == "cpu" ? device : fmt::format("cuda:{}", i % visible_gpus()),
-                     "--slots", std::to_string(options.slots), "--threads",
-                     std::to_string(options.threads), "--checkpoint-every",
-                     fmt::format("{}", options.checkpoint_every)});
+                     "--slots", std::to_string(slots), "--threads", std::to_string(options.threads),
+                     "--checkpoint-every", fmt::format("{}", options.checkpoint_every)});
     if (!options.data.empty()) lines.back().insert(lines.back().end(), {"--data", options.data});
   }
   return lines;
@@ -262,7 +263,8 @@ int run(const std::vector<std::string>& words) {
                           "database, made when it does not exist")(
       "device", po::value(&options.device)->default_value("auto"), "auto, cpu or cuda")(
       "workers", po::value(&options.workers)->default_value(0, "one a core or GPU"),
-      "workers a node")("slots", po::value(&options.slots)->default_value(1),
+      "workers a node")("slots",
+                        po::value(&options.slots)->default_value(0, "1 on a CPU, 8 on a GPU"),
                         "trials at once in a worker")(
       "threads", po::value(&options.threads)->default_value(1),
       "threads of a CPU trial; more than 1 changes the last bits of its numbers")(
@@ -294,7 +296,7 @@ int run(const std::vector<std::string>& words) {
   if (arguments.has("workers") && options.workers < 1)
     throw UsageError("--workers must be at least 1");
   if (options.limit < 1) throw UsageError("--limit must be at least 1");
-  if (options.slots < 1) throw UsageError("--slots must be at least 1");
+  if (arguments.has("slots") && options.slots < 1) throw UsageError("--slots must be at least 1");
   if (options.threads < 1) throw UsageError("--threads must be at least 1");
   if (options.max_attempts < 1) throw UsageError("--max-attempts must be at least 1");
   if (!(options.checkpoint_every > 0)) throw UsageError("--checkpoint-every must be above 0");
