@@ -86,10 +86,8 @@ inline std::int64_t begin(Store& store, const Trial& of, const std::string& buil
 
 // The first value of the first row, as text.
 inline std::string cell_of(const Store& store, const std::string& sql) {
-  const auto rows = store.query(sql);
-  if (rows.values.empty()) return "no row";
-  const nlohmann::json& value = rows.values[0][0];
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  const auto rows = store.texts(sql);
+  return rows.empty() ? "no row" : rows[0][0].value_or("null");
 }
 
 }  // namespace occam
