@@ -13,8 +13,10 @@ import sys
 import tempfile
 import time
 
-PROGRAMS = pathlib.Path(sys.argv[1]).resolve()
-OCCAM, FAKE = str(PROGRAMS / "occam"), str(PROGRAMS / "fake-worker")
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
+from sweeps import OCCAM, PROGRAMS, expect, finish  # noqa: E402, F401  (for the tests that import this)
+
+FAKE = str(PROGRAMS / "fake-worker")
 
 # 32 trials of 12 steps; every score is made of all steps.
 SPEC = {
@@ -24,19 +26,6 @@ SPEC = {
     "evaluate": {"features": ["pool", "embed"], "classifiers": ["kde", "gde"]},
     "tables": {"main": {"rows": "batch_size", "columns": "features,classifier"}},
 }
-
-failures = []
-
-
-def expect(condition, what):
-    print(("ok      " if condition else "FAILED  ") + what, flush=True)
-    if not condition:
-        failures.append(what)
-
-
-def finish():
-    print(f"{len(failures)} failed" if failures else "all as expected")
-    sys.exit(1 if failures else 0)
 
 
 class Sweep:
