@@ -14,8 +14,23 @@ build_packages="g++ cmake ninja-build git python3 python3-pip ca-certificates
   openmpi-bin dataset-fashion-mnist"
 test_packages="python3-numpy python3-sklearn clang-format clang-tidy sqlite3 gnuplot-nox"
 
+# Relative to where the script was called, which is not where it runs.
+[ -z "${LIBTORCH_ROOT:-}" ] || LIBTORCH_ROOT=$(cd "${OLDPWD:-.}" && realpath -m "$LIBTORCH_ROOT")
+# cmake/Ccache.cmake puts ccache before the compiler itself.
+[ -z "${CXX:-}" ] || export CXX="${CXX#ccache }"
+
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Whether as_root will work; sudo may ask for a password where somebody can answer.
+may_be_root() {
+  [ "$(id -u)" = 0 ] && return 0
+  command -v sudo >/dev/null || return 1
+  sudo -n true 2>/dev/null && return 0
+  [ -t 0 ] && [ -t 2 ] || return 1
+  echo "packages are missing; sudo asks for your password to install them:" >&2
+  sudo -v
 }
 
 # Installs the Debian packages that are missing, or names them where that is not allowed.
@@ -29,7 +44,7 @@ install_packages() {
     [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing+=("$package")
   done
   [ ${#missing[@]} = 0 ] && return 0
-  if [ "$(id -u)" != 0 ] && ! { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }; then
+  if ! may_be_root; then
     echo "neither root nor sudo: going on without these packages; ask for:" >&2
     echo "  apt-get install ${missing[*]}" >&2
     return 0
@@ -45,7 +60,9 @@ need_command() { command -v "$1" >/dev/null || fail "needs $1; install $2"; }
 check_tools() {
   need_command cmake "cmake 3.25 or newer"
   need_command ninja "ninja-build"
-  need_command "${CXX:-g++}" "g++ 12 or newer"
+  local compiler
+  read -r compiler _ <<<"${CXX:-g++}"  # options may follow its name
+  need_command "$compiler" "g++ 12 or newer"
   need_command git "git"
   need_command python3 "python3 with pip"
   local have
@@ -68,8 +85,51 @@ print(folder)
 PYTHON
 }
 
+# The first CUDA compiler, 12 or newer, of: $CUDACXX, the PATH, a toolkit, the wheels under build/.
+find_nvcc() {
+  local nvcc release
+  for nvcc in "${CUDACXX:-}" "$(command -v nvcc || true)" /usr/local/cuda/bin/nvcc \
+    "$PWD"/build/{libtorch-cuda,nvcc}/nvidia/cu*/bin/nvcc; do
+    [ -x "$nvcc" ] || continue
+    release=$("$nvcc" --version | sed -n 's/.*release \([0-9]*\).*/\1/p')
+    [ "${release:-0}" -ge 12 ] || continue
+    echo "$nvcc"
+    return 0
+  done
+  return 1
+}
+
+nvcc_wheels="cuda-toolkit[nvcc,cccl,crt,nvvm,cudart]==$cuda_wheels"
+
+# A CUDA build compiles kernels of its own, whatever LibTorch it is linked to.
+install_nvcc() {
+  if ! find_nvcc >/dev/null; then
+    say "fetching nvcc $cuda_wheels into build/nvcc, 0.1 GB"
+    rm -rf build/nvcc.partial build/nvcc
+    fetch_wheels build/nvcc.partial "$nvcc_wheels" || fail "pip could not fetch nvcc; is the network up?"
+    mv build/nvcc.partial build/nvcc
+  fi
+  CUDACXX=$(find_nvcc) || fail "needs nvcc 12 or newer; install a CUDA toolkit, or set CUDACXX=/path/to/nvcc"
+  export CUDACXX
+}
+
+# fetch_wheels FOLDER WHEEL...
+fetch_wheels() {
+  local folder=$1
+  shift
+  python3 -m pip --version >/dev/null 2>&1 || fail "needs pip to fetch $*; install python3-pip"
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+    --no-compile --target "$folder" "$@"
+}
+
 # LibTorch from its Python wheel, used as a C++ library: what the CPU needs of it, or with "cuda" all.
 install_libtorch() {
+  local kind=$1
+  install_libtorch_itself "$kind"
+  if [ "$kind" = cuda ]; then install_nvcc; fi
+}
+
+install_libtorch_itself() {
   local kind=$1 folder=build/libtorch-$1 own
   if [ -n "${LIBTORCH_ROOT:-}" ]; then return 0; fi
   if [ -e "$folder/torch/lib/libtorch_cpu.so" ]; then return 0; fi
@@ -78,22 +138,18 @@ install_libtorch() {
     LIBTORCH_ROOT=$own
     return 0
   fi
-  python3 -m pip --version >/dev/null 2>&1 || fail "needs pip to fetch LibTorch; install python3-pip, or set LIBTORCH_ROOT=/path/to/torch"
-  say "fetching LibTorch $torch_version ($kind) into $folder, 0.5 GB or more"
+  say "fetching LibTorch $torch_version ($kind) into $folder, 0.5 GB or more; LIBTORCH_ROOT=/path/to/torch takes yours"
   rm -rf "$folder.partial" "$folder"
   mkdir -p build
-  local pip=(python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore
-             --no-compile --target "$folder.partial")
   if [ "$kind" = cuda ]; then
     # In one call: a second one into the same folder would replace the first one's nvidia/.
     local compiler=()
-    command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] ||
-      compiler=("cuda-toolkit[nvcc,cccl,crt,nvvm]==$cuda_wheels")
-    "${pip[@]}" "torch==$torch_version" "${compiler[@]}" ||
+    find_nvcc >/dev/null || compiler=("$nvcc_wheels")
+    fetch_wheels "$folder.partial" "torch==$torch_version" "${compiler[@]}" ||
       fail "pip could not fetch torch==$torch_version; is the network up?"
   else
-    "${pip[@]}" --no-deps "torch==$torch_version" &&
-      "${pip[@]}" "cuda-toolkit[cudart,cupti]==$cuda_wheels" ||
+    fetch_wheels "$folder.partial" --no-deps "torch==$torch_version" &&
+      fetch_wheels "$folder.partial" "cuda-toolkit[cudart,cupti]==$cuda_wheels" ||
       fail "pip could not fetch torch==$torch_version; is the network up?"
     # Half a gigabyte that no CPU build reads.
     rm -f "$folder.partial"/torch/lib/libtorch_cuda*.so "$folder.partial"/torch/lib/libtorch_nvshmem.so

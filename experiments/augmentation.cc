@@ -22,7 +22,7 @@ double amount_in(std::string_view word, std::string_view digits, double low, dou
   double amount = 0;
   if (!read_number(digits, amount) || !(amount >= low && amount <= high))
     throw UsageError("augmentation '" + std::string(word) + "': '" + std::string(digits) +
-                     "' is not a number from " + shortest(low) + " to " + shortest(high));
+                     "' is not a number from " + spelled(low) + " to " + spelled(high));
   return amount + 0.0;  // no -0
 }
 

@@ -22,6 +22,9 @@ class UsageError : public Error {
 // " (did you mean 'batch_size'?)" when one of `known` is close to `word`, else "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
 
+// The word as a shell takes it: in single quotes where it needs them.
+std::string shell_word(const std::string& word);
+
 // "a, b, c"
 std::string joined(const std::vector<std::string>& words, std::string_view separator = ", ");
 

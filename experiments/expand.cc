@@ -145,6 +145,43 @@ class Walk {
   std::int32_t evaluations_ = 0;
 };
 
+// A trial whose training would bring no score is a mistake, and most of a sweep's time.
+void check_scored(const Spec& spec, const Expansion& expansion) {
+  const auto scored = [&](const PlannedTrial& planned) {
+    const auto& requests = expansion.evaluations[planned.evaluations];
+    return std::any_of(requests.begin(), requests.end(), [&](const EvaluationRequest& request) {
+      return applies(request, planned.trial);
+    });
+  };
+  const auto& trials = expansion.trials;
+  const auto first = std::find_if_not(trials.begin(), trials.end(), scored);
+  if (first == trials.end()) return;
+  const auto count = static_cast<std::size_t>(
+      std::count_if(first, trials.end(), [&](const PlannedTrial& one) { return !scored(one); }));
+  // The block that asks for just these; a merged list is of several blocks.
+  const auto& requests = expansion.evaluations[first->evaluations];
+  const auto asking = std::find_if(spec.blocks.begin(), spec.blocks.end(), [&](const Block& block) {
+    return block.evaluations == requests;
+  });
+  const std::string where =
+      asking == spec.blocks.end() ? spec.blocks.front().where : asking->evaluate_where;
+  std::vector<std::string> names;
+  bool reads_head = false;
+  for (const EvaluationRequest& request : requests) {
+    const std::string name = reads_logits(request.classifier) ? to_string(request.classifier)
+                                                              : to_string(request.features);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    reads_head |= request.features == Features::embed;
+  }
+  throw UsageError(
+      where + ": none of the scores asked for (" + joined(names) + ") applies to " +
+      std::to_string(count) + (count == 1 ? " trial: " : " trials, such as ") +
+      identity(first->trial) + "; the classifiers rotation and rotation-upright are for loss " +
+      "rotation alone" +
+      (reads_head ? ", features embed need head_layers above 0 under loss rotation" : "") +
+      ", and features pool with kde, gde, nearest or an OC-SVM apply to every trial");
+}
+
 }  // namespace
 
 Expansion expand(const Spec& spec, const FindSource& find_source) {
@@ -154,7 +191,20 @@ Expansion expand(const Spec& spec, const FindSource& find_source) {
   for (const Block& block : spec.blocks) Walk(block, find_source, expansion, position).run();
   if (expansion.trials.empty())
     throw UsageError(spec.blocks.front().where + ": every trial is excluded, so none is left");
+  check_scored(spec, expansion);
   return expansion;
+}
+
+std::vector<std::int64_t> seed_ranks(const Expansion& expansion) {
+  std::unordered_map<std::uint64_t, std::int64_t> counts;  // by the cell's id
+  std::vector<std::int64_t> ranks;
+  ranks.reserve(expansion.trials.size());
+  for (const PlannedTrial& planned : expansion.trials) {
+    Trial cell = planned.trial;
+    cell.seed = 0;
+    ranks.push_back(counts[id_number(cell)]++);
+  }
+  return ranks;
 }
 
 }  // namespace occam

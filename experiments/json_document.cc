@@ -69,7 +69,7 @@ class TreeBuilder : public nlohmann::json_sax<json> {
     member.line = line();
     member.file = file_;
     if (object.find(name)) member.fail("this key stands here twice");
-    object.members.emplace_back(name, std::move(member));
+    object.members.push_back({name, std::move(member)});
     return true;
   }
 
@@ -104,7 +104,7 @@ class TreeBuilder : public nlohmann::json_sax<json> {
   JsonNode& place() {
     if (open_.empty()) return root_;
     JsonNode& parent = *open_.back();
-    if (parent.kind == JsonNode::Kind::object) return parent.members.back().second;
+    if (parent.kind == JsonNode::Kind::object) return parent.members.back().value;
     JsonNode item;
     item.path = parent.path + "[" + std::to_string(parent.items.size()) + "]";
     item.file = file_;

@@ -3,17 +3,18 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace occam {
+
+struct JsonMember;
 
 // A JSON value that knows where it stood in its file, so that messages can say so.
 struct JsonNode {
   enum class Kind { object, array, scalar };
   Kind kind = Kind::scalar;
-  nlohmann::json scalar;  // of Kind::scalar: null, boolean, number or string
-  std::vector<std::pair<std::string, JsonNode>> members;  // in the file's order
+  nlohmann::json scalar;            // of Kind::scalar: null, boolean, number or string
+  std::vector<JsonMember> members;  // in the file's order
   std::vector<JsonNode> items;
   std::string path;  // "grid.loss[1]"; empty at the top
   int line = 0;
@@ -30,6 +31,11 @@ struct JsonNode {
   nlohmann::json json() const;
   // Throws for the first member whose key is none of `known`, with "did you mean".
   void allow_only(const std::vector<std::string>& known) const;
+};
+
+struct JsonMember {
+  std::string key;
+  JsonNode value;
 };
 
 // JSON with // and /* */ comments. Throws UsageError for bad syntax and repeated keys.

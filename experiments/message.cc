@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "experiments/error.h"
+#include "experiments/number.h"
 
 namespace occam {
 
@@ -114,7 +115,7 @@ json written(const Stopped& m) {
 }
 json written(const Log& m) { return {{"type", "log"}, {"text", m.text}}; }
 json written(const Lost& m) {
-  return {{"type", "lost"}, {"reason", m.reason}, {"log_tail", m.log_tail}};
+  return {{"type", "lost"}, {"reason", m.reason}, {"log_tail", m.log_tail}, {"culprit", m.culprit}};
 }
 json written(const Empty&) { return {{"type", "empty"}}; }
 json written(const Gone&) { return {{"type", "gone"}}; }
@@ -202,7 +203,8 @@ UpMessage up_from_json(const json& m) {
   }
   if (type == "stopped") return Stopped{m.at("trial"), m.at("lease")};
   if (type == "log") return Log{m.at("text")};
-  if (type == "lost") return Lost{m.at("reason"), m.at("log_tail")};
+  if (type == "lost")
+    return Lost{m.at("reason"), m.at("log_tail"), m.value("culprit", std::int64_t{0})};
   if (type == "empty") return Empty{};
   if (type == "gone") return Gone{};
   throw Error("type '" + type +
@@ -226,24 +228,30 @@ std::string to_line(const DownMessage& message) {
 std::string to_line(const UpMessage& message) {
   return dumped(std::visit([](const auto& m) { return written(m); }, message));
 }
-std::string to_line(const Down& down) {
-  json text = std::visit([](const auto& m) { return written(m); }, down.message);
-  text["worker"] = down.worker;
-  return dumped(text);
+std::string to_line(const Down& down) { return addressed(down.worker, to_line(down.message)); }
+std::string to_line(const Up& up) { return addressed(up.worker, to_line(up.message)); }
+
+std::string addressed(std::int64_t worker, const std::string& line) {
+  return std::to_string(worker) + " " + line;
 }
-std::string to_line(const Up& up) {
-  json text = std::visit([](const auto& m) { return written(m); }, up.message);
-  text["worker"] = up.worker;
-  return dumped(text);
+
+Addressed read_address(const std::string& line) {
+  const std::size_t space = line.find(' ');
+  std::int64_t worker = 0;
+  if (space == std::string::npos || !read_number(std::string_view(line).substr(0, space), worker))
+    throw Error("not addressed to a worker: " + line.substr(0, 200));
+  return {worker, line.substr(space + 1)};
 }
 
 DownMessage read_down(const std::string& line) { return reading(line, down_from_json); }
 UpMessage read_up(const std::string& line) { return reading(line, up_from_json); }
 Down read_addressed_down(const std::string& line) {
-  return reading(line, [](const json& m) { return Down{m.at("worker"), down_from_json(m)}; });
+  const Addressed read = read_address(line);
+  return {read.worker, read_down(read.line)};
 }
 Up read_addressed_up(const std::string& line) {
-  return reading(line, [](const json& m) { return Up{m.at("worker"), up_from_json(m)}; });
+  const Addressed read = read_address(line);
+  return {read.worker, read_up(read.line)};
 }
 
 }  // namespace occam

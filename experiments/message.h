@@ -117,6 +117,7 @@ struct Log {
 struct Lost {
   std::string reason;
   std::string log_tail;
+  std::int64_t culprit = 0;  // lease of the attempt that is known to have ended it, or 0
 };
 // The node has no worker and will start none: it was given none, or all failed to start.
 struct Empty {};
@@ -144,6 +145,14 @@ std::string to_line(const Down& message);
 std::string to_line(const Up& message);
 DownMessage read_down(const std::string& line);
 UpMessage read_up(const std::string& line);
+// Between agents and the coordinator a line stands behind the worker's number and a space, so that
+// an agent can hand it on as it is.
+struct Addressed {
+  std::int64_t worker;
+  std::string line;
+};
+std::string addressed(std::int64_t worker, const std::string& line);
+Addressed read_address(const std::string& line);
 Down read_addressed_down(const std::string& line);
 Up read_addressed_up(const std::string& line);
 

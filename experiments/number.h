@@ -7,12 +7,24 @@
 
 namespace occam {
 
-// The shortest text that reads back as the same number: 0.4, 3e-04, 32.
+// The shortest text that reads back as the same number: 0.4, 3e-04, 32. Ids and keys of the
+// database are made of it, so it never changes.
 inline std::string shortest(double value) {
   char buffer[32];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
   return {buffer, end};
 }
+
+// The same as users write it: 3e-4.
+inline std::string spelled(double value) {
+  std::string text = shortest(value);
+  const std::size_t exponent = text.find('e');
+  // A sign, and at least two digits.
+  if (exponent != std::string::npos && text[exponent + 2] == '0') text.erase(exponent + 2, 1);
+  return text;
+}
+
+inline std::string spelled(std::int64_t value) { return std::to_string(value); }
 
 // 16 hex digits.
 inline std::string hex(std::uint64_t value) {

@@ -88,7 +88,7 @@ class Axes {
         const auto values = listed(node, kind_of_values(field));
         if (!axis.empty() && axis.size() != values.size())
           node.fail("has " + std::to_string(values.size()) + " values where '" +
-                    group.members.front().first + "' has " + std::to_string(axis.size()) +
+                    group.members.front().key + "' has " + std::to_string(axis.size()) +
                     ": fields that move together need as many");
         axis.resize(values.size());
         for (std::size_t i = 0; i < values.size(); ++i) {
@@ -282,6 +282,7 @@ TableSpec table(const JsonNode& node) {
   node.require(Kind::object, "an object with rows and columns");
   node.allow_only({"rows", "columns", "where", "references", "caption"});
   TableSpec spec;
+  spec.place = node.where();
   const JsonNode* rows = node.find("rows");
   const JsonNode* columns = node.find("columns");
   if (!rows || !columns)
@@ -356,7 +357,10 @@ Block block(const JsonNode& node, Block inherited, std::set<std::string> base_fi
     exclude->require(Kind::array, "a list of objects");
     for (const JsonNode& item : exclude->items) made.exclude.push_back(exclusion(item));
   }
-  if (const JsonNode* evaluate = node.find("evaluate")) made.evaluations = evaluations(*evaluate);
+  if (const JsonNode* evaluate = node.find("evaluate")) {
+    made.evaluations = evaluations(*evaluate);
+    made.evaluate_where = evaluate->where();
+  }
   return made;
 }
 
@@ -401,8 +405,10 @@ Spec parse_spec(const std::string& text, const std::string& file) {
     shared.evaluations = default_evaluations();
     std::set<std::string> base_fields;
     if (const JsonNode* trial = root.find("trial")) add_base(*trial, shared, base_fields);
-    if (const JsonNode* evaluate = root.find("evaluate"))
+    if (const JsonNode* evaluate = root.find("evaluate")) {
       shared.evaluations = evaluations(*evaluate);
+      shared.evaluate_where = evaluate->where();
+    }
     blocks->require(Kind::array, "a list of objects");
     if (blocks->items.empty()) blocks->fail("is an empty list");
     for (const JsonNode& item : blocks->items) {

@@ -34,8 +34,9 @@ struct Block {
   std::vector<Axis> axes;
   std::vector<Exclusion> exclude;
   std::vector<EvaluationRequest> evaluations;
-  std::string where;        // "batch-size.json:3: blocks[0]", for messages
-  std::string class_where;  // "batch-size.json:5: blocks[0].grid.class"
+  std::string where;           // "batch-size.json:3: blocks[0]", for messages
+  std::string evaluate_where;  // of what `evaluations` come from
+  std::string class_where;     // "batch-size.json:5: blocks[0].grid.class"
 };
 
 // What results can be grouped and filtered by: every trial field, then class_name, variant,
@@ -44,16 +45,17 @@ const std::vector<std::string>& result_fields();
 
 // How results become a printed table; the same words as `occam table`'s options.
 struct TableSpec {
-  std::vector<std::string> rows, columns;
-  std::vector<std::pair<std::string, std::vector<std::string>>> where;  // field, accepted values
+  std::vector<std::string> rows{}, columns{};
+  std::vector<std::pair<std::string, std::vector<std::string>>> where{};  // field, accepted values
   // Rows of their own below the others, each of the results that match: {"untrained", epochs=0}.
   // A column field that does not apply to such a result does not hold it out of a column.
   struct Reference {
     std::string name;
     std::vector<std::pair<std::string, std::vector<std::string>>> where;
   };
-  std::vector<Reference> references;
-  std::string caption;
+  std::vector<Reference> references{};
+  std::string caption{};
+  std::string place{};  // "batch-size.json:12: tables.main"; empty when it is of no spec file
 };
 
 struct Spec {
@@ -88,7 +90,12 @@ struct Expansion {
 // Error: they are not there, or not prepared.
 using FindSource = std::function<SourceImages(const Trial&)>;
 
-// All trials of the sweep. Throws UsageError for a combination that cannot run, naming it.
+// All trials of the sweep. Throws UsageError for a combination that cannot run and for one that
+// none of the scores asked for applies to, naming it.
 Expansion expand(const Spec& spec, const FindSource& find_source = {});
+
+// For each trial of an expansion, which seed of its cell (the trial but for its seed) it is in the
+// file's order: 0 for the first.
+std::vector<std::int64_t> seed_ranks(const Expansion& expansion);
 
 }  // namespace occam

@@ -49,10 +49,6 @@ const Trial kDefaults;
                    std::string(wanted));
 }
 
-// An integer in full, a real as its shortest text.
-std::string spelled(std::int64_t value) { return std::to_string(value); }
-std::string spelled(double value) { return shortest(value); }
-
 template <class Number>
 void check_range(const FieldFacts& facts, Number value) {
   const auto number = static_cast<double>(value);
@@ -263,7 +259,7 @@ void check(const Trial& trial) {
   if (trial.depth != 10 && trial.depth != 18 && trial.depth != 34)
     fail("depth " + std::to_string(trial.depth) + " is none of 10, 18, 34");
   if (trial.width * 64 != std::floor(trial.width * 64))
-    fail("width " + shortest(trial.width) + " is no multiple of 1/64, so channels would be broken");
+    fail("width " + spelled(trial.width) + " is no multiple of 1/64, so channels would be broken");
   if (is_read_first(trial.dataset) && trial.source.content.empty())
     fail("its images have not been looked up" +
          std::string(trial.source.name.empty() ? "; \"source\" names their folder" : ""));
@@ -301,8 +297,15 @@ json to_json(const Trial& trial) {
 
 Trial trial_from_json(const json& config) {
   Trial trial;
-  for (const auto& [field, value] : config.items())
-    if (!value.is_null()) set_field(trial, field, value);
+  std::size_t known = 0;
+  visit_fields(trial, [&](const FieldFacts& facts, auto& member) {
+    const auto given = config.find(facts.name);
+    if (given == config.end()) return;
+    ++known;
+    if (!given->is_null()) read(facts, *given, member);
+  });
+  if (known < config.size())
+    for (const auto& [field, value] : config.items()) check_field_name(field);
   return trial;
 }
 

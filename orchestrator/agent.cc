@@ -9,7 +9,8 @@ namespace occam {
 namespace {
 
 constexpr int kMostFailedStarts = 3;
-// After an early end, so that a worker that cannot live does not keep a core busy.
+// After an early end that was no accident, so that a worker that cannot live does not keep a core
+// busy.
 constexpr std::chrono::seconds kRestartPause{1}, kEarly{5};
 // A worker that ignores Exit is killed.
 constexpr std::chrono::seconds kLeavingTime{5};
@@ -18,28 +19,37 @@ constexpr std::chrono::seconds kLeavingTime{5};
 
 Agent::Agent(AgentOptions options) : options_(std::move(options)) {}
 
-void Agent::handle(const Down& down, Time now) {
-  if (down.worker == kWholeNode) {
-    if (const auto* begin = std::get_if<Begin>(&down.message)) {
-      for (const auto& words : options_.workers(begin->device)) {
-        if (static_cast<std::int64_t>(seats_.size()) == begin->most_workers) break;
-        seats_.push_back({words, nullptr, now, now, now});
-        start(static_cast<std::int64_t>(seats_.size()) - 1, now);
-      }
-      begun_ = true;
-    } else if (std::holds_alternative<Exit>(down.message)) {
-      leaving_ = true;
-      leaving_since_ = now;
-      for (Seat& seat : seats_)
-        if (seat.process) seat.process->send(to_line(DownMessage{Exit{}}));
-    }
-    say_empty_or_gone();
-    return;
-  }
+void Agent::handle(const std::string& addressed_line, Time now) {
+  const Addressed read = read_address(addressed_line);
+  if (read.worker == kWholeNode) return handle_own(read_down(read.line), now);
   // A worker that has ended meanwhile has been reported as lost.
-  if (down.worker >= static_cast<std::int64_t>(seats_.size())) return;
-  Seat& seat = seats_[down.worker];
-  if (seat.process && seat.ready) seat.process->send(to_line(down.message));
+  if (read.worker >= static_cast<std::int64_t>(seats_.size())) return;
+  Seat& seat = seats_[read.worker];
+  if (seat.process && seat.ready) seat.process->send(read.line);
+}
+
+void Agent::say(std::int64_t number, const UpMessage& message) {
+  outbox_.push_back(addressed(number, to_line(message)));
+}
+
+void Agent::handle_own(const DownMessage& message, Time now) {
+  if (const auto* begin = std::get_if<Begin>(&message)) {
+    // Said again when there is more to do, it starts those that had not been wanted.
+    const auto lines = options_.workers(begin->device);
+    for (std::size_t i = seats_.size(); i < lines.size(); ++i) {
+      const auto& words = lines[i];
+      if (static_cast<std::int64_t>(seats_.size()) >= begin->most_workers) break;
+      seats_.push_back({words, nullptr, now, now, now});
+      start(static_cast<std::int64_t>(seats_.size()) - 1, now);
+    }
+    begun_ = true;
+  } else if (std::holds_alternative<Exit>(message)) {
+    leaving_ = true;
+    leaving_since_ = now;
+    for (Seat& seat : seats_)
+      if (seat.process) seat.process->send(to_line(DownMessage{Exit{}}));
+  }
+  say_empty_or_gone();
 }
 
 void Agent::start(std::int64_t number, Time now) {
@@ -53,7 +63,30 @@ void Agent::start(std::int64_t number, Time now) {
   }
 }
 
-void Agent::receive(std::int64_t number, const std::string& line) {
+void Agent::follow(Seat& seat, const Alive& alive, Time now) const {
+  std::map<std::int64_t, Advance> advances;
+  for (const Alive::Slot& slot : alive.slots) {
+    const auto known = seat.advances.find(slot.lease);
+    Advance advance = known == seat.advances.end() ? Advance{slot, now} : known->second;
+    if (slot.count != advance.last.count || slot.phase != advance.last.phase) {
+      if (slot.phase == advance.last.phase && slot.count > advance.last.count)
+        advance.slowest = std::max<std::chrono::duration<double>>(
+            advance.slowest, (now - advance.moved) / (slot.count - advance.last.count));
+      advance.last = slot;
+      advance.moved = now;
+    }
+    advances[slot.lease] = std::move(advance);
+  }
+  seat.advances = std::move(advances);
+}
+
+const Agent::Advance* Agent::stalled(const Seat& seat, Time now) const {
+  for (const auto& [lease, advance] : seat.advances)
+    if (now - advance.moved > std::max(options_.stall, 20 * advance.slowest)) return &advance;
+  return nullptr;
+}
+
+void Agent::receive(std::int64_t number, const std::string& line, Time now) {
   Seat& seat = seats_[number];
   try {
     UpMessage message = read_up(line);
@@ -61,22 +94,27 @@ void Agent::receive(std::int64_t number, const std::string& line) {
       ready->host = options_.host;
       seat.ready = true;
       seat.failed_starts = 0;
+      return say(number, *ready);
     }
-    outbox_.push_back({number, std::move(message)});
+    if (const auto* alive = std::get_if<Alive>(&message)) follow(seat, *alive, now);
+    outbox_.push_back(addressed(number, line));
   } catch (const Error& problem) {
-    outbox_.push_back({number, Log{problem.what()}});
+    say(number, Log{problem.what()});
   }
 }
 
-void Agent::lose(std::int64_t number, const std::string& reason, Time now) {
+void Agent::lose(std::int64_t number, const std::string& reason, Time now, std::int64_t culprit) {
   Seat& seat = seats_[number];
   const std::string log = seat.process ? seat.process->log_tail() : "";
   const bool was_ready = seat.ready;
   seat.process.reset();
   seat.ready = false;
+  seat.advances.clear();
   if (!was_ready) ++seat.failed_starts;
-  seat.start_at = now - seat.started < kEarly ? now + kRestartPause : now;
-  if (!leaving_) outbox_.push_back({number, Lost{reason, log}});
+  seat.early_ends = now - seat.started < kEarly ? seat.early_ends + 1 : 0;
+  const bool pauses = seat.early_ends > 1 || (seat.early_ends == 1 && !was_ready);
+  seat.start_at = pauses ? now + kRestartPause : now;
+  if (!leaving_) say(number, Lost{reason, log, culprit});
 }
 
 void Agent::pump(Time now) {
@@ -90,15 +128,23 @@ void Agent::pump(Time now) {
     }
     for (const std::string& line : seat.process->pump()) {
       seat.heard = now;
-      receive(number, line);
+      receive(number, line, now);
     }
     if (const auto end = seat.process->ended()) {
       lose(number, "the worker " + *end, now);
     } else if (now - seat.heard > options_.silence) {
       seat.process->kill();
       lose(number,
-           "the worker was silent for " + shortest(options_.silence.count()) + " s and was killed",
+           "the worker was silent for " + spelled(options_.silence.count()) + " s and was killed",
            now);
+    } else if (const Advance* hung = stalled(seat, now)) {
+      const std::chrono::duration<double> still = now - hung->moved;
+      const std::string reason = "trial " + hung->last.trial + " stood still at " +
+                                 std::to_string(hung->last.count) + " of " + hung->last.phase +
+                                 " for " + spelled(static_cast<std::int64_t>(still.count())) +
+                                 " s, so its worker was killed";
+      seat.process->kill();
+      lose(number, reason, now, hung->last.lease);
     } else if (leaving_ && now - leaving_since_ > kLeavingTime) {
       seat.process->kill();
     }
@@ -111,16 +157,29 @@ void Agent::say_empty_or_gone() {
   const auto all = [&](auto holds) { return std::all_of(seats_.begin(), seats_.end(), holds); };
   if (leaving_ && all([](const Seat& seat) { return !seat.process; })) {
     gone_ = true;
-    outbox_.push_back({kWholeNode, Gone{}});
+    say(kWholeNode, Gone{});
   } else if (begun_ && !leaving_ && !said_empty_ && all([](const Seat& seat) {
                return !seat.process && seat.failed_starts >= kMostFailedStarts;
              })) {
     said_empty_ = true;
-    outbox_.push_back({kWholeNode, Empty{}});
+    say(kWholeNode, Empty{});
   }
 }
 
-std::vector<Up> Agent::take() { return std::exchange(outbox_, {}); }
+std::chrono::microseconds Agent::patience(Time now) const {
+  constexpr std::chrono::microseconds kLongest{500'000}, kReaping{1'000};
+  std::chrono::microseconds patience = kLongest;
+  for (const Seat& seat : seats_) {
+    // Its output has ended, and the process is about to.
+    if (seat.process && seat.process->output() < 0) patience = std::min(patience, kReaping);
+    if (seat.process || leaving_ || seat.failed_starts >= kMostFailedStarts) continue;
+    patience = std::min(patience, std::chrono::duration_cast<std::chrono::microseconds>(
+                                      std::max(seat.start_at, now) - now));
+  }
+  return patience;
+}
+
+std::vector<std::string> Agent::take() { return std::exchange(outbox_, {}); }
 
 void Agent::add_descriptors(std::vector<pollfd>& descriptors) const {
   for (const Seat& seat : seats_) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ struct AgentOptions {
   // The command line of each worker that the node should have on a device ("cpu" or "cuda").
   std::function<std::vector<std::vector<std::string>>(const std::string& device)> workers;
   std::chrono::duration<double> silence{20};  // without a word a worker counts as hung
+  // A trial whose count stands still for so long, and for 20 times its slowest step, has hung.
+  std::chrono::duration<double> stall{300};
 };
 
 // One node's end of a sweep: starts the node's workers, passes lines between them and the
@@ -28,31 +31,46 @@ class Agent {
   using Time = std::chrono::steady_clock::time_point;
   explicit Agent(AgentOptions options);
 
-  void handle(const Down& down, Time now);  // from the coordinator
-  void pump(Time now);                      // reads and restarts workers; never waits
-  std::vector<Up> take();                   // for the coordinator, in order
+  // From the coordinator; what is for a worker is handed on as it is.
+  void handle(const std::string& addressed_line, Time now);
+  void handle(const Down& down, Time now) { handle(to_line(down), now); }
+  void pump(Time now);              // reads and restarts workers; never waits
+  std::vector<std::string> take();  // addressed lines for the coordinator, in order
 
   void add_descriptors(std::vector<pollfd>& descriptors) const;
+  // How long a wait on them may last before the agent wants to be pumped again.
+  std::chrono::microseconds patience(Time now) const;
   // Said `gone`, after Exit.
   bool gone() const { return gone_; }
   void kill_all();
 
  private:
+  struct Advance {  // of one trial, as its worker's heartbeats tell
+    Alive::Slot last;
+    Time moved;
+    std::chrono::duration<double> slowest{0};  // step
+  };
   struct Seat {  // a worker number, and the process that has it now
     std::vector<std::string> words;
     std::unique_ptr<WorkerProcess> process;
     Time started, heard, start_at;
     bool ready = false;
-    int failed_starts = 0;  // in a row
+    int failed_starts = 0;                          // in a row
+    int early_ends = 0;                             // in a row
+    std::map<std::int64_t, Advance> advances = {};  // of the trials in it, by lease
   };
   void start(std::int64_t number, Time now);
-  void receive(std::int64_t number, const std::string& line);
-  void lose(std::int64_t number, const std::string& reason, Time now);
+  void receive(std::int64_t number, const std::string& line, Time now);
+  void follow(Seat& seat, const Alive& alive, Time now) const;
+  const Advance* stalled(const Seat& seat, Time now) const;
+  void handle_own(const DownMessage& message, Time now);
+  void say(std::int64_t number, const UpMessage& message);
+  void lose(std::int64_t number, const std::string& reason, Time now, std::int64_t culprit = 0);
   void say_empty_or_gone();
 
   AgentOptions options_;
   std::vector<Seat> seats_;
-  std::vector<Up> outbox_;
+  std::vector<std::string> outbox_;
   bool begun_ = false, said_empty_ = false, leaving_ = false, gone_ = false;
   Time leaving_since_;
 };

@@ -1,7 +1,11 @@
 #include "orchestrator/coordinator.h"
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
 #include <tuple>
+#include <utility>
 
 namespace occam {
 
@@ -24,9 +28,15 @@ Coordinator::Coordinator(std::vector<Task> tasks, CoordinatorOptions options)
     : tasks_(std::move(tasks)),
       options_(options),
       next_lease_(options.first_lease),
-      suspect_(tasks_.size(), false),
+      time_left_(std::numeric_limits<double>::infinity()),
       pending_(Before{this}) {
-  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+  admit(0);
+}
+
+void Coordinator::admit(std::size_t from) {
+  suspect_.resize(tasks_.size(), false);
+  cancelled_.resize(tasks_.size(), false);
+  for (std::size_t i = from; i < tasks_.size(); ++i) {
     if (tasks_[i].failed_attempts >= options_.max_attempts)
       ++failed_;
     else
@@ -34,106 +44,228 @@ Coordinator::Coordinator(std::vector<Task> tasks, CoordinatorOptions options)
   }
 }
 
+std::vector<Command> Coordinator::add(std::vector<Task> tasks) {
+  const std::size_t from = tasks_.size();
+  tasks_.insert(tasks_.end(), std::make_move_iterator(tasks.begin()),
+                std::make_move_iterator(tasks.end()));
+  admit(from);
+  std::vector<Command> commands;
+  fill(commands);
+  return commands;
+}
+
 // A step of 4,096 images fills a GPU; smaller ones share it, in slots. A suspect gets all of them.
 std::int64_t Coordinator::share(std::size_t task, const Worker& worker) const {
   if (suspect_[task]) return worker.slots;
   constexpr std::int64_t kFilling = 4096;
-  const std::int64_t wanted =
-      (tasks_[task].images_per_step * worker.slots + kFilling - 1) / kFilling;
+  std::int64_t wanted = (tasks_[task].images_per_step * worker.slots + kFilling - 1) / kFilling;
+  if (const auto least = least_share_.find(task); least != least_share_.end())
+    wanted = std::max(wanted, static_cast<std::int64_t>(
+                                  std::ceil(least->second * static_cast<double>(worker.slots))));
   return std::clamp<std::int64_t>(wanted, 1, worker.slots);
+}
+
+void Coordinator::set_time_left(double seconds, double seconds_per_work) {
+  time_left_ = seconds;
+  seconds_per_work_ = seconds_per_work;
+}
+
+bool Coordinator::worth_starting(std::size_t task) const {
+  const double all = tasks_[task].work * seconds_per_work_;
+  return time_left_ >=
+         (all > 0 ? std::min(all, options_.checkpoint_every) : options_.checkpoint_every);
+}
+
+// Whether another worker than this could take trials.
+bool Coordinator::has_other(WorkerId worker) const {
+  std::size_t others = workers_.size() - workers_.count(worker);
+  for (const WorkerId& id : quarantined_) others -= id != worker && workers_.count(id) > 0;
+  return others > 0;
+}
+
+// The freest worker, but for a task that failed one that it did not fail on, where there is one.
+std::set<Coordinator::Open>::iterator Coordinator::place_for(std::size_t task) {
+  const auto failed_on = failed_on_.find(task);
+  if (failed_on == failed_on_.end()) return open_.begin();
+  for (auto one = open_.begin(); one != open_.end(); ++one)
+    if (one->worker != failed_on->second) return one;
+  return has_other(failed_on->second) ? open_.end() : open_.begin();
+}
+
+void Coordinator::set_free(WorkerId id, Worker& worker, std::int64_t free) {
+  open_.erase({worker.free, id});
+  worker.free = free;
+  if (free > 0 && !worker.ending && !quarantined_.count(id)) open_.insert({free, id});
 }
 
 // Tasks go to the worker with most free slots. One that finds too few anywhere keeps the freest
 // worker for itself, rather than being overtaken for ever.
-std::vector<Command> Coordinator::fill() {
-  std::vector<Command> commands;
-  if (draining_) return commands;
-  std::vector<std::pair<WorkerId, Worker*>> open;
-  for (auto& [id, worker] : workers_)
-    if (worker.free > 0) open.emplace_back(id, &worker);
-  for (auto next = pending_.begin(); next != pending_.end() && !open.empty();) {
+void Coordinator::fill(std::vector<Command>& commands) {
+  if (draining_) return;
+  std::vector<Open> kept;
+  bool short_of_time = false;
+  for (auto next = pending_.begin(); next != pending_.end() && !open_.empty();) {
     const std::size_t task = *next;
-    const auto freest = std::max_element(
-        open.begin(), open.end(),
-        [&](const auto& a, const auto& b) { return a.second->free < b.second->free; });
-    Worker& worker = *freest->second;
+    if (!worth_starting(task)) {
+      short_of_time = true;
+      ++next;
+      continue;
+    }
+    const auto place = place_for(task);
+    if (place == open_.end()) {
+      ++next;
+      continue;
+    }
+    const WorkerId id = place->worker;
+    Worker& worker = workers_.at(id);
     const std::int64_t wanted = share(task, worker);
     if (wanted > worker.free) {
-      open.erase(freest);
+      kept.push_back(*place);
+      open_.erase(place);
       ++next;
       continue;
     }
     next = pending_.erase(next);
     const std::int64_t lease = next_lease_++;
-    running_[lease] = {task, freest->first, wanted};
-    worker.free -= wanted;
-    commands.push_back(StartTrial{freest->first, task, lease,
+    running_[lease] = {task, id, wanted};
+    worker.leases.insert(lease);
+    set_free(id, worker, worker.free - wanted);
+    commands.push_back(StartTrial{id, task, lease,
                                   static_cast<double>(wanted) / static_cast<double>(worker.slots)});
-    if (worker.free == 0) open.erase(freest);
   }
-  return commands;
+  open_.insert(kept.begin(), kept.end());
+  out_of_time_ = short_of_time && running_.empty();
 }
 
 std::vector<Command> Coordinator::on_joined(WorkerId worker, std::int64_t slots) {
   slots = std::max<std::int64_t>(1, slots);
+  std::vector<Command> commands;
   // A worker that says it twice has no more slots than before.
-  if (!workers_.try_emplace(worker, Worker{slots, slots}).second) return {};
-  return fill();
+  const auto [joined, is_new] = workers_.try_emplace(worker, Worker{slots, 0});
+  if (!is_new) return commands;
+  set_free(worker, joined->second, slots);
+  spare_the_last();
+  fill(commands);
+  return commands;
 }
 
-void Coordinator::release(std::int64_t lease) {
+void Coordinator::release(std::int64_t lease, std::vector<Command>& commands) {
   const Running& run = running_.at(lease);
   const auto worker = workers_.find(run.worker);
-  if (worker != workers_.end()) worker->second.free += run.share;
+  if (worker != workers_.end()) {
+    worker->second.leases.erase(lease);
+    set_free(run.worker, worker->second, worker->second.free + run.share);
+    if (worker->second.ending && worker->second.leases.empty())
+      commands.push_back(EndWorker{run.worker});
+  }
   running_.erase(lease);
 }
 
+void Coordinator::await(std::size_t task) {
+  if (!cancelled_[task]) pending_.insert(task);
+}
+
 // One more attempt that counts: tried again, or failed for good.
-void Coordinator::fail(std::size_t task) {
+void Coordinator::fail(std::size_t task, WorkerId worker, std::vector<Command>& commands) {
+  failed_on_[task] = worker;
   if (++tasks_[task].failed_attempts >= options_.max_attempts)
     ++failed_;
   else
-    pending_.insert(task);
+    await(task);
+
+  std::set<std::size_t>& failed = failed_tasks_[worker];
+  failed.insert(task);
+  if (static_cast<std::int64_t>(failed.size()) < options_.quarantine_after || !has_other(worker) ||
+      !quarantined_.insert(worker).second)
+    return;
+  commands.push_back(Quarantine{worker, failed.size()});
+  const auto joined = workers_.find(worker);
+  if (joined != workers_.end()) set_free(worker, joined->second, joined->second.free);
 }
 
-std::vector<Command> Coordinator::on_lost(WorkerId worker, const std::string& reason) {
-  workers_.erase(worker);
-  std::vector<std::int64_t> leases;
-  for (const auto& [lease, run] : running_)
-    if (run.worker == worker) leases.push_back(lease);
-  const bool culprit_known = leases.size() == 1;
+// Better a bad worker than none.
+void Coordinator::spare_the_last() {
+  if (workers_.empty() || has_other({-1, -1})) return;
+  for (const WorkerId& id : std::exchange(quarantined_, {}))
+    if (const auto joined = workers_.find(id); joined != workers_.end())
+      set_free(id, joined->second, joined->second.free);
+}
+
+std::vector<Command> Coordinator::on_lost(WorkerId worker, const std::string& reason,
+                                          std::int64_t culprit) {
   std::vector<Command> commands;
-  for (std::int64_t lease : leases) {
+  const auto lost = workers_.find(worker);
+  if (lost == workers_.end()) return commands;
+  const std::set<std::int64_t> leases = std::move(lost->second.leases);
+  open_.erase({lost->second.free, worker});
+  workers_.erase(lost);
+  if (leases.size() == 1) culprit = *leases.begin();
+  for (const std::int64_t lease : leases) {
     const std::size_t task = running_.at(lease).task;
-    release(lease);
-    if (culprit_known) {
+    release(lease, commands);
+    if (lease == culprit) {
       commands.push_back(EndAttempt{lease, AttemptState::failed, reason});
-      fail(task);
+      fail(task, worker, commands);
     } else {
       commands.push_back(EndAttempt{lease, AttemptState::lost, reason});
-      suspect_[task] = true;
-      pending_.insert(task);
+      if (!leases.count(culprit)) suspect_[task] = true;
+      await(task);
     }
   }
-  const std::vector<Command> more = fill();
-  commands.insert(commands.end(), more.begin(), more.end());
+  spare_the_last();
+  fill(commands);
   return commands;
 }
 
 std::vector<Command> Coordinator::on_outcome(std::int64_t lease, OutcomeStatus status) {
-  const std::size_t task = running_.at(lease).task;
-  release(lease);
+  const auto [task, worker, share] = running_.at(lease);
+  std::vector<Command> commands;
+  release(lease, commands);
   suspect_[task] = false;
-  if (status == OutcomeStatus::failed) fail(task);
-  return fill();
+  if (status == OutcomeStatus::failed)
+    fail(task, worker, commands);
+  else
+    failed_tasks_.erase(worker);
+  fill(commands);
+  return commands;
+}
+
+std::vector<Command> Coordinator::on_out_of_memory(std::int64_t lease, const std::string& error) {
+  const auto [task, id, taken] = running_.at(lease);
+  const std::int64_t slots = workers_.at(id).slots;
+  std::vector<Command> commands;
+  release(lease, commands);
+  suspect_[task] = false;
+  if (taken < slots) {
+    least_share_[task] = 2 * static_cast<double>(taken) / static_cast<double>(slots);
+    commands.push_back(EndAttempt{lease, AttemptState::lost, error});
+    await(task);
+  } else {
+    commands.push_back(EndAttempt{lease, AttemptState::failed, error});
+    fail(task, id, commands);
+  }
+  fill(commands);
+  return commands;
 }
 
 std::vector<Command> Coordinator::on_stopped(std::int64_t lease) {
-  pending_.insert(running_.at(lease).task);
-  release(lease);
   std::vector<Command> commands{EndAttempt{lease, AttemptState::stopped, ""}};
-  const std::vector<Command> more = fill();
-  commands.insert(commands.end(), more.begin(), more.end());
+  await(running_.at(lease).task);
+  release(lease, commands);
+  fill(commands);
+  return commands;
+}
+
+std::vector<Command> Coordinator::cancel(std::size_t task) {
+  std::vector<Command> commands;
+  cancelled_[task] = true;
+  pending_.erase(task);
+  for (const auto& [lease, run] : running_) {
+    if (run.task != task) continue;
+    Worker& worker = workers_.at(run.worker);
+    if (!std::exchange(worker.ending, true)) commands.push_back(StopWorker{run.worker});
+    set_free(run.worker, worker, worker.free);
+  }
   return commands;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -16,7 +17,7 @@ namespace occam {
 struct WorkerId {
   int node;
   std::int64_t number;
-  auto operator<=>(const WorkerId&) const = default;
+  auto operator<=>(const WorkerId&) const = default;  // NOLINT(modernize-use-nullptr): its bug
 };
 
 // A trial that has no outcome yet, as the coordinator sees it.
@@ -36,6 +37,9 @@ struct CoordinatorOptions {
   std::int64_t max_attempts = 3;  // that count: failures by the trial's own fault
   Order order = Order::seed_major;
   std::int64_t first_lease = 1;
+  // A worker on which so many different trials failed, and none came out between, gets no more.
+  std::int64_t quarantine_after = 3;
+  double checkpoint_every = 300;  // seconds: what an attempt needs at most to be worth its start
 };
 
 // What the coordinator wants done.
@@ -53,24 +57,46 @@ struct EndAttempt {  // in the store; outcomes end theirs themselves
 struct StopWorker {
   WorkerId worker;
 };
-using Command = std::variant<StartTrial, EndAttempt, StopWorker>;
+struct EndWorker {  // nothing runs in it; its agent starts it anew
+  WorkerId worker;
+};
+struct Quarantine {  // for the user to know: it gets no more trials
+  WorkerId worker;
+  std::size_t failed_trials;
+};
+using Command = std::variant<StartTrial, EndAttempt, StopWorker, EndWorker, Quarantine>;
 
 // Decides which trial runs where and what a failure means. A pure state machine: no clock, no I/O,
 // no thread; the same for a real sweep and for `occam plan`.
 //
 // A trial takes a share of a worker's slots. Attempts are numbered by leases, which only grow. When
-// a worker ends with several trials in it, each is a suspect and is tried again alone, so that only
-// the culprit's attempts count.
+// a worker ends with several trials in it and no culprit is known, each is a suspect and is tried
+// again alone, so that only the culprit's attempts count. A trial that failed goes to another
+// worker where there is one. A worker that fails one trial after the other is quarantined, unless
+// no other is left.
 class Coordinator {
  public:
   Coordinator(std::vector<Task> tasks, CoordinatorOptions options);
   Coordinator(const Coordinator&) = delete;  // pending_ knows where it lives
 
   std::vector<Command> on_joined(WorkerId worker, std::int64_t slots);
-  std::vector<Command> on_lost(WorkerId worker, const std::string& reason);
+  // `culprit` is the lease of the attempt that is known to have ended it, or 0.
+  std::vector<Command> on_lost(WorkerId worker, const std::string& reason,
+                               std::int64_t culprit = 0);
   // An outcome that the store has taken (completed or diverged), or an attempt that failed.
   std::vector<Command> on_outcome(std::int64_t lease, OutcomeStatus status);
+  // An attempt for which the device's memory was too small: beside others it is tried again with
+  // twice the share and does not count; with the worker to itself it has failed.
+  std::vector<Command> on_out_of_memory(std::int64_t lease, const std::string& error);
   std::vector<Command> on_stopped(std::int64_t lease);
+  // More work for the same sweep; its tasks follow those that are there.
+  std::vector<Command> add(std::vector<Task> tasks);
+  // The trial is not wanted any more. A running one is stopped with its worker, whose other trials
+  // go on from their checkpoints.
+  std::vector<Command> cancel(std::size_t task);
+  // How long workers may run from now, and what a unit of work takes in seconds (0 is unknown):
+  // nothing starts that could neither end nor reach a checkpoint in that time.
+  void set_time_left(double seconds, double seconds_per_work);
   // Starts nothing more and asks every worker to stop.
   std::vector<Command> drain();
 
@@ -83,13 +109,18 @@ class Coordinator {
   std::size_t running() const { return running_.size(); }
   std::size_t pending() const { return pending_.size(); }
   std::size_t failed() const { return failed_; }  // for good
-  // Nothing runs and nothing will: all done, or drained.
-  bool finished() const { return running_.empty() && (pending_.empty() || draining_); }
+  bool is_cancelled(std::size_t task) const { return cancelled_[task]; }
+  // Nothing runs and nothing will: all done, drained, or too little time for what is left.
+  bool finished() const {
+    return running_.empty() && (pending_.empty() || draining_ || out_of_time_);
+  }
 
  private:
   struct Worker {
     std::int64_t slots;
     std::int64_t free;
+    std::set<std::int64_t> leases = {};
+    bool ending = false;  // once it is empty, for a trial that was cancelled
   };
   struct Running {
     std::size_t task;
@@ -100,21 +131,42 @@ class Coordinator {
     const Coordinator* self;
     bool operator()(std::size_t a, std::size_t b) const;
   };
+  // A worker with free slots, the freest first.
+  struct Open {
+    std::int64_t free;
+    WorkerId worker;
+    bool operator<(const Open& other) const {
+      return free != other.free ? free > other.free : worker < other.worker;
+    }
+  };
 
-  std::vector<Command> fill();
+  void admit(std::size_t from);
+  void fill(std::vector<Command>& commands);
   std::int64_t share(std::size_t task, const Worker& worker) const;
-  void release(std::int64_t lease);
-  void fail(std::size_t task);
+  bool worth_starting(std::size_t task) const;
+  bool has_other(WorkerId worker) const;
+  std::set<Open>::iterator place_for(std::size_t task);
+  void set_free(WorkerId id, Worker& worker, std::int64_t free);
+  void release(std::int64_t lease, std::vector<Command>& commands);
+  void spare_the_last();
+  void await(std::size_t task);
+  void fail(std::size_t task, WorkerId worker, std::vector<Command>& commands);
 
   std::vector<Task> tasks_;
   CoordinatorOptions options_;
   std::int64_t next_lease_;
-  bool draining_ = false;
+  bool draining_ = false, out_of_time_ = false;
+  double time_left_, seconds_per_work_ = 0;
   std::size_t failed_ = 0;
-  std::vector<bool> suspect_;
+  std::vector<bool> suspect_, cancelled_;
   std::set<std::size_t, Before> pending_;
   std::map<WorkerId, Worker> workers_;
-  std::map<std::int64_t, Running> running_;  // by lease
+  std::set<Open> open_;
+  std::unordered_map<std::int64_t, Running> running_;       // by lease
+  std::map<std::size_t, double> least_share_;               // of tasks that ran out of memory
+  std::map<std::size_t, WorkerId> failed_on_;               // by task
+  std::map<WorkerId, std::set<std::size_t>> failed_tasks_;  // since it brought something
+  std::set<WorkerId> quarantined_;
 };
 
 }  // namespace occam

@@ -55,7 +55,7 @@ void plan_keeping(MissingWork& work, const fs::path& folder, const Keeping& keep
     Start& start = work.starts[i];
     start.keep = {(folder / start.trial).string(), keeping.features, keeping.weights,
                   keeping.scores, false};
-    if (!work.scored_before[i]) continue;
+    if (work.lacking[i].empty()) continue;
     const std::optional<Kept> kept = manifest_of(start.keep.folder);
     if (!kept || !answers(*kept, start)) continue;
     start.keep.score_only = true;
@@ -70,7 +70,7 @@ std::size_t drop_trainings(MissingWork& work) {
     if (!work.starts[i].keep.score_only) continue;
     kept.tasks.push_back(work.tasks[i]);
     kept.starts.push_back(work.starts[i]);
-    kept.scored_before.push_back(work.scored_before[i]);
+    kept.lacking.push_back(work.lacking[i]);
   }
   const std::size_t dropped = work.starts.size() - kept.starts.size();
   work = std::move(kept);

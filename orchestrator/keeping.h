@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include "orchestrator/sweep.h"
+#include "orchestrator/missing_work.h"
 
 namespace occam {
 

@@ -5,13 +5,16 @@
 #include "experiments/error.h"
 #include "generated/revision.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/link/link.h"
 
 namespace occam {
 namespace {
 
 const std::vector<Subcommand> kCommands{
-    kRunCommand,   kPlanCommand,   kExpandCommand, kStatusCommand, kTableCommand, kEvaluateCommand,
-    kQueryCommand, kExportCommand, kMergeCommand,  kPlotCommand,   kReportCommand, kDataCommand};
+    kRunCommand,    kEvaluateCommand, kPlanCommand,   kExpandCommand, kStatusCommand,
+    kWatchCommand,  kExplainCommand,  kLogsCommand,   kTableCommand,  kPlotCommand,
+    kReportCommand, kQueryCommand,    kExportCommand, kMergeCommand,  kAddCommand,
+    kCancelCommand, kRetryCommand,    kForgetCommand, kGcCommand,     kDataCommand};
 
 void print_help() {
   fmt::print(
@@ -56,7 +59,8 @@ int main(int count, char** words) {
   try {
     return occam::main_or_throw({words + 1, words + count});
   } catch (const occam::UsageError& problem) {
-    std::cerr << "occam: " << problem.what() << "\n";
+    // Every rank has the same command line, and one says what is wrong with it.
+    if (occam::launched_rank() == 0) std::cerr << "occam: " << problem.what() << "\n";
     return 2;
   } catch (const std::exception& problem) {
     std::cerr << "occam: " << problem.what() << "\n";

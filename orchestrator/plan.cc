@@ -1,34 +1,151 @@
 #include "orchestrator/plan.h"
 
+#include <cmath>
+#include <limits>
+#include <map>
 #include <queue>
+#include <random>
 #include <tuple>
+
+#include "experiments/cost.h"
 
 namespace occam {
 
-Simulation simulate(const std::vector<Task>& tasks, int workers, int slots,
-                    double seconds_per_work) {
-  Coordinator coordinator(tasks, {});
-  using Ending = std::pair<double, std::int64_t>;  // when, which lease
-  std::priority_queue<Ending, std::vector<Ending>, std::greater<>> endings;
-  Simulation result;
-  double now = 0;
-  const auto start = [&](const std::vector<Command>& commands) {
-    for (const Command& command : commands)
-      if (const auto* starting = std::get_if<StartTrial>(&command)) {
-        const double seconds = tasks[starting->task].work * seconds_per_work;
-        result.worker_seconds += seconds * starting->share;
-        endings.emplace(now + seconds, starting->lease);
-      }
-  };
-  for (int worker = 0; worker < workers; ++worker) start(coordinator.on_joined({0, worker}, slots));
-  while (!endings.empty()) {
-    std::int64_t lease;
-    std::tie(now, lease) = endings.top();
-    endings.pop();
-    start(coordinator.on_outcome(lease, OutcomeStatus::completed));
+namespace {
+
+// Times, leases and failures of one simulation.
+class Simulator {
+ public:
+  Simulator(const std::vector<Task>& tasks, int workers, int slots, double seconds_per_work,
+            const Failures& failures)
+      : workers_(workers),
+        slots_(slots),
+        failures_(failures),
+        random_(failures.seed),
+        // A machine that fails is no fault of a trial.
+        coordinator_(tasks, {.max_attempts = std::numeric_limits<std::int64_t>::max()}) {
+    for (const Task& task : tasks) left_.push_back(task.work * seconds_per_work);
   }
-  result.wall_seconds = now;
-  return result;
+
+  Simulation run() {
+    for (int worker = 0; worker < workers_; ++worker) join(worker);
+    if (failures_.every > 0 && workers_ > 0) events_.push({pause(), Event::failure, 0});
+    while (!coordinator_.finished() && workers_ > 0) {
+      const Event event = events_.top();
+      events_.pop();
+      now_ = event.at;
+      switch (event.what) {
+        case Event::end:
+          end(event.number);
+          break;
+        case Event::failure:
+          fail(static_cast<int>(random_() % static_cast<std::uint64_t>(workers_)));
+          events_.push({now_ + pause(), Event::failure, 0});
+          break;
+        case Event::back:
+          join(static_cast<int>(event.number));
+          break;
+      }
+      if (first_idle_ < 0 && coordinator_.pending() == 0) first_idle_ = now_;
+    }
+    result_.wall_seconds = now_;
+    result_.tail_seconds = first_idle_ < 0 ? 0 : now_ - first_idle_;
+    return result_;
+  }
+
+ private:
+  struct Event {
+    double at;
+    enum What { end, failure, back } what;
+    std::int64_t number;  // the lease that ends, the worker that is back
+    bool operator>(const Event& other) const {
+      return std::tie(at, what, number) > std::tie(other.at, other.what, other.number);
+    }
+  };
+  struct Running {
+    std::size_t task;
+    int worker;
+    double since, share;
+  };
+
+  // Until the next failure: exponential, by inversion, the same on every machine.
+  double pause() {
+    const double uniform = static_cast<double>(random_() >> 11) / static_cast<double>(1ULL << 53);
+    return -std::log1p(-uniform) * failures_.every;
+  }
+
+  void join(int worker) { start(coordinator_.on_joined({0, worker}, slots_)); }
+
+  void start(const std::vector<Command>& commands) {
+    for (const Command& command : commands)
+      if (const auto* one = std::get_if<StartTrial>(&command)) {
+        running_[one->lease] = {one->task, static_cast<int>(one->worker.number), now_, one->share};
+        events_.push({now_ + left_[one->task], Event::end, one->lease});
+      }
+  }
+
+  void end(std::int64_t lease) {
+    const auto found = running_.find(lease);
+    if (found == running_.end()) return;  // a failure came before
+    result_.worker_seconds += (now_ - found->second.since) * found->second.share;
+    running_.erase(found);
+    start(coordinator_.on_outcome(lease, OutcomeStatus::completed));
+  }
+
+  void fail(int worker) {
+    bool joined = false;
+    for (auto one = running_.begin(); one != running_.end();) {
+      const Running& run = one->second;
+      if (run.worker != worker) {
+        ++one;
+        continue;
+      }
+      joined = true;
+      const double spent = now_ - run.since;
+      const double kept =
+          std::floor(spent / failures_.checkpoint_every) * failures_.checkpoint_every;
+      left_[run.task] -= kept;
+      result_.worker_seconds += kept * run.share;
+      result_.lost_seconds += (spent - kept) * run.share;
+      one = running_.erase(one);
+    }
+    if (!joined) return;  // idle, or down already
+    ++result_.failures;
+    start(coordinator_.on_lost({0, worker}, "failed"));
+    events_.push({now_ + failures_.restart, Event::back, worker});
+  }
+
+  int workers_, slots_;
+  Failures failures_;
+  std::mt19937_64 random_;
+  Coordinator coordinator_;
+  std::vector<double> left_;  // seconds of each task
+  std::map<std::int64_t, Running> running_;
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  double now_ = 0, first_idle_ = -1;
+  Simulation result_;
+};
+
+}  // namespace
+
+Simulation simulate(const std::vector<Task>& tasks, int workers, int slots, double seconds_per_work,
+                    const Failures& failures) {
+  return Simulator(tasks, workers, slots, seconds_per_work, failures).run();
+}
+
+std::optional<double> measured_seconds_per_work(const Store& store) {
+  const auto rows = store.texts(
+      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial WHERE "
+      "o.retired_at IS NULL AND o.status = 'completed' AND o.steps > 0 ORDER BY o.recorded_at DESC "
+      "LIMIT "
+      "200");
+  double work = 0, seconds = 0;
+  for (const auto& row : rows) {
+    work += training_macs(trial_from_json(nlohmann::json::parse(row[0].value())));
+    seconds += std::stod(row[1].value());
+  }
+  if (work <= 0 || seconds <= 0) return std::nullopt;
+  return seconds / work;
 }
 
 }  // namespace occam

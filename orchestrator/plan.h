@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "orchestrator/coordinator.h"
@@ -10,11 +11,25 @@ namespace occam {
 // clock.
 struct Simulation {
   double wall_seconds = 0;
-  double worker_seconds = 0;  // busy; over wall_seconds x workers it is the efficiency
+  double worker_seconds = 0;  // of whole workers, on work that counts
+  double lost_seconds = 0;    // likewise, on work that a failure undid
+  double tail_seconds = 0;    // at the end, with a worker idle
+  std::int64_t failures = 0;
+};
+
+// Workers that fail at random and come back.
+struct Failures {
+  double every = 0;               // seconds on average, anywhere; 0 is never
+  double checkpoint_every = 300;  // seconds: what a failure undoes at most
+  double restart = 60;            // seconds until the worker is there again
+  std::uint64_t seed = 1;
 };
 
 // `seconds_per_work` turns Task::work into the seconds of one slot.
-Simulation simulate(const std::vector<Task>& tasks, int workers, int slots,
-                    double seconds_per_work);
+Simulation simulate(const std::vector<Task>& tasks, int workers, int slots, double seconds_per_work,
+                    const Failures& failures = {});
+
+// Seconds that a unit of Task::work took in the trials that were finished last, or nothing.
+std::optional<double> measured_seconds_per_work(const Store& store);
 
 }  // namespace occam

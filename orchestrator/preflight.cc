@@ -1,6 +1,10 @@
 #include "orchestrator/preflight.h"
 
 #include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include <optional>
 #include <set>
@@ -33,6 +37,19 @@ std::optional<std::string> complaint(const std::vector<std::string>& words) {
 }  // namespace
 
 std::string worker_program() { return program_folder() + "/occam-worker"; }
+
+void check_work_folder(const std::filesystem::path& folder) {
+  std::filesystem::path nearest = folder;  // that exists
+  while (!std::filesystem::exists(nearest) && nearest.has_relative_path())
+    nearest = nearest.parent_path();
+  const auto refuse = [&](const std::string& why) {
+    throw Error("--work " + folder.string() + ": checkpoints cannot be written there: " +
+                nearest.string() + " " + why + "; name a folder of yours with --work");
+  };
+  if (!std::filesystem::is_directory(nearest)) refuse("is no folder");
+  if (access(nearest.c_str(), W_OK | X_OK) != 0)
+    refuse(std::string("cannot be written (") + std::strerror(errno) + ")");
+}
 
 std::string preflight(const std::vector<Start>& starts, const std::string& device,
                       const std::string& data, const std::string& worker) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -15,5 +16,9 @@ std::string worker_program();
 // program is not asked. Throws Error with what would work.
 std::string preflight(const std::vector<Start>& starts, const std::string& device,
                       const std::string& data, const std::string& worker);
+
+// Throws Error unless checkpoints can be written into the folder, which need not exist yet; creates
+// nothing.
+void check_work_folder(const std::filesystem::path& folder);
 
 }  // namespace occam

@@ -3,7 +3,8 @@
 namespace occam {
 
 // SIGINT, SIGTERM, SIGUSR1 and SIGHUP as something to wait for instead of something that
-// interrupts. Blocks them for the process (children get the usual handling back), ignores SIGPIPE.
+// interrupts. Blocks them for the process (children get the usual handling back), ignores SIGPIPE
+// and SIGXFSZ.
 // One in a process.
 class Signals {
  public:

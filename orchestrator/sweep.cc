@@ -4,11 +4,26 @@
 
 #include <algorithm>
 
-#include "experiments/cost.h"
 #include "experiments/error.h"
+#include "results/outcome_spool.h"
 
 namespace occam {
 namespace {
+
+// The last checkpoint that a worker will find; none where it starts from nothing.
+std::optional<ContinuedCheckpoint> newest_checkpoint(const Start& start) {
+  std::optional<ContinuedCheckpoint> newest;
+  for (const std::int64_t lease : start.resumable) {
+    std::error_code missing;
+    const auto written = std::filesystem::last_write_time(
+        std::filesystem::path(start.folder) / (std::to_string(lease) + ".ckpt"), missing);
+    if (missing) continue;
+    const auto saved_at = std::chrono::time_point_cast<std::chrono::system_clock::duration>(
+        std::chrono::file_clock::to_sys(written));
+    if (!newest || saved_at > newest->saved_at) newest = ContinuedCheckpoint{lease, saved_at};
+  }
+  return newest;
+}
 
 bool brings_all(const Outcome& outcome, const std::vector<EvaluationRequest>& wanted) {
   return std::all_of(wanted.begin(), wanted.end(), [&](const EvaluationRequest& request) {
@@ -17,102 +32,160 @@ bool brings_all(const Outcome& outcome, const std::vector<EvaluationRequest>& wa
   });
 }
 
-// The seeds of each cell (a trial but for its seed) in the file's order: 0 for its first.
-class SeedRanks {
- public:
-  std::int64_t next(Trial trial) {
-    trial.seed = 0;
-    return counts_[id_number(trial)]++;
-  }
+bool is_out_of_memory(const std::string& error) {
+  for (const char* words : {"out of memory", "can't allocate memory", "bad_alloc"})
+    if (error.find(words) != std::string::npos) return true;
+  return false;
+}
 
- private:
-  std::map<std::uint64_t, std::int64_t> counts_;
-};
+nlohmann::ordered_json place_of(WorkerId id) { return {{"node", id.node}, {"worker", id.number}}; }
 
 }  // namespace
 
-std::vector<TrialHistory> no_histories(const Expansion& expansion) {
-  std::vector<TrialHistory> histories;
-  for (const PlannedTrial& planned : expansion.trials)
-    histories.push_back({0,
-                         {},
-                         std::nullopt,
-                         applicable(expansion.evaluations[planned.evaluations], planned.trial)});
-  return histories;
-}
-
-MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHistory>& histories,
-                         const std::filesystem::path& work,
-                         const std::function<bool(const Trial&)>& wanted, std::size_t limit) {
-  MissingWork missing;
-  SeedRanks ranks;
-  for (std::size_t i = 0; i < expansion.trials.size(); ++i) {
-    const Trial& trial = expansion.trials[i].trial;
-    const std::int64_t rank = ranks.next(trial);
-    const TrialHistory& history = histories[i];
-    if (history.missing.empty() && history.outcome) continue;
-    if (history.outcome == OutcomeStatus::diverged) continue;
-    if (!wanted(trial) || missing.tasks.size() == limit) continue;
-    const std::string id = id_of(trial);
-    missing.tasks.push_back(
-        {id, rank, training_macs(trial) + evaluation_macs(trial, history.missing),
-         is_trained(trial) ? images_per_step(trial) : 1, history.failed_attempts});
-    missing.starts.push_back({id, trial, history.missing, 0, history.leases, work / id});
-    missing.scored_before.push_back(history.outcome.has_value());
-  }
-  return missing;
-}
-
 Sweep::Sweep(MissingWork work, SweepOptions options, Store& store, Link& link,
              ProgressLine& progress)
-    : work_(std::move(work)),
+    : starts_(std::move(work.starts)),
       options_(std::move(options)),
       store_(store),
       link_(link),
       progress_(progress),
-      coordinator_(work_.tasks, options_.coordinator) {
+      events_(store.path()),
+      coordinator_(std::move(work.tasks), options_.coordinator) {
+  for (std::size_t task = 0; task < starts_.size(); ++task)
+    task_of_trial_.emplace(starts_[task].trial, task);
   shown_.trials = coordinator_.pending();
   for (const Task& task : coordinator_.tasks())
     if (task.failed_attempts < options_.coordinator.max_attempts) shown_.work += task.work;
 }
 
 void Sweep::begin() {
-  for (int node = 0; node < link_.size(); ++node)
-    link_.to_node(
-        node, to_line(Down{kWholeNode, Begin{options_.device,
-                                             static_cast<std::int64_t>(coordinator_.pending())}}));
+  events_.add("begun", {{"trials", coordinator_.pending()}, {"nodes", link_.size()}});
+  ask_for_workers();
   leave_when_finished();
+  events_.flush();
 }
 
-void Sweep::handle(int node, const Up& up) {
-  const WorkerId id{node, up.worker};
-  std::visit([&](const auto& message) { on(id, message); }, up.message);
+void Sweep::ask_for_workers() {
+  const auto most = static_cast<std::int64_t>(coordinator_.pending() + coordinator_.running());
+  for (int node = 0; node < link_.size(); ++node)
+    link_.to_node(node, to_line(Down{kWholeNode, Begin{options_.device, most}}));
 }
+
+// ---- what is written ----
+
+template <class Change>
+void Sweep::write(Change&& change) {
+  if (!write_failure_.empty()) return;
+  try {
+    change();
+  } catch (const Error& problem) {
+    cannot_write(problem.what());
+  }
+}
+
+void Sweep::keep(const Outcome& outcome) {
+  try {
+    spooled_.push_back(OutcomeSpool(store_.path()).keep(outcome));
+  } catch (const Error& problem) {
+    progress_.say(problem.what());  // its checkpoints are still there
+  }
+}
+
+// Nothing of the group can be trusted to be there; what is, the next open finds twice and takes
+// once.
+void Sweep::cannot_write(const std::string& problem) {
+  if (!write_failure_.empty()) return;
+  write_failure_ = problem;
+  progress_.say(problem);
+  for (const Outcome& outcome : std::exchange(uncommitted_, {})) keep(outcome);
+  drain("the database cannot be written");
+}
+
+std::string Sweep::write_failure() const {
+  if (write_failure_.empty() || spooled_.empty()) return write_failure_;
+  return fmt::format("{}\n  {} outcomes wait in {}, from where the next occam run takes them in",
+                     write_failure_, spooled_.size(), spooled_.front());
+}
+
+void Sweep::commit() {
+  write([&] {
+    store_.commit_group();
+    // Only now is a checkpoint no longer needed.
+    std::error_code ignored;
+    for (const Outcome& outcome : std::exchange(uncommitted_, {}))
+      if (outcome.status != OutcomeStatus::failed)
+        std::filesystem::remove_all(options_.work / outcome.trial, ignored);
+  });
+  events_.flush();
+}
+
+void Sweep::take(const std::vector<std::pair<int, std::string>>& lines) {
+  if (lines.empty()) return;
+  store_.begin_group();
+  for (const auto& [node, line] : lines) {
+    const Up up = read_addressed_up(line);
+    const WorkerId id{node, up.worker};
+    std::visit([&, &from = id](const auto& message) { on(from, message); }, up.message);
+  }
+  commit();
+}
+
+// ---- what the coordinator wants ----
 
 void Sweep::carry_out(const std::vector<Command>& commands) {
-  for (const Command& command : commands) {
-    if (const auto* starting = std::get_if<StartTrial>(&command)) start(*starting);
-    if (const auto* ending = std::get_if<EndAttempt>(&command))
-      store_.end_attempt(ending->lease, ending->state, ending->error);
-    if (const auto* stopping = std::get_if<StopWorker>(&command))
-      link_.to_node(stopping->worker.node, to_line(Down{stopping->worker.number, Stop{}}));
-  }
+  for (const Command& command : commands)
+    std::visit([&](const auto& one) { carry_out(one); }, command);
   leave_when_finished();
 }
 
-void Sweep::start(const StartTrial& command) {
-  Start& message = work_.starts[command.task];
+void Sweep::carry_out(const StartTrial& command) {
+  Start& message = starts_[command.task];
   message.lease = command.lease;
-  store_.begin_attempt(message.trial, command.lease, workers_[command.worker].facts);
+  const auto checkpoint = newest_checkpoint(message);
+  write([&] {
+    store_.begin_attempt(message.trial, command.lease, workers_[command.worker].facts, checkpoint);
+  });
+  nlohmann::ordered_json facts{{"trial", message.trial}, {"lease", command.lease}};
+  facts.update(place_of(command.worker));
+  if (checkpoint) facts["continues"] = checkpoint->lease;
+  events_.add("started", facts);
   link_.to_node(command.worker.node, to_line(Down{command.worker.number, message}));
   message.resumable.push_back(command.lease);  // for the attempt after this one
 }
 
+void Sweep::carry_out(const EndAttempt& command) {
+  write([&] { store_.end_attempt(command.lease, command.state, command.error); });
+  events_.add(
+      "ended",
+      {{"lease", command.lease}, {"state", to_string(command.state)}, {"error", command.error}});
+}
+
+void Sweep::carry_out(const StopWorker& command) {
+  link_.to_node(command.worker.node, to_line(Down{command.worker.number, Stop{}}));
+}
+
+void Sweep::carry_out(const EndWorker& command) {
+  ending_.insert(command.worker);
+  link_.to_node(command.worker.node, to_line(Down{command.worker.number, Exit{}}));
+}
+
+void Sweep::carry_out(const Quarantine& command) {
+  progress_.say(fmt::format(
+      "node {} worker {}: {} different trials failed on it, one after the other; it gets no more",
+      command.worker.node, command.worker.number, command.failed_trials));
+  events_.add("quarantined", place_of(command.worker));
+}
+
+// ---- what agents say ----
+
 void Sweep::on(WorkerId id, const Ready& message) {
   workers_[id] = {{message.host, message.device, message.build, message.libraries,
-                   message.deterministic, message.revision},
+                   message.deterministic, message.revision, id.node, id.number},
                   {},
                   0};
+  nlohmann::ordered_json facts = place_of(id);
+  facts.update({{"host", message.host}, {"device", message.device}, {"slots", message.slots}});
+  events_.add("ready", facts);
   carry_out(coordinator_.on_joined(id, message.slots));
 }
 
@@ -120,7 +193,7 @@ void Sweep::on(WorkerId id, const Alive& message) {
   Worker& worker = workers_[id];
   for (const Alive::Slot& slot : message.slots) {
     if (!coordinator_.is_running(id, slot.lease)) continue;
-    const Trial& trial = work_.starts[coordinator_.task_of(slot.lease)].config;
+    const Trial& trial = starts_[coordinator_.task_of(slot.lease)].config;
     const double steps = static_cast<double>(std::max<std::int64_t>(1, budget(trial).steps));
     worker.progress[slot.lease] = slot.phase == "training"
                                       ? static_cast<double>(slot.count) / steps
@@ -137,29 +210,57 @@ void Sweep::on(WorkerId id, const Progress& message) {
 void Sweep::on(WorkerId id, const Outcome& message) {
   // What an attempt says after it was given up counts for nothing: another has taken its place.
   if (!coordinator_.is_running(id, message.lease)) return;
-  store_.record_progress(std::exchange(unsaved_progress_, {}));
+  write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
+  workers_[id].progress.erase(message.lease);
   Outcome outcome = message;
-  const auto& wanted = work_.starts[coordinator_.task_of(message.lease)].evaluations;
-  if (outcome.status == OutcomeStatus::completed && !brings_all(outcome, wanted)) {
+  const std::size_t task = coordinator_.task_of(message.lease);
+  if (outcome.status == OutcomeStatus::completed &&
+      !brings_all(outcome, starts_[task].evaluations)) {
     outcome.status = OutcomeStatus::failed;
     outcome.error = "the worker did not bring every score that was asked for";
   }
-  if (!store_.record_outcome(outcome))
-    throw Error("trial " + message.trial + ": the database does not take its outcome");
-  const OutcomeStatus status = outcome.status;
-  const std::string& error = outcome.error;
-  const std::size_t task = coordinator_.task_of(message.lease);
-  workers_[id].progress.erase(message.lease);
-  if (!outcome.collapsed.empty())
-    progress_.say(fmt::format("trial {} collapsed: {}", message.trial, outcome.collapsed));
-  if (status != OutcomeStatus::completed)
-    progress_.say(fmt::format("trial {} {}: {}", message.trial, to_string(status), error));
-  if (status != OutcomeStatus::failed) {
-    ++shown_.done;
-    shown_.work_done += coordinator_.tasks()[task].work;
-    remove_checkpoints(message.trial);
+  if (outcome.status == OutcomeStatus::failed && is_out_of_memory(outcome.error))
+    out_of_memory(outcome);
+  else
+    finish(outcome, task);
+}
+
+void Sweep::out_of_memory(const Outcome& outcome) {
+  progress_.say(fmt::format("trial {} ran out of memory: {}", outcome.trial, outcome.error));
+  carry_out(coordinator_.on_out_of_memory(outcome.lease, outcome.error));
+}
+
+void Sweep::finish(const Outcome& outcome, std::size_t task) {
+  if (write_failure_.empty()) {
+    uncommitted_.push_back(outcome);
+    write([&] {
+      if (!store_.record_outcome(outcome))
+        throw Error("trial " + outcome.trial + ": the database does not take its outcome");
+    });
+  } else if (outcome.status != OutcomeStatus::failed) {
+    keep(outcome);
   }
-  carry_out(coordinator_.on_outcome(message.lease, status));
+  events_.add("outcome", {{"trial", outcome.trial},
+                          {"lease", outcome.lease},
+                          {"status", to_string(outcome.status)},
+                          {"error", outcome.error},
+                          {"seconds", outcome.train_seconds + outcome.evaluate_seconds}});
+  if (outcome.status == OutcomeStatus::failed) {
+    progress_.say(fmt::format("trial {} failed (attempt {} of {}): {}", outcome.trial,
+                              coordinator_.tasks()[task].failed_attempts + 1,
+                              options_.coordinator.max_attempts, outcome.error));
+  } else {
+    if (outcome.status == OutcomeStatus::diverged)
+      progress_.say(fmt::format("trial {} diverged: {}", outcome.trial, outcome.error));
+    if (!outcome.collapsed.empty())
+      progress_.say(fmt::format("trial {} collapsed: {}", outcome.trial, outcome.collapsed));
+    const double work = coordinator_.tasks()[task].work;
+    ++shown_.done;
+    shown_.work_done += work;
+    timed_work_ += work;
+    timed_seconds_ += outcome.train_seconds + outcome.evaluate_seconds;
+  }
+  carry_out(coordinator_.on_outcome(outcome.lease, outcome.status));
 }
 
 void Sweep::on(WorkerId id, const Stopped& message) {
@@ -168,18 +269,28 @@ void Sweep::on(WorkerId id, const Stopped& message) {
   carry_out(coordinator_.on_stopped(message.lease));
 }
 
-void Sweep::on(WorkerId, const Log& message) { progress_.say(message.text); }
+void Sweep::on(WorkerId id, const Log& message) {
+  progress_.say(fmt::format("node {} worker {}: {}", id.node, id.number, message.text));
+  nlohmann::ordered_json facts = place_of(id);
+  facts["text"] = message.text;
+  events_.add("log", facts);
+}
 
 void Sweep::on(WorkerId id, const Lost& message) {
   const std::string why = message.log_tail.empty()
                               ? message.reason
                               : message.reason + "; it said:\n" + message.log_tail;
-  // One that fails to start does so three times, with the same words.
-  if (why != last_loss_)
-    progress_.say(fmt::format("node {} worker {}: {}", id.node, id.number, why));
-  last_loss_ = why;
   workers_.erase(id);
-  carry_out(coordinator_.on_lost(id, why));
+  if (ending_.erase(id) == 0) {
+    // One that fails to start does so three times, with the same words.
+    if (why != last_loss_)
+      progress_.say(fmt::format("node {} worker {}: {}", id.node, id.number, why));
+    last_loss_ = why;
+    nlohmann::ordered_json facts = place_of(id);
+    facts["reason"] = why;
+    events_.add("lost", facts);
+  }
+  carry_out(coordinator_.on_lost(id, why, message.culprit));
 }
 
 void Sweep::on(WorkerId id, const Empty&) {
@@ -192,7 +303,45 @@ void Sweep::on(WorkerId id, const Empty&) {
 
 void Sweep::on(WorkerId id, const Gone&) { nodes_left_.insert(id.node); }
 
-void Sweep::drain() { carry_out(coordinator_.drain()); }
+// ---- what the user wants, and time ----
+
+std::size_t Sweep::add(MissingWork more) {
+  std::vector<Task> tasks;
+  for (std::size_t i = 0; i < more.tasks.size(); ++i) {
+    if (!task_of_trial_.emplace(more.starts[i].trial, starts_.size()).second) continue;
+    shown_.work += more.tasks[i].work;
+    ++shown_.trials;
+    starts_.push_back(std::move(more.starts[i]));
+    tasks.push_back(std::move(more.tasks[i]));
+  }
+  const std::size_t count = tasks.size();
+  store_.begin_group();
+  carry_out(coordinator_.add(std::move(tasks)));
+  ask_for_workers();
+  events_.add("added", {{"trials", count}});
+  commit();
+  return count;
+}
+
+std::size_t Sweep::cancel(const std::vector<std::string>& trials) {
+  std::size_t count = 0;
+  store_.begin_group();
+  write([&] { count = store_.cancel(trials); });
+  for (const std::string& trial : trials) {
+    const auto task = task_of_trial_.find(trial);
+    if (task == task_of_trial_.end() || coordinator_.is_cancelled(task->second)) continue;
+    events_.add("cancelled", {{"trial", trial}});
+    carry_out(coordinator_.cancel(task->second));
+  }
+  commit();
+  return count;
+}
+
+void Sweep::drain(const std::string& reason) {
+  if (std::exchange(drained_, true)) return;
+  events_.add("draining", {{"reason", reason}});
+  carry_out(coordinator_.drain());
+}
 
 void Sweep::leave_when_finished() {
   if (!leaving_ && coordinator_.finished()) leave();
@@ -200,9 +349,33 @@ void Sweep::leave_when_finished() {
 
 void Sweep::leave() {
   leaving_ = true;
-  store_.record_progress(std::exchange(unsaved_progress_, {}));
+  if (coordinator_.pending() > 0 && !drained_ && hopeless_.empty())
+    progress_.say("too little time is left to start another trial");
+  write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
   for (int node = 0; node < link_.size(); ++node)
     link_.to_node(node, to_line(Down{kWholeNode, Exit{}}));
+  events_.add("left", {{"done", shown_.done}, {"waiting", coordinator_.pending()}});
+}
+
+void Sweep::mind_the_time(Time now) {
+  if (!options_.ends_at) return;
+  const double left = std::chrono::duration<double>(*options_.ends_at - now).count();
+  coordinator_.set_time_left(
+      left, timed_seconds_ > 0 ? timed_seconds_ / timed_work_ : options_.seconds_per_work);
+  if (left > 0 || drained_) return;
+  progress_.say("the time is up: checkpointing every running trial");
+  drain("the time is up");
+}
+
+void Sweep::tick(Time now) {
+  constexpr std::chrono::seconds kProgressEvery{2};
+  mind_the_time(now);
+  if (!unsaved_progress_.empty() && now - progress_saved_ >= kProgressEvery) {
+    write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
+    progress_saved_ = now;
+  }
+  events_.flush();
+  show(now);
 }
 
 void Sweep::show(Time now) {
@@ -216,11 +389,6 @@ void Sweep::show(Time now) {
         shown.work_done += share * coordinator_.tasks()[coordinator_.task_of(lease)].work;
   }
   progress_.show(shown, now);
-}
-
-void Sweep::remove_checkpoints(const std::string& trial) const {
-  std::error_code ignored;
-  std::filesystem::remove_all(options_.work / trial, ignored);
 }
 
 }  // namespace occam

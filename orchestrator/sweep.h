@@ -2,14 +2,17 @@
 
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <map>
+#include <optional>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "experiments/spec.h"
 #include "orchestrator/coordinator.h"
+#include "orchestrator/event_log.h"
 #include "orchestrator/link/link.h"
+#include "orchestrator/missing_work.h"
 #include "orchestrator/progress.h"
 #include "results/store.h"
 
@@ -19,42 +22,45 @@ struct SweepOptions {
   CoordinatorOptions coordinator;
   std::filesystem::path work;  // checkpoints: <work>/<trial>/<lease>.ckpt
   std::string device;          // "cpu" or "cuda"
+  // When workers must have checkpointed and left; none is no limit.
+  std::optional<std::chrono::steady_clock::time_point> ends_at = std::nullopt;
+  // Seconds a unit of work, of earlier trials; 0 is unknown.
+  double seconds_per_work = 0;
 };
-
-// Histories of trials that no database knows.
-std::vector<TrialHistory> no_histories(const Expansion& expansion);
-
-// The missing trials of an expansion as tasks, with what a worker needs to start them.
-struct MissingWork {
-  std::vector<Task> tasks;
-  std::vector<Start> starts;        // one a task; the lease is filled in when it starts
-  std::vector<bool> scored_before;  // an outcome is there, and scores lack
-};
-// Only trials that `wanted` accepts, and at most `limit` of them.
-MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHistory>& histories,
-                         const std::filesystem::path& work,
-                         const std::function<bool(const Trial&)>& wanted, std::size_t limit);
 
 // Rank 0's part of a sweep: turns what agents say into the coordinator's events, and its commands
 // into messages and rows of the store. Time comes in as an argument. One thread.
+//
+// What comes in one wake is recorded as one group, and nothing of it leaves before it is durable.
+// An outcome that the database cannot take goes to the spool; then the sweep checkpoints and
+// leaves.
 class Sweep {
  public:
   using Time = std::chrono::steady_clock::time_point;
   Sweep(MissingWork work, SweepOptions options, Store& store, Link& link, ProgressLine& progress);
 
   void begin();  // every node starts its workers
-  void handle(int node, const Up& up);
-  void drain();
-  void show(Time now);
+  // One wake's lines, with the nodes that they come from.
+  void take(const std::vector<std::pair<int, std::string>>& lines);
+  void tick(Time now);  // at least every second
+  void drain(const std::string& reason);
+
+  // More trials; those that the sweep has already are left out. Returns how many came in.
+  std::size_t add(MissingWork more);
+  // Takes trials out; returns how many of them had no outcome yet.
+  std::size_t cancel(const std::vector<std::string>& trials);
+  bool leaving() const { return leaving_; }
 
   // Every node has left.
   bool over() const { return static_cast<int>(nodes_left_.size()) == link_.size(); }
-  // Drained before all was done.
+  // Ended before all was done.
   bool work_left() const { return coordinator_.pending() > 0; }
   // Trials given up; some may have an earlier outcome, which stands, and lack scores.
   bool some_failed() const { return coordinator_.failed() > 0; }
   // No worker could be started anywhere: why. Empty while there is hope.
   const std::string& hopeless() const { return hopeless_; }
+  // The database could not be written: why, and where its outcomes are. Empty while it can.
+  std::string write_failure() const;
 
  private:
   struct Worker {
@@ -62,8 +68,17 @@ class Sweep {
     std::map<std::int64_t, double> progress;  // share of the training done, by lease
     double images_per_second = 0;
   };
+  template <class Change>
+  void write(Change&& change);
+  void commit();
+  void cannot_write(const std::string& problem);
+  void keep(const Outcome& outcome);
   void carry_out(const std::vector<Command>& commands);
-  void start(const StartTrial& command);
+  void carry_out(const StartTrial& command);
+  void carry_out(const EndAttempt& command);
+  void carry_out(const StopWorker& command);
+  void carry_out(const EndWorker& command);
+  void carry_out(const Quarantine& command);
   void on(WorkerId id, const Ready& message);
   void on(WorkerId id, const Alive& message);
   void on(WorkerId id, const Progress& message);
@@ -73,22 +88,33 @@ class Sweep {
   void on(WorkerId id, const Lost& message);
   void on(WorkerId id, const Empty& message);
   void on(WorkerId id, const Gone& message);
+  void out_of_memory(const Outcome& outcome);
+  void finish(const Outcome& outcome, std::size_t task);
+  void mind_the_time(Time now);
+  void ask_for_workers();
   void leave_when_finished();
   void leave();
-  void remove_checkpoints(const std::string& trial) const;
+  void show(Time now);
 
-  MissingWork work_;
+  std::vector<Start> starts_;  // one a task
+  std::unordered_map<std::string, std::size_t> task_of_trial_;
   SweepOptions options_;
   Store& store_;
   Link& link_;
   ProgressLine& progress_;
+  EventLog events_;
   Coordinator coordinator_;
   std::map<WorkerId, Worker> workers_;
+  std::set<WorkerId> ending_;  // asked to, for a cancelled trial
   std::set<int> nodes_empty_, nodes_left_;
   std::vector<Progress> unsaved_progress_;
+  std::vector<Outcome> uncommitted_;  // of this group
+  std::vector<std::string> spooled_;  // files, one an outcome
   SweepProgress shown_;
-  bool leaving_ = false;
-  std::string hopeless_, last_loss_;
+  double timed_seconds_ = 0, timed_work_ = 0;  // of finished trials, for seconds_per_work
+  bool leaving_ = false, drained_ = false;
+  Time progress_saved_{};
+  std::string hopeless_, last_loss_, write_failure_;
 };
 
 }  // namespace occam

@@ -1,5 +1,6 @@
 #include "results/open_database.h"
 
+#include <SQLiteCpp/Backup.h>
 #include <linux/magic.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -148,7 +149,13 @@ std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path) {
                                                    SQLite::OPEN_READONLY | SQLite::OPEN_URI)
               : std::make_unique<SQLite::Database>(path, SQLite::OPEN_READONLY, kPatienceMs);
   check_ours(path, *database);
-  return database;
+  if (database->execAndGet("PRAGMA user_version").getInt() == kSchemaVersion) return database;
+  // One of an older occam is read as it will be once a writer has migrated it.
+  auto migrated =
+      std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  SQLite::Backup(*migrated, *database).executeStep();
+  migrate(*migrated);
+  return migrated;
 }
 
 std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path) {

@@ -7,6 +7,7 @@
 #include "results/printed_cell.h"
 #include "results/result_field.h"
 #include "results/table.h"
+#include "results/table_entry.h"
 
 namespace occam {
 namespace {
@@ -27,15 +28,46 @@ std::string printed(const std::string& label) {
   return text;
 }
 
+// Parameters without their test_limit where all have the same, which a note below the table says.
+std::string shown_parameters(const Labels& every, const std::string& label) {
+  const auto limit_of = [](const std::string& text) {
+    const auto parsed = nlohmann::json::parse(text, nullptr, false);
+    return parsed.is_object() ? parsed.value("test_limit", std::int64_t{0}) : 0;
+  };
+  for (const std::string& one : every)
+    if (one != kNoValue && limit_of(one) != limit_of(label)) return label;
+  auto parsed = nlohmann::json::parse(label, nullptr, false);
+  if (!parsed.is_object() || parsed.erase("test_limit") == 0) return label;
+  return parsed.dump();
+}
+
+std::string shown_label(const std::vector<Labels>& all, std::size_t at, std::size_t field_at,
+                        const std::string& field) {
+  const std::string& label = all[at][field_at];
+  if (field != "parameters") return printed(label);
+  Labels every;
+  for (const Labels& one : all)
+    if (field_at < one.size()) every.push_back(one[field_at]);
+  return printed(shown_parameters(every, label));
+}
+
 // A number alone would not say what it is of.
 std::vector<std::string> headers_of(const Table& table, std::size_t column) {
   std::vector<std::string> headers;
   for (std::size_t i = 0; i < table.column_fields.size(); ++i) {
     const std::string& field = table.column_fields[i];
-    const std::string label = printed(table.columns[column][i]);
+    const std::string label = shown_label(table.columns, column, i, field);
     headers.push_back(is_number(field) ? field + " " + label : label);
   }
   return headers;
+}
+
+// Empty beside the name of a reference.
+std::string row_label(const Table& table, std::size_t row, std::size_t field) {
+  if (is_reference(table, row)) return field == 0 ? printed(table.rows[row].front()) : "";
+  const std::vector<Labels> regular(
+      table.rows.begin(), table.rows.end() - static_cast<std::ptrdiff_t>(table.references));
+  return shown_label(regular, row, field, table.row_fields[field]);
 }
 
 std::string left(const std::string& text, std::size_t width) {
@@ -58,8 +90,8 @@ struct Parts {
 Parts parts_of(const Cell& cell) {
   if (!cell.applies) return {std::string(kNoValue), "", "", ""};
   if (!cell.mean) return {"…", "", "", counts(cell)};
-  return {percent(*cell.mean), cell.deviation ? " ± " + percent(*cell.deviation) : "",
-          cell.best ? "*" : "", counts(cell)};
+  return {percent(*cell.mean), cell.deviation ? percent(*cell.deviation) : "", cell.best ? "*" : "",
+          counts(cell)};
 }
 
 std::vector<std::string> text_column(const Table& table, std::size_t column) {
@@ -72,10 +104,13 @@ std::vector<std::string> text_column(const Table& table, std::size_t column) {
     mark = std::max(mark, display_width(one.mark));
   }
   std::vector<std::string> lines;
-  for (const Parts& one : all)
-    lines.push_back(one.counts.empty() ? right(one.mean, mean)
-                                       : right(one.mean, mean) + left(one.deviation, deviation) +
-                                             left(one.mark, mark) + " (" + one.counts + ")");
+  for (const Parts& one : all) {
+    std::string line = right(one.mean, mean);
+    if (deviation > 0)
+      line += (one.deviation.empty() ? "   " : " ± ") + right(one.deviation, deviation);
+    if (!one.counts.empty()) line += left(one.mark, mark) + " (" + one.counts + ")";
+    lines.push_back(line);
+  }
   return lines;
 }
 
@@ -93,7 +128,7 @@ std::string text_of(const Table& table) {
     auto& column = columns.emplace_back(header - 1);
     column.push_back(table.row_fields[field]);
     for (std::size_t row = 0; row < table.rows.size(); ++row)
-      column.push_back(field < table.rows[row].size() ? printed(table.rows[row][field]) : "");
+      column.push_back(row_label(table, row, field));
   }
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     auto& column = columns.emplace_back(headers_of(table, i));
@@ -130,19 +165,36 @@ std::string text_of(const Table& table) {
 
 std::string markdown_cell(const std::string& label) {
   std::string text;
-  for (const char one : printed(label)) text += one == '|' ? "\\|" : std::string(1, one);
+  for (const char one : printed(label)) {
+    switch (one) {
+      case '|':
+        text += "\\|";
+        break;
+      case '<':
+        text += "&lt;";
+        break;
+      case '>':
+        text += "&gt;";
+        break;
+      case '&':
+        text += "&amp;";
+        break;
+      default:
+        text += one;
+    }
+  }
   return text;
 }
 
 std::string markdown_cell(const Cell& cell) {
   const Parts parts = parts_of(cell);
-  const std::string value = parts.mean + parts.deviation;
+  const std::string value = parts.mean + (parts.deviation.empty() ? "" : " ± " + parts.deviation);
   return (cell.best ? "**" + value + "**" : value) +
          (parts.counts.empty() ? "" : " (" + parts.counts + ")");
 }
 
 std::string markdown_of(const Table& table) {
-  std::string text = "**" + (table.caption.empty() ? table.sweep : printed(table.caption)) +
+  std::string text = "**" + markdown_cell(table.caption.empty() ? table.sweep : table.caption) +
                      "**. " + std::string(kWhat) + ".\n\n|";
   for (const std::string& field : table.row_fields) text += " " + field + " |";
   for (std::size_t i = 0; i < table.columns.size(); ++i)
@@ -154,8 +206,7 @@ std::string markdown_of(const Table& table) {
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     text += "|";
     for (std::size_t field = 0; field < table.row_fields.size(); ++field) {
-      const std::string label =
-          field < table.rows[row].size() ? markdown_cell(table.rows[row][field]) : "";
+      const std::string label = markdown_cell(row_label(table, row, field));
       text += " " + (is_reference(table, row) && !label.empty() ? "*" + label + "*" : label) + " |";
     }
     for (const Cell& cell : table.cells[row]) text += " " + markdown_cell(cell) + " |";
@@ -211,9 +262,9 @@ void for_each_record(const Table& table, Visitor&& visit) {
 
 std::string csv_value(const nlohmann::ordered_json& value) {
   if (value.is_null()) return "";
-  if (value.is_number_float()) return shortest(value.get<double>());
+  if (value.is_number_float()) return spelled(value.get<double>());
   if (!value.is_string()) return value.dump();
-  const std::string text = value.get<std::string>();
+  std::string text = value.get<std::string>();
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char one : text) quoted += one == '"' ? "\"\"" : std::string(1, one);

@@ -11,7 +11,7 @@ namespace {
 std::string text_of(const nlohmann::json& value) {
   if (value.is_null()) return std::string(kNoValue);
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_number_float()) return shortest(value.get<double>());
+  if (value.is_number_float()) return spelled(value.get<double>());
   return value.dump();
 }
 
@@ -55,6 +55,10 @@ bool is_number(std::string_view field) {
 
 bool same_value(std::string_view field, std::string_view value, std::string_view written) {
   if (value == written) return true;
+  if (field == "parameters") {
+    const auto wanted = nlohmann::json::parse(written, nullptr, false);
+    return !wanted.is_discarded() && nlohmann::json::parse(value, nullptr, false) == wanted;
+  }
   double a = 0, b = 0;
   return is_number(field) && read_number(value, a) && read_number(written, b) && a == b;
 }

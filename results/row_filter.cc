@@ -4,6 +4,7 @@
 
 #include "experiments/number.h"
 #include "results/result_field.h"
+#include "results/sql_text.h"
 
 namespace occam {
 namespace {
@@ -12,17 +13,11 @@ bool contains(const std::vector<std::string>& all, const std::string& one) {
   return std::find(all.begin(), all.end(), one) != all.end();
 }
 
-std::string quoted(const std::string& text) {
-  std::string literal = "'";
-  for (const char one : text) literal += one == '\'' ? "''" : std::string(1, one);
-  return literal + "'";
-}
-
 // A value is compared as the type that the column holds it in: "+" takes the column's affinity off,
 // so a text never equals a number, and an id of decimal digits stays a text.
 std::string equals(const std::string& field, const std::string& value) {
   if (value == kNoValue) return "\"" + field + "\" IS NULL";
-  std::string literals = quoted(value);
+  std::string literals = sql_text(value);
   std::int64_t integer = 0;
   double real = 0;
   if (read_number(value, integer))
@@ -51,11 +46,9 @@ bool has_rows(const Store& store, const std::string& view, const std::string& co
 std::vector<std::string> known_values(const Store& store, const std::string& view,
                                       const std::string& field) {
   std::vector<std::string> known;
-  const auto rows = store.query("SELECT DISTINCT \"" + field + "\" FROM " + view + " ORDER BY 1");
-  for (const Row& row : rows.values)
-    known.push_back(row[0].is_null()     ? std::string(kNoValue)
-                    : row[0].is_string() ? row[0].get<std::string>()
-                                         : row[0].dump());
+  for (const auto& row :
+       store.texts("SELECT DISTINCT \"" + field + "\" FROM " + view + " ORDER BY 1"))
+    known.push_back(row[0].value_or(std::string(kNoValue)));
   return known;
 }
 

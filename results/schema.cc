@@ -6,6 +6,7 @@
 #include "experiments/evaluation.h"
 #include "experiments/trial.h"
 #include "results/result_field.h"
+#include "results/sql_text.h"
 
 namespace occam {
 namespace {
@@ -112,19 +113,27 @@ CREATE TABLE epoch(
 ) STRICT, WITHOUT ROWID;
 )sql",
                                                      R"sql(
+-- The attempt of the same trial whose checkpoint it went on from, and when that was saved.
+ALTER TABLE attempt ADD COLUMN continued INTEGER REFERENCES attempt(lease);
+ALTER TABLE attempt ADD COLUMN continued_at TEXT CHECK ((continued_at IS NULL) = (continued IS NULL));
+-- Where it ran: the worker's number on its node.
+ALTER TABLE attempt ADD COLUMN node INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN worker INTEGER NOT NULL DEFAULT 0;
+-- A failure that the user took back with occam retry: it counts no more.
+ALTER TABLE attempt ADD COLUMN forgiven_at TEXT;
+-- A trial that a later spec of the sweep's name left out: kept, and no part of the sweep.
+ALTER TABLE sweep_trial ADD COLUMN orphaned_at TEXT;
+-- A trial that the user took out of the sweep with occam cancel.
+ALTER TABLE sweep_trial ADD COLUMN cancelled_at TEXT;
+)sql",
+                                                     R"sql(
 -- Why the training counts as collapsed; empty when it does not.
 ALTER TABLE outcome ADD COLUMN collapsed TEXT NOT NULL DEFAULT '';
 )sql"};
 
-std::string quoted(const std::string& text) {
-  std::string literal = "'";
-  for (const char one : text) literal += one == '\'' ? "''" : std::string(1, one);
-  return literal + "'";
-}
-
 std::string literal(const nlohmann::json& value) {
-  return value.is_string()   ? quoted(value.get<std::string>())
-         : value.is_object() ? quoted(value.dump())
+  return value.is_string()   ? sql_text(value.get<std::string>())
+         : value.is_object() ? sql_text(value.dump())
                              : value.dump();
 }
 
@@ -135,7 +144,7 @@ std::string field_column(const std::string& field) {
   visit_fields(any, [&](const FieldFacts& facts, const auto&) {
     if (facts.name == field) shown = facts.shown;
   });
-  const std::string path = quoted("$." + field + (shown.empty() ? "" : "." + std::string(shown)));
+  const std::string path = sql_text("$." + field + (shown.empty() ? "" : "." + std::string(shown)));
   return "  CASE WHEN json_type(config, " + path + ") IS NULL THEN " +
          literal(value_of(Trial{}, field)) + " ELSE json_extract(config, " + path + ") END AS \"" +
          field + "\"";
@@ -146,10 +155,10 @@ std::string class_name_column() {
   for (std::size_t i = 0; i < names_of<Dataset>().size(); ++i) {
     const auto dataset = static_cast<Dataset>(i);
     text +=
-        "\n    WHEN " + quoted(to_string(dataset)) + " THEN CASE json_extract(config, '$.class')";
+        "\n    WHEN " + sql_text(to_string(dataset)) + " THEN CASE json_extract(config, '$.class')";
     const auto& classes = facts(dataset).classes;
     for (std::size_t index = 0; index < classes.size(); ++index)
-      text += " WHEN " + std::to_string(index) + " THEN " + quoted(classes[index]);
+      text += " WHEN " + std::to_string(index) + " THEN " + sql_text(classes[index]);
     text += " END";
   }
   return text + " END AS class_name";
@@ -214,17 +223,19 @@ LEFT JOIN evaluation e ON e.trial = o.trial AND e.attempt = o.attempt AND EXISTS
   SELECT 1 FROM request r
   WHERE r.sweep = s.sweep AND r.list = s.list AND r.features = e.features
     AND r.classifier = e.classifier AND r.parameters = e.parameters)
-WHERE e.trial IS NOT NULL OR o.status = 'diverged')sql";
+WHERE s.orphaned_at IS NULL AND (e.trial IS NOT NULL OR o.status = 'diverged'))sql";
 
   const std::string trials =
       "CREATE VIEW trials AS SELECT\n  s.sweep,\n  s.position,\n  s.trial,\n" +
       columns_of_trials() + R"sql(  CASE
     WHEN o.status IS NOT NULL THEN o.status
-    WHEN last.state IN ('running', 'failed') THEN last.state
+    WHEN last.state = 'running' OR last.state = 'failed' AND last.forgiven_at IS NULL
+      THEN last.state
+    WHEN s.cancelled_at IS NOT NULL THEN 'cancelled'
     ELSE 'waiting' END AS state,
   coalesce(last.number, 0) AS attempts,
-  (SELECT count(*) FROM attempt f WHERE f.trial = s.trial AND f.state = 'failed')
-    AS failed_attempts,
+  (SELECT count(*) FROM attempt f WHERE f.trial = s.trial AND f.state = 'failed'
+    AND f.forgiven_at IS NULL) AS failed_attempts,
   o.collapsed,
   o.train_seconds,
   o.evaluate_seconds,
@@ -239,7 +250,8 @@ FROM sweep_trial s
 JOIN configuration c ON c.trial = s.trial
 LEFT JOIN outcome o ON o.trial = s.trial AND o.retired_at IS NULL
 LEFT JOIN attempt last ON last.trial = s.trial
-  AND last.number = (SELECT max(number) FROM attempt f WHERE f.trial = s.trial))sql";
+  AND last.number = (SELECT max(number) FROM attempt f WHERE f.trial = s.trial)
+WHERE s.orphaned_at IS NULL)sql";
 
   const std::string curves = R"sql(CREATE VIEW curves AS SELECT
   s.sweep,
@@ -250,7 +262,8 @@ LEFT JOIN attempt last ON last.trial = s.trial
   e.learning_rate,
   e.images_per_second
 FROM sweep_trial s
-JOIN epoch e ON e.trial = s.trial)sql";
+JOIN epoch e ON e.trial = s.trial
+WHERE s.orphaned_at IS NULL)sql";
 
   return {{"configuration", configuration},
           {"results", results},

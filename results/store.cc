@@ -2,38 +2,18 @@
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
-#include <SQLiteCpp/Transaction.h>
+#include <sqlite3.h>
 
 #include "results/open_database.h"
+#include "results/outcome_spool.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
-#include "results/table_spec_json.h"
+#include "results/store_step.h"
 
 namespace occam {
 namespace {
 
 using SQLite::Statement;
-using SQLite::Transaction;
-using SQLite::TransactionBehavior;
-
-// ISO 8601, UTC, as SQLite's date functions read it.
-const std::string kNow = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
-
-template <class... Values>
-int run(SQLite::Database& database, const std::string& sql, const Values&... values) {
-  Statement statement(database, sql);
-  int index = 0;
-  (statement.bind(++index, values), ...);
-  return statement.exec();
-}
-
-template <class... Values>
-void run(Statement& statement, const Values&... values) {
-  statement.reset();
-  int index = 0;
-  (statement.bind(++index, values), ...);
-  statement.exec();
-}
 
 // The attempt that holds a lease, while it runs.
 struct RunningAttempt {
@@ -41,16 +21,14 @@ struct RunningAttempt {
   std::int64_t number;
 };
 
-std::optional<RunningAttempt> running_attempt(SQLite::Database& database, std::int64_t lease) {
-  Statement find(database,
-                 "SELECT trial, number FROM attempt WHERE lease = ? AND state = 'running'");
-  find.bind(1, lease);
-  if (!find.executeStep()) return std::nullopt;
-  return RunningAttempt{find.getColumn(0).getString(), find.getColumn(1).getInt64()};
+std::optional<RunningAttempt> running_attempt(Statements& database, std::int64_t lease) {
+  Prepared find(database, "SELECT trial, number FROM attempt WHERE lease = ? AND state = 'running'",
+                lease);
+  if (!find->executeStep()) return std::nullopt;
+  return RunningAttempt{find->getColumn(0).getString(), find->getColumn(1).getInt64()};
 }
 
-void end(SQLite::Database& database, std::int64_t lease, AttemptState state,
-         const std::string& error) {
+void end(Statements& database, std::int64_t lease, AttemptState state, const std::string& error) {
   run(database,
       "UPDATE attempt SET state = ?, ended_at = " + kNow +
           ", error = ? WHERE lease = ? AND state = 'running'",
@@ -58,29 +36,26 @@ void end(SQLite::Database& database, std::int64_t lease, AttemptState state,
 }
 
 // Whether the outcome may become the trial's one: it has none, or one that lacks a score of this.
-bool adds_something(SQLite::Database& database, const Outcome& outcome) {
-  Statement find(database,
-                 "SELECT status, attempt FROM outcome WHERE trial = ? AND retired_at IS NULL");
-  find.bind(1, outcome.trial);
-  if (!find.executeStep()) return true;
-  if (find.getColumn(0).getString() == to_string(OutcomeStatus::diverged)) return false;
-  Statement known(database,
-                  "SELECT 1 FROM evaluation WHERE trial = ? AND attempt = ? AND split = ? AND "
-                  "features = ? AND classifier = ? AND parameters = ?");
+bool adds_something(Statements& database, const Outcome& outcome) {
+  Prepared find(database,
+                "SELECT status, attempt FROM outcome WHERE trial = ? AND retired_at IS NULL",
+                outcome.trial);
+  if (!find->executeStep()) return true;
+  if (find->getColumn(0).getString() == to_string(OutcomeStatus::diverged)) return false;
+  const std::int64_t attempt = find->getColumn(1).getInt64();
   for (const Evaluation& evaluation : outcome.evaluations) {
-    known.reset();
-    known.bind(1, outcome.trial);
-    known.bind(2, find.getColumn(1).getInt64());
-    known.bind(3, to_string(evaluation.request.split));
-    known.bind(4, to_string(evaluation.request.features));
-    known.bind(5, to_string(evaluation.request.classifier));
-    known.bind(6, parameters_text(evaluation.request));
-    if (!known.executeStep()) return true;
+    const EvaluationRequest& request = evaluation.request;
+    Prepared known(database,
+                   "SELECT 1 FROM evaluation WHERE trial = ? AND attempt = ? AND split = ? AND "
+                   "features = ? AND classifier = ? AND parameters = ?",
+                   outcome.trial, attempt, to_string(request.split), to_string(request.features),
+                   to_string(request.classifier), parameters_text(request));
+    if (!known->executeStep()) return true;
   }
   return false;
 }
 
-void insert_outcome(SQLite::Database& database, const Outcome& outcome, std::int64_t attempt) {
+void insert_outcome(Statements& database, const Outcome& outcome, std::int64_t attempt) {
   run(database,
       "UPDATE outcome SET retired_at = " + kNow + " WHERE trial = ? AND retired_at IS NULL",
       outcome.trial);
@@ -92,38 +67,11 @@ void insert_outcome(SQLite::Database& database, const Outcome& outcome, std::int
       outcome.evaluate_seconds, outcome.steps, outcome.data, outcome.collapsed);
   if (!outcome.build.empty())
     run(database, "UPDATE attempt SET build = ? WHERE lease = ?", outcome.build, outcome.lease);
-  Statement insert(database, "INSERT INTO evaluation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (const Evaluation& one : outcome.evaluations)
-    run(insert, outcome.trial, attempt, to_string(one.request.split),
-        to_string(one.request.features), to_string(one.request.classifier),
-        parameters_text(one.request), one.auroc, one.average_precision, one.fpr95, one.outliers,
-        one.inliers, one.seconds);
-}
-
-void insert_requests(SQLite::Database& database, const std::string& sweep,
-                     const std::vector<std::vector<EvaluationRequest>>& lists) {
-  // The same score asked for twice is one.
-  Statement insert(database, "INSERT OR IGNORE INTO request VALUES (?, ?, ?, ?, ?, ?)");
-  for (std::size_t list = 0; list < lists.size(); ++list)
-    for (std::size_t position = 0; position < lists[list].size(); ++position) {
-      const EvaluationRequest& request = lists[list][position];
-      run(insert, sweep, static_cast<std::int64_t>(list), static_cast<std::int64_t>(position),
-          to_string(request.features), to_string(request.classifier), parameters_text(request));
-    }
-}
-
-void insert_trials(SQLite::Database& database, const std::string& sweep,
-                   const Expansion& expansion) {
-  // A trial of an earlier sweep stays as it was written then.
-  Statement insert_trial(database, "INSERT OR IGNORE INTO trial VALUES (?, ?)");
-  Statement insert_place(database, "INSERT INTO sweep_trial VALUES (?, ?, ?, ?, ?)");
-  std::int64_t position = 0;
-  for (const PlannedTrial& planned : expansion.trials) {
-    const std::string id = id_of(planned.trial);
-    run(insert_trial, id, to_json(planned.trial).dump());
-    run(insert_place, sweep, position++, id,
-        expansion.variants[static_cast<std::size_t>(planned.variant)], planned.evaluations);
-  }
+    run(database, "INSERT INTO evaluation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        outcome.trial, attempt, to_string(one.request.split), to_string(one.request.features),
+        to_string(one.request.classifier), parameters_text(one.request), one.auroc,
+        one.average_precision, one.fpr95, one.outliers, one.inliers, one.seconds);
 }
 
 }  // namespace
@@ -146,29 +94,19 @@ Store::Store(const std::string& path, Mode mode) : path_(path) {
       lock_ = std::make_unique<StoreLock>(path);
       explained(path, [&] {
         database_ = open_for_writing(path);
+        statements_ = std::make_unique<Statements>(*database_);
+        const OutcomeSpool spool(path);
+        for (const Outcome& outcome : spool.waiting()) taken_in_ += record_outcome(outcome);
+        spool.clear();
         // The lock is ours, so whoever ran these is dead.
-        run(*database_, "UPDATE attempt SET state = 'interrupted', ended_at = " + kNow +
-                            " WHERE state = 'running'");
+        run(*statements_, "UPDATE attempt SET state = 'interrupted', ended_at = " + kNow +
+                              " WHERE state = 'running'");
       });
       return;
   }
 }
 
 Store::~Store() = default;
-
-void Store::record_sweep(const Spec& spec, const Expansion& expansion) {
-  explained(path_, [&] {
-    Transaction transaction(*database_, TransactionBehavior::IMMEDIATE);
-    const std::int64_t number =
-        database_->execAndGet("SELECT coalesce(max(number), 0) + 1 FROM sweep").getInt64();
-    run(*database_, "DELETE FROM sweep WHERE name = ?", spec.name);
-    run(*database_, "INSERT INTO sweep VALUES (?, ?, ?, ?, " + kNow + ")", spec.name, number,
-        spec.text, tables_to_json(spec.tables));
-    insert_requests(*database_, spec.name, expansion.evaluations);
-    insert_trials(*database_, spec.name, expansion);
-    transaction.commit();
-  });
-}
 
 std::int64_t Store::next_lease() const {
   return explained(path_, [&] {
@@ -178,55 +116,85 @@ std::int64_t Store::next_lease() const {
   });
 }
 
-void Store::begin_attempt(const std::string& trial, std::int64_t lease, const WorkerFacts& worker) {
+void Store::begin_attempt(const std::string& trial, std::int64_t lease, const WorkerFacts& worker,
+                          const std::optional<ContinuedCheckpoint>& continued) {
   explained(path_, [&] {
-    run(*database_,
+    Step step(*statements_, grouped_);
+    run(*statements_,
         "INSERT INTO attempt(lease, trial, number, state, host, device, build, libraries, "
-        "deterministic, revision, started_at) SELECT ?1, ?2, coalesce(max(number), 0) + 1, "
-        "'running', ?3, ?4, ?5, ?6, ?7, ?8, " +
+        "deterministic, revision, node, worker, started_at) SELECT ?1, ?2, coalesce(max(number), "
+        "0) + 1, 'running', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, " +
             kNow + " FROM attempt WHERE trial = ?2",
         lease, trial, worker.host, worker.device, worker.build, worker.libraries,
-        static_cast<int>(worker.deterministic), worker.revision);
+        static_cast<int>(worker.deterministic), worker.revision, worker.node, worker.number);
+    if (continued)
+      run(*statements_,
+          "UPDATE attempt SET continued = ?2, continued_at = "
+          "strftime('%Y-%m-%dT%H:%M:%fZ', ?3, 'unixepoch') WHERE lease = ?1",
+          lease, continued->lease,
+          std::chrono::duration<double>(continued->saved_at.time_since_epoch()).count());
+    step.commit();
   });
 }
 
 void Store::end_attempt(std::int64_t lease, AttemptState state, const std::string& error) {
-  explained(path_, [&] { end(*database_, lease, state, error); });
+  explained(path_, [&] {
+    Step step(*statements_, grouped_);
+    end(*statements_, lease, state, error);
+    step.commit();
+  });
 }
 
 bool Store::record_outcome(const Outcome& outcome) {
   return explained(path_, [&] {
-    Transaction transaction(*database_, TransactionBehavior::IMMEDIATE);
-    const auto attempt = running_attempt(*database_, outcome.lease);
+    Step step(*statements_, grouped_);
+    const auto attempt = running_attempt(*statements_, outcome.lease);
     if (!attempt || attempt->trial != outcome.trial) return false;
     if (outcome.status == OutcomeStatus::failed) {
-      end(*database_, outcome.lease, AttemptState::failed, outcome.error);
+      end(*statements_, outcome.lease, AttemptState::failed, outcome.error);
     } else {
-      if (!adds_something(*database_, outcome)) return false;
-      insert_outcome(*database_, outcome, attempt->number);
-      end(*database_, outcome.lease, AttemptState::completed, outcome.error);
+      if (!adds_something(*statements_, outcome)) return false;
+      insert_outcome(*statements_, outcome, attempt->number);
+      end(*statements_, outcome.lease, AttemptState::completed, outcome.error);
     }
-    transaction.commit();
+    step.commit();
     return true;
   });
 }
 
 void Store::record_progress(const std::vector<Progress>& rows) {
   explained(path_, [&] {
-    Transaction transaction(*database_, TransactionBehavior::IMMEDIATE);
-    Statement insert(*database_,
-                     "INSERT OR REPLACE INTO epoch SELECT trial, ?2, number, ?3, ?4, ?5, ?6 "
-                     "FROM attempt WHERE lease = ?1 AND state = 'running'");
+    if (rows.empty()) return;
+    Step step(*statements_, grouped_);
     for (const Progress& row : rows)
-      run(insert, row.lease, row.epoch, row.loss, row.accuracy, row.learning_rate,
-          row.images_per_second);
-    transaction.commit();
+      run(*statements_,
+          "INSERT OR REPLACE INTO epoch SELECT trial, ?2, number, ?3, ?4, ?5, ?6 FROM attempt "
+          "WHERE "
+          "lease = ?1 AND state = 'running'",
+          row.lease, row.epoch, row.loss, row.accuracy, row.learning_rate, row.images_per_second);
+    step.commit();
+  });
+}
+
+void Store::begin_group() { grouped_ = true; }
+
+void Store::commit_group() {
+  explained(path_, [&] {
+    grouped_ = false;
+    if (sqlite3_get_autocommit(database_->getHandle()) != 0) return;
+    try {
+      run(*statements_, "COMMIT");
+    } catch (...) {
+      database_->tryExec("ROLLBACK");
+      throw;
+    }
   });
 }
 
 void Store::close() {
   if (!lock_) return;
   explained(path_, [&] {
+    statements_ = std::make_unique<Statements>(*database_);  // the old ones would hold the log
     // Both answer with a row also where a reader keeps them from it.
     database_->execAndGet("PRAGMA wal_checkpoint(TRUNCATE)");
     database_->tryExec("PRAGMA journal_mode = DELETE");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,6 +22,7 @@ class Database;
 namespace occam {
 
 class StoreLock;
+class Statements;
 
 enum class AttemptState {
   running,
@@ -40,6 +42,13 @@ struct WorkerFacts {
   std::string libraries;
   bool deterministic = false;
   std::string revision = "";
+  std::int64_t node = 0, number = 0;  // the worker's on its node
+};
+
+// The checkpoint of an earlier attempt that a new one goes on from.
+struct ContinuedCheckpoint {
+  std::int64_t lease;
+  std::chrono::system_clock::time_point saved_at;
 };
 
 // What the store holds of one planned trial of a sweep.
@@ -50,6 +59,19 @@ struct TrialHistory {
   // What the next attempt must bring; empty when nothing lacks. An outcome's numbers come from one
   // attempt, so where one requested score lacks this is all of them, and those recorded for others.
   std::vector<EvaluationRequest> missing;
+  // Those of them that no recorded score answers.
+  std::vector<EvaluationRequest> unrecorded = {};
+  bool cancelled = false;  // taken out of the sweep by the user
+};
+
+// What recording an expansion changes in the sweep that is stored under its name.
+struct SweepDrift {
+  bool known = false;  // there is one
+  std::size_t kept = 0, added = 0, orphaned = 0;
+  std::size_t orphaned_outcomes = 0;  // recorded; they stay
+  // identity() of some of the trials.
+  std::vector<std::string> added_examples = {}, orphaned_examples = {};
+  bool changed() const { return known && (added > 0 || orphaned > 0); }
 };
 
 // One evaluation with everything that a table may group by.
@@ -88,10 +110,14 @@ struct SweepResults {
 struct SweepStatus {
   std::string name;
   std::int64_t trials, completed, diverged, failed, running;
-  std::int64_t collapsed;                   // of the completed
-  double train_seconds, evaluate_seconds;   // spent on recorded outcomes
-  double wasted_seconds;                    // in attempts that brought none
+  std::int64_t collapsed;                  // of the completed
+  std::int64_t interrupted;                // running when their coordinator died
+  double train_seconds, evaluate_seconds;  // spent on recorded outcomes
+  // In attempts without an outcome, what no later one went on from: all of a failed attempt, and of
+  // another, once its trial has been tried again, the time since the checkpoint that was continued.
+  double wasted_seconds;
   std::string started_at, last_outcome_at;  // ISO 8601, UTC; empty when there is none
+  std::int64_t cancelled;                   // without an outcome
 };
 
 // Values with the types that SQLite holds them in: null, integer, real or text; of a blob its hex
@@ -105,26 +131,38 @@ using Row = std::vector<nlohmann::json>;
 class Store {
  public:
   enum class Mode { read, write };
-  // write creates the file, and ends attempts that a dead coordinator left running as
-  // `interrupted`; read fails without a file. Both refuse a directory, a file that is no database,
-  // a database that is not occam's, and one of a newer schema.
+  // write creates the file, takes in outcomes that an earlier run could not write, and ends
+  // attempts that a dead coordinator left running as `interrupted`; read fails without a file. Both
+  // refuse a directory, a file that is no database, a database that is not occam's, and one of a
+  // newer schema.
   Store(const std::string& path, Mode mode);
   ~Store();
   Store(const Store&) = delete;
 
   const std::string& path() const { return path_; }
+  // Outcomes that an earlier run could not write and that this open took in.
+  std::size_t taken_in() const { return taken_in_; }
 
-  // Stores the sweep as the given expansion (replacing an earlier spec of that name; outcomes
-  // stay).
+  SweepDrift drift(const Spec& spec, const Expansion& expansion) const;
+  // Stores the sweep as the given expansion. Trials of an earlier spec of that name which this one
+  // leaves out stay as orphans of the sweep, with their outcomes; a cancelled one stays cancelled.
   void record_sweep(const Spec& spec, const Expansion& expansion);
 
-  // One entry a trial of the expansion, in its order.
-  std::vector<TrialHistory> histories(const Expansion& expansion) const;
+  // One entry a trial of the expansion, in its order; `cancelled` as the sweep of that name has it.
+  std::vector<TrialHistory> histories(const Expansion& expansion,
+                                      const std::string& sweep = "") const;
+
+  // Until commit_group(), what is recorded is one transaction that one write to the disk makes
+  // durable: nothing of it may be acknowledged before. commit_group() throws when it cannot be made
+  // so; then all of it is as if it had never been.
+  void begin_group();
+  void commit_group();
 
   // The number that the next attempt gets; grows for ever, over all sweeps.
   std::int64_t next_lease() const;
-  // The trial must be one of a recorded sweep.
-  void begin_attempt(const std::string& trial, std::int64_t lease, const WorkerFacts& worker);
+  // The trial must be one of a recorded sweep. `continued` is the checkpoint that it goes on from.
+  void begin_attempt(const std::string& trial, std::int64_t lease, const WorkerFacts& worker,
+                     const std::optional<ContinuedCheckpoint>& continued = std::nullopt);
   // An attempt that has ended already stays as it ended.
   void end_attempt(std::int64_t lease, AttemptState state, const std::string& error);
 
@@ -139,7 +177,7 @@ class Store {
   void record_progress(const std::vector<Progress>& rows);
 
   // The latest sweep of that name; without a name the one that was last recorded.
-  SweepResults results(const std::string& sweep = "") const;
+  SweepResults results(const std::string& sweep = "", bool orphaned = false) const;
   std::vector<SweepStatus> status() const;  // the last recorded first
   std::vector<std::string> sweeps() const;  // the last recorded first
 
@@ -151,6 +189,15 @@ class Store {
   // lists what differs.
   std::vector<MergedShard> merge(const std::vector<std::string>& shards, MergeRule rule);
 
+  // Takes the failures of these trials back, so that they have all their attempts again, and
+  // cancellations too; retires outcomes that diverged. Returns how many trials that changed.
+  std::size_t retry(const std::vector<std::string>& trials);
+  // Retires the outcomes of these trials, of that build alone unless it is empty: they stay in the
+  // file, hidden, and the trials are run again. Returns how many.
+  std::size_t forget(const std::vector<std::string>& trials, const std::string& build);
+  // Takes these trials, as far as they have no outcome, out of all sweeps. Returns how many.
+  std::size_t cancel(const std::vector<std::string>& trials);
+
   // Runs one statement that only reads; throws UsageError for any other, and for what SQLite does
   // not understand. The first form calls back once with the columns, then once a row.
   void query(const std::string& sql,
@@ -161,6 +208,9 @@ class Store {
     std::vector<Row> values;
   };
   Rows query(const std::string& sql) const;
+  // The rows alone, values as text; reals so that they read back.
+  using Texts = std::vector<std::optional<std::string>>;
+  std::vector<Texts> texts(const std::string& sql) const;
 
   // Folds the write-ahead log in, so that the one file is the result and copying it loses nothing;
   // while somebody reads, the log stays. The store can be used on.
@@ -170,6 +220,9 @@ class Store {
   std::string path_;
   std::unique_ptr<StoreLock> lock_;  // none when reading
   std::unique_ptr<SQLite::Database> database_;
+  std::unique_ptr<Statements> statements_;  // none when reading
+  bool grouped_ = false;
+  std::size_t taken_in_ = 0;
 };
 
 }  // namespace occam

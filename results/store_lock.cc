@@ -1,6 +1,7 @@
 #include "results/store_lock.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -35,19 +36,39 @@ std::string holder(const std::string& written) {
          pid;
 }
 
+// Whether the holder that wrote these lines was a process of this machine that has ended.
+bool is_dead(const std::string& written) {
+  const auto about = nlohmann::json::parse(written, nullptr, false);
+  return about.is_object() && about.value("host", "") == host_name() && about.contains("pid") &&
+         about["pid"].is_number_integer() && kill(about["pid"].get<pid_t>(), 0) != 0 &&
+         errno == ESRCH;
+}
+
+std::string lock_path(const std::string& database) { return database + ".lock"; }
+
+struct flock whole_file() {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  return whole;
+}
+
 }  // namespace
 
 StoreLock::StoreLock(const std::string& database) {
-  const std::string path = database + ".lock";
+  const std::string path = lock_path(database);
   file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (file_ < 0)
     throw Error(path + ": cannot be created: " + std::strerror(errno) +
                 "; whoever writes a database needs write permission in its folder");
-  struct flock whole {};
-  whole.l_type = F_WRLCK;
-  whole.l_whence = SEEK_SET;
-  if (fcntl(file_, F_OFD_SETLK, &whole) != 0) {
-    const int problem = errno;
+  struct flock whole = whole_file();
+  int problem = fcntl(file_, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
+  // A child that a killed coordinator was just making holds its lock until it has become a worker.
+  for (int tries = 0; problem != 0 && tries < 100 && is_dead(content(file_)); ++tries) {
+    usleep(20'000);
+    problem = fcntl(file_, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
+  }
+  if (problem != 0) {
     const std::string written = content(file_);
     close(file_);
     if (problem == EAGAIN || problem == EACCES) throw Error(database + ": " + holder(written));
@@ -66,16 +87,22 @@ StoreLock::~StoreLock() {
   close(file_);
 }
 
+bool is_written(const std::string& database) {
+  const int file = open(lock_path(database).c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  struct flock whole = whole_file();
+  // Where nothing can be said of locks, a running sweep is the better guess.
+  const bool held = fcntl(file, F_OFD_GETLK, &whole) != 0 || whole.l_type != F_UNLCK;
+  close(file);
+  return held;
+}
+
 void check_unlocked(const std::string& database) {
-  const int file = open((database + ".lock").c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return;  // nobody ever wrote it here
-  struct flock whole {};
-  whole.l_type = F_WRLCK;
-  whole.l_whence = SEEK_SET;
-  const bool held = fcntl(file, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+  if (!is_written(database)) return;
+  const int file = open(lock_path(database).c_str(), O_RDONLY | O_CLOEXEC);
   const std::string written = content(file);
   close(file);
-  if (held) throw Error(database + ": " + holder(written));
+  throw Error(database + ": " + holder(written));
 }
 
 }  // namespace occam

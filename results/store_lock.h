@@ -17,6 +17,9 @@ class StoreLock {
   int file_;
 };
 
+// Whether some process holds that right just now, this one too.
+bool is_written(const std::string& database);
+
 // Throws Error naming the holder where somebody has the right to write the database; writes
 // nothing.
 void check_unlocked(const std::string& database);

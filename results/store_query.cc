@@ -134,4 +134,20 @@ Store::Rows Store::query(const std::string& sql) const {
   return rows;
 }
 
+std::vector<Store::Texts> Store::texts(const std::string& sql) const {
+  std::vector<Texts> rows;
+  query(
+      sql, [](const std::vector<std::string>&) {},
+      [&](const Row& row) {
+        Texts& texts = rows.emplace_back();
+        for (const nlohmann::json& value : row) {
+          if (value.is_null())
+            texts.emplace_back(std::nullopt);
+          else
+            texts.emplace_back(value.is_string() ? value.get<std::string>() : value.dump());
+        }
+      });
+  return rows;
+}
+
 }  // namespace occam

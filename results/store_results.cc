@@ -71,16 +71,14 @@ void add_unless_there(std::vector<EvaluationRequest>& all, const EvaluationReque
     all.push_back(request);
 }
 
-// What the next attempt at a finished trial must bring; see TrialHistory::missing.
-std::vector<EvaluationRequest> still_missing(const std::vector<EvaluationRequest>& wanted,
-                                             const std::vector<Evaluation>& recorded) {
-  const bool complete = std::all_of(wanted.begin(), wanted.end(), [&](const auto& request) {
-    return find(recorded, request) != nullptr;
-  });
-  if (complete) return {};
-  std::vector<EvaluationRequest> all = wanted;
-  for (const Evaluation& one : recorded) add_unless_there(all, one.request);
-  return all;
+// What the next attempt at a finished trial must bring.
+void find_missing(TrialHistory& history, const std::vector<EvaluationRequest>& wanted,
+                  const std::vector<Evaluation>& recorded) {
+  std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(history.unrecorded),
+               [&](const EvaluationRequest& one) { return find(recorded, one) == nullptr; });
+  if (history.unrecorded.empty()) return;
+  history.missing = wanted;
+  for (const Evaluation& one : recorded) add_unless_there(history.missing, one.request);
 }
 
 std::vector<std::vector<EvaluationRequest>> request_lists(SQLite::Database& database,
@@ -120,41 +118,51 @@ std::string chosen_sweep(const std::string& path, SQLite::Database& database,
 constexpr const char* kPlannedTrials = R"sql(
 SELECT s.position, s.trial, t.config, s.variant, s.list, o.status, o.attempt, o.data, a.build,
        o.collapsed,
-       (SELECT state FROM attempt l WHERE l.trial = s.trial ORDER BY number DESC LIMIT 1)
+       (SELECT state FROM attempt l WHERE l.trial = s.trial AND l.forgiven_at IS NULL
+        ORDER BY number DESC LIMIT 1)
 FROM sweep_trial s
 JOIN trial t ON t.id = s.trial
 LEFT JOIN outcome o ON o.trial = s.trial AND o.retired_at IS NULL
 LEFT JOIN attempt a ON a.trial = o.trial AND a.number = o.attempt
-WHERE s.sweep = ?
+WHERE s.sweep = ?1 AND (?2 OR s.orphaned_at IS NULL)
 ORDER BY s.position)sql";
 
+// One sweep's numbers, each from the smallest table that knows them: most trials of a large sweep
+// have no attempt yet. ?1 is its name.
 constexpr const char* kStatus = R"sql(
-SELECT w.name,
-  count(s.trial),
+WITH mine AS MATERIALIZED (
+  SELECT a.*, s.cancelled_at,
+    (SELECT max(number) FROM attempt l WHERE l.trial = a.trial) AS last,
+    EXISTS (SELECT 1 FROM outcome o WHERE o.trial = a.trial AND o.retired_at IS NULL) AS done
+  FROM attempt a CROSS JOIN sweep_trial s ON s.sweep = ?1 AND s.trial = a.trial
+  WHERE a.state != 'completed' AND s.orphaned_at IS NULL)
+SELECT
+  (SELECT count(*) FROM sweep_trial WHERE sweep = ?1 AND orphaned_at IS NULL),
   count(*) FILTER (WHERE o.status = 'completed'),
   count(*) FILTER (WHERE o.status = 'diverged'),
-  count(*) FILTER (WHERE o.status IS NULL AND last.state = 'failed'),
-  count(*) FILTER (WHERE last.state = 'running'),
+  (SELECT count(*) FROM mine WHERE number = last AND state = 'failed' AND NOT done
+   AND forgiven_at IS NULL AND cancelled_at IS NULL),
+  (SELECT count(*) FROM mine WHERE number = last AND state = 'running'),
   count(*) FILTER (WHERE o.collapsed != ''),
   total(o.train_seconds),
   total(o.evaluate_seconds),
-  (SELECT total((julianday(a.ended_at) - julianday(a.started_at)) * 86400)
-   FROM attempt a JOIN sweep_trial m ON m.trial = a.trial
-   WHERE m.sweep = w.name AND a.state NOT IN ('running', 'completed')),
-  (SELECT min(a.started_at) FROM attempt a JOIN sweep_trial m ON m.trial = a.trial
-   WHERE m.sweep = w.name),
-  max(o.recorded_at)
-FROM sweep w
-LEFT JOIN sweep_trial s ON s.sweep = w.name
-LEFT JOIN outcome o ON o.trial = s.trial AND o.retired_at IS NULL
-LEFT JOIN attempt last ON last.trial = s.trial
-  AND last.number = (SELECT max(number) FROM attempt a WHERE a.trial = s.trial)
-GROUP BY w.name
-ORDER BY w.number DESC)sql";
+  (SELECT total(max(0, julianday(a.ended_at) - coalesce(julianday(
+       (SELECT max(c.continued_at) FROM attempt c WHERE c.trial = a.trial AND c.continued = a.lease)),
+       julianday(a.started_at))) * 86400)
+   FROM mine a WHERE a.state != 'running' AND (a.state = 'failed' OR a.number < a.last)),
+  (SELECT min(a.started_at) FROM attempt a CROSS JOIN sweep_trial s
+   ON s.sweep = ?1 AND s.trial = a.trial),
+  max(o.recorded_at),
+  (SELECT count(*) FROM sweep_trial s WHERE s.sweep = ?1 AND s.orphaned_at IS NULL
+   AND s.cancelled_at IS NOT NULL AND NOT EXISTS
+     (SELECT 1 FROM outcome c WHERE c.trial = s.trial AND c.retired_at IS NULL))
+FROM outcome o CROSS JOIN sweep_trial s ON s.sweep = ?1 AND s.trial = o.trial
+WHERE o.retired_at IS NULL AND s.orphaned_at IS NULL)sql";
 
 }  // namespace
 
-std::vector<TrialHistory> Store::histories(const Expansion& expansion) const {
+std::vector<TrialHistory> Store::histories(const Expansion& expansion,
+                                           const std::string& sweep) const {
   return explained(path_, [&] {
     const Transaction snapshot(*database_);
     struct Finished {
@@ -170,8 +178,13 @@ std::vector<TrialHistory> Store::histories(const Expansion& expansion) const {
                                 outcomes.getColumn(2).getInt64()});
 
     std::unordered_map<std::string, TrialHistory> tried;
+    Statement cancelled(
+        *database_, "SELECT trial FROM sweep_trial WHERE sweep = ? AND cancelled_at IS NOT NULL");
+    cancelled.bind(1, sweep);
+    while (cancelled.executeStep()) tried[cancelled.getColumn(0).getString()].cancelled = true;
     Statement attempts(*database_,
-                       "SELECT trial, lease, state, number FROM attempt ORDER BY lease");
+                       "SELECT trial, lease, iif(forgiven_at IS NULL, state, ''), number FROM "
+                       "attempt ORDER BY lease");
     while (attempts.executeStep()) {
       const std::string trial = attempts.getColumn(0).getString();
       TrialHistory& history = tried[trial];
@@ -194,11 +207,11 @@ std::vector<TrialHistory> Store::histories(const Expansion& expansion) const {
           expansion.evaluations[static_cast<std::size_t>(planned.evaluations)], planned.trial);
       const auto outcome = finished.find(id);
       if (outcome == finished.end()) {
-        history.missing = wanted;
+        history.missing = history.unrecorded = wanted;
       } else {
         history.outcome = outcome->second.status;
         if (*history.outcome == OutcomeStatus::completed)
-          history.missing = still_missing(wanted, scores.of(id, outcome->second.attempt));
+          find_missing(history, wanted, scores.of(id, outcome->second.attempt));
       }
       all.push_back(std::move(history));
     }
@@ -206,7 +219,7 @@ std::vector<TrialHistory> Store::histories(const Expansion& expansion) const {
   });
 }
 
-SweepResults Store::results(const std::string& sweep) const {
+SweepResults Store::results(const std::string& sweep, bool orphaned) const {
   return explained(path_, [&] {
     const Transaction snapshot(*database_);
     SweepResults all;
@@ -215,13 +228,22 @@ SweepResults Store::results(const std::string& sweep) const {
     tables.bind(1, all.name);
     tables.executeStep();
     all.tables = tables_from_json(tables.getColumn(0).getString());
-    auto lists = request_lists(*database_, all.name);
-    for (const auto& list : lists)
-      for (const EvaluationRequest& request : list) add_unless_there(all.requests, request);
+    const auto lists = request_lists(*database_, all.name);
+    Statement used(*database_,
+                   "SELECT DISTINCT list FROM sweep_trial WHERE sweep = ?1 AND (?2 OR orphaned_at "
+                   "IS NULL) ORDER BY list");
+    used.bind(1, all.name);
+    used.bind(2, static_cast<int>(orphaned));
+    while (used.executeStep())
+      if (const auto list = static_cast<std::size_t>(used.getColumn(0).getInt64());
+          list < lists.size())
+        for (const EvaluationRequest& request : lists[list])
+          add_unless_there(all.requests, request);
 
     ScoresOfAttempt scores(*database_);
     Statement planned(*database_, kPlannedTrials);
     planned.bind(1, all.name);
+    planned.bind(2, static_cast<int>(orphaned));
     while (planned.executeStep()) {
       const std::int64_t position = planned.getColumn(0).getInt64();
       const std::string id = planned.getColumn(1).getString();
@@ -258,15 +280,21 @@ SweepResults Store::results(const std::string& sweep) const {
 
 std::vector<SweepStatus> Store::status() const {
   return explained(path_, [&] {
+    const bool alive = is_written(path_);
     std::vector<SweepStatus> all;
     Statement row(*database_, kStatus);
-    while (row.executeStep())
-      all.push_back({row.getColumn(0).getString(), row.getColumn(1).getInt64(),
-                     row.getColumn(2).getInt64(), row.getColumn(3).getInt64(),
-                     row.getColumn(4).getInt64(), row.getColumn(5).getInt64(),
-                     row.getColumn(6).getInt64(), row.getColumn(7).getDouble(),
-                     row.getColumn(8).getDouble(), row.getColumn(9).getDouble(),
-                     row.getColumn(10).getString(), row.getColumn(11).getString()});
+    for (const std::string& name : sweep_names(*database_)) {
+      row.reset();
+      row.bind(1, name);
+      row.executeStep();
+      const std::int64_t running = row.getColumn(4).getInt64();
+      all.push_back({name, row.getColumn(0).getInt64(), row.getColumn(1).getInt64(),
+                     row.getColumn(2).getInt64(), row.getColumn(3).getInt64(), alive ? running : 0,
+                     row.getColumn(5).getInt64(), alive ? 0 : running, row.getColumn(6).getDouble(),
+                     row.getColumn(7).getDouble(), row.getColumn(8).getDouble(),
+                     row.getColumn(9).getString(), row.getColumn(10).getString(),
+                     row.getColumn(11).getInt64()});
+    }
     return all;
   });
 }

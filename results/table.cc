@@ -92,8 +92,8 @@ void check_not_mixed(const TableEntries& cell, const std::string& place, const L
   const std::string wanted = mix->one == kNoValue ? mix->other : mix->one;
   throw UsageError("the cell " + place + " would mix " + mix->field + " " +
                    joined(values_of(mix->field, cell)) + "; part them with --rows " +
-                   joined(rows, ",") + "," + mix->field + ", or choose with --where " + mix->field +
-                   "=" + wanted);
+                   joined(rows, ",") + "," + mix->field + ", or choose with --where " +
+                   shell_word(mix->field + "=" + wanted));
 }
 
 void check_one_source(const TableEntries& entries) {

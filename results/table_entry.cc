@@ -62,7 +62,7 @@ class TableEntryMaker {
 
 bool accepts(const std::string& field, const std::vector<std::string>& values,
              const TableEntry& entry) {
-  const std::string value = entry.value(field);
+  const std::string& value = entry.value(field);
   if (std::any_of(values.begin(), values.end(),
                   [&](const std::string& written) { return same_value(field, value, written); }))
     return true;

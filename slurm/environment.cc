@@ -14,4 +14,11 @@ int slurm_tasks_of_step() {
   return count;
 }
 
+std::optional<std::int64_t> slurm_job_end() {
+  const char* end = std::getenv("SLURM_JOB_END_TIME");
+  std::int64_t seconds = 0;
+  if (!end || !read_number(std::string_view(end), seconds)) return std::nullopt;
+  return seconds;
+}
+
 }  // namespace occam

@@ -50,8 +50,7 @@ std::optional<Represented> train_and_extract(const Start& start, const ImageData
   };
   pulse.phase = Pulse::Phase::training;
   const Clock::time_point began = Clock::now();
-  Training training =
-      train(trial, data.train, bench, checkpoints.newest(start.resumable), hooks);
+  Training training = train(trial, data.train, bench, checkpoints.newest(start.resumable), hooks);
   if (training.stopped) return std::nullopt;
 
   Represented made;
@@ -114,8 +113,9 @@ std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, B
   const Clock::time_point began = Clock::now();
   std::optional<Represented> made;
   try {
-    made = start.keep.score_only ? read_represented(start, *image_data, data, bench)
-                                 : train_and_extract(start, *image_data, data, bench, pulse, options);
+    made = start.keep.score_only
+               ? read_represented(start, *image_data, data, bench)
+               : train_and_extract(start, *image_data, data, bench, pulse, options);
   } catch (const Diverged& problem) {
     outcome.status = OutcomeStatus::diverged;
     outcome.error = problem.what();
@@ -129,6 +129,7 @@ std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, B
   if (made->training.build != options.build)
     outcome.build = made->training.build + "+" + options.build;
 
+  bench.enter_evaluation();
   pulse.phase = Pulse::Phase::evaluating;
   const std::int64_t images_seen = pulse.count;
   std::vector<ScoredRequest> answers;
@@ -161,7 +162,7 @@ std::shared_ptr<const ImageData> ImageCache::get(Dataset dataset, const SourceIm
 std::variant<Outcome, Stopped> run_trial(const Start& start, ImageCache& images, Bench& bench,
                                          Pulse& pulse, const RunOptions& options) {
   try {
-    bench.enter();
+    bench.enter_training();
     return attempt(start, images, bench, pulse, options);
   } catch (const std::exception& problem) {
     return Outcome{start.trial, start.lease, OutcomeStatus::failed,

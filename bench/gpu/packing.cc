@@ -37,7 +37,7 @@ Rate measure(const Trial& trial, const torch::Tensor& images, int slots, double 
   for (int slot = 0; slot < slots; ++slot)
     threads.emplace_back([&, slot] {
       Bench bench(torch::Device(torch::kCUDA, 0));
-      bench.enter();
+      bench.enter_training();
       Trial mine = trial;
       mine.seed = slot + 1;
       TrainingStep& step = bench.step(mine, images);
@@ -77,7 +77,7 @@ void show_kernels(const Trial& trial, const torch::Tensor& images, int slots) {
   for (int slot = 0; slot < slots; ++slot)
     threads.emplace_back([&] {
       Bench bench(torch::Device(torch::kCUDA, 0));
-      bench.enter();
+      bench.enter_training();
       TrainingStep& step = bench.step(trial, images);
       step.begin(trial, images, {});
       for (int i = 0; i < 2; ++i) {

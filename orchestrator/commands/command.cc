@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "experiments/error.h"
 
@@ -57,6 +58,14 @@ std::vector<std::string> split_list(const std::string& text) {
       parts.back() += c;
   }
   return parts;
+}
+
+std::vector<std::string> split_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);)
+    if (!line.empty()) lines.push_back(line);
+  return lines;
 }
 
 std::pair<std::string, std::vector<std::string>> parse_condition(const std::string& text) {

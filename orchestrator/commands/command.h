@@ -17,7 +17,8 @@ struct Subcommand {
 };
 extern const Subcommand kRunCommand, kExpandCommand, kPlanCommand, kStatusCommand, kTableCommand,
     kEvaluateCommand, kDataCommand, kQueryCommand, kExportCommand, kMergeCommand, kPlotCommand,
-    kReportCommand;
+    kReportCommand, kRetryCommand, kForgetCommand, kCancelCommand, kAddCommand, kGcCommand,
+    kLogsCommand, kExplainCommand, kWatchCommand;
 
 // A command line of options and positional words. Throws UsageError for anything unknown, and for a
 // number of positional words outside [least, most].
@@ -45,6 +46,8 @@ std::pair<std::string, std::vector<std::string>> parse_condition(const std::stri
 std::pair<std::string, std::vector<std::string>> parse_condition(
     const std::string& text, const std::vector<std::string>& fields);
 std::vector<std::string> split_list(const std::string& text);
+// Without empty ones.
+std::vector<std::string> split_lines(const std::string& text);
 
 // Whether a trial has one of the values of every --only condition.
 class TrialFilter {

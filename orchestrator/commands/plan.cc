@@ -8,10 +8,12 @@
 #include "experiments/spec.h"
 #include "images/load.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/keeping.h"
 #include "orchestrator/node.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/progress.h"
 #include "orchestrator/sweep.h"
+#include "results/planned_tables.h"
 #include "results/store.h"
 
 namespace occam {
@@ -27,66 +29,70 @@ a guess that says so.
 
 Examples:
   occam plan spec.json --db occam.db
-  occam plan spec.json --workers 64 --json
+  occam plan spec.json --gpus 64 --json
+  occam plan spec.json --gpus 1024 --mtbf 600          with a failure every ten minutes
 )";
 
-// A guess for one CPU core, until a trial has been timed: multiply-accumulates a second.
-constexpr double kGuessedRate = 1.0e10;
-
-// Seconds a unit of work over the finished trials, or nothing.
-std::optional<double> measured_seconds_per_work(const Store& store) {
-  const auto rows = store.query(
-      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial WHERE "
-      "o.retired_at IS NULL AND o.status = 'completed' AND o.steps > 0 ORDER BY o.recorded_at DESC "
-      "LIMIT "
-      "200");
-  double work = 0, seconds = 0;
-  for (const auto& row : rows.values) {
-    work += training_macs(trial_from_json(nlohmann::json::parse(row[0].get<std::string>())));
-    seconds += row[1].get<double>();
-  }
-  if (work <= 0 || seconds <= 0) return std::nullopt;
-  return seconds / work;
-}
+// Guesses until a trial has been timed, in multiply-accumulates a second: one CPU core, and one
+// H100 in fp32 (bench/README.md).
+constexpr double kCoreRate = 1.0e10, kGpuRate = 6.0e12;
 
 int run(const std::vector<std::string>& words) {
   std::string database, data;
-  int workers = 0, slots = 1;
+  int workers = 0, gpus = 0, slots = 1;
   bool as_json = false;
+  Failures failures;
   po::options_description described("Options");
   described.add_options()("db", po::value(&database)->default_value("occam.db"), "database")(
       "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
       "folder of the data sets, read for celeba and your own images alone")(
-      "workers,gpus", po::value(&workers)->default_value(0, "cores of this machine"),
-      "workers to plan for: GPUs, or CPU cores")("slots", po::value(&slots)->default_value(1),
-                                                 "trials at once in a worker")(
-      "json", po::bool_switch(&as_json), "as JSON");
+      "workers", po::value(&workers)->default_value(0, "GPUs, else cores of this machine"),
+      "CPU cores to plan for")("gpus", po::value(&gpus), "GPUs to plan for")(
+      "slots", po::value(&slots)->default_value(1), "trials at once in a worker")(
+      "mtbf", po::value(&failures.every),
+      "seconds between failures of any worker, on average: simulated too")(
+      "checkpoint-every", po::value(&failures.checkpoint_every)->default_value(300),
+      "seconds; what a failure undoes at most")("json", po::bool_switch(&as_json), "as JSON");
   const Arguments arguments(words, described, 1, 1, kUsage);
   if (arguments.helped()) return 0;
   if (arguments.has("workers") && workers < 1) throw UsageError("--workers must be at least 1");
+  if (arguments.has("gpus") && gpus < 1) throw UsageError("--gpus must be at least 1");
+  if (workers > 0 && gpus > 0) throw UsageError("give --workers or --gpus, not both");
+  if (arguments.has("mtbf") && !(failures.every > 0)) throw UsageError("--mtbf must be above 0");
+  if (!(failures.checkpoint_every > 0)) throw UsageError("--checkpoint-every must be above 0");
+  if (slots < 1) throw UsageError("--slots must be at least 1");
+  if (workers == 0 && gpus == 0) gpus = visible_gpus();
+  const bool on_gpus = gpus > 0;
+  if (on_gpus) workers = gpus;
   if (workers == 0) workers = usable_cores();
 
   const Spec spec = read_spec(arguments.positional().front());
   const Expansion expansion = expand(spec, source_finder(data));
+  check_tables(spec, expansion);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   std::vector<TrialHistory> histories;
+  SweepDrift drift;
   std::optional<double> measured;
   if (std::filesystem::exists(database)) {
     const Store store(database, Store::Mode::read);
-    histories = store.histories(expansion);
+    histories = store.histories(expansion, spec.name);
+    drift = store.drift(spec, expansion);
     measured = measured_seconds_per_work(store);
   } else {
     histories = no_histories(expansion);
   }
-  std::size_t done = 0, diverged = 0;
+  std::size_t done = 0, diverged = 0, cancelled = 0;
   for (const TrialHistory& history : histories) {
+    cancelled += history.cancelled && history.missing.size() > 0;
     done += history.outcome && history.missing.empty();
     diverged += history.outcome == OutcomeStatus::diverged;
   }
-  const MissingWork missing = missing_work(
+  MissingWork missing = missing_work(
       expansion, histories, "", [](const Trial&) { return true; }, static_cast<std::size_t>(-1));
+  plan_keeping(missing, std::filesystem::absolute(database + ".kept"), {});
   const Simulation simulation =
-      simulate(missing.tasks, workers, slots, measured.value_or(1 / kGuessedRate));
+      simulate(missing.tasks, workers, slots,
+               measured.value_or(1 / (on_gpus ? kGpuRate : kCoreRate)), failures);
   const double efficiency = simulation.wall_seconds > 0
                                 ? simulation.worker_seconds / (simulation.wall_seconds * workers)
                                 : 1;
@@ -95,29 +101,48 @@ int run(const std::vector<std::string>& words) {
                                         {"trials", expansion.trials.size()},
                                         {"done", done},
                                         {"diverged", diverged},
+                                        {"cancelled", cancelled},
+                                        {"kept", drift.known ? drift.kept : 0},
+                                        {"new",
+                                         drift.known ? drift.added : expansion.trials.size()},
+                                        {"orphaned", drift.orphaned},
                                         {"to_run", missing.tasks.size()},
                                         {"duplicates", expansion.duplicates},
                                         {"excluded", expansion.excluded},
+                                        {"trained_again", trained_again(missing)},
                                         {"workers", workers},
+                                        {"gpus", gpus},
                                         {"worker_hours", simulation.worker_seconds / 3600},
                                         {"wall_seconds", simulation.wall_seconds},
                                         {"efficiency", efficiency},
+                                        {"tail_seconds", simulation.tail_seconds},
+                                        {"failures", simulation.failures},
+                                        {"lost_hours", simulation.lost_seconds / 3600},
                                         {"measured", measured.has_value()}}
                      .dump()
               << "\n";
     return 0;
   }
-  fmt::print("{}: {} trials: {} done, {} to run", spec.name, expansion.trials.size(), done,
-             missing.tasks.size());
+  fmt::print("{}: {} trials: {} done, {}", spec.name, expansion.trials.size(), done,
+             to_run_text(missing));
   if (diverged > 0) fmt::print(", {} diverged", diverged);
+  if (cancelled > 0) fmt::print(", {} cancelled", cancelled);
   fmt::print(" ({} duplicates dropped, {} excluded)\n", expansion.duplicates, expansion.excluded);
+  fmt::print("{}", drift_text(drift));
   if (missing.tasks.empty()) return 0;
-  fmt::print("{:.2f} worker hours; about {} on {} workers, {:.0f} % busy\n",
-             simulation.worker_seconds / 3600, duration_text(simulation.wall_seconds), workers,
-             100 * efficiency);
+  const char* const device = on_gpus ? "GPU" : "CPU core";
+  fmt::print("{:.2f} {} hours; about {} on {} {}{}, {:.0f} % busy\n",
+             simulation.worker_seconds / 3600, device, duration_text(simulation.wall_seconds),
+             workers, device, workers == 1 ? "" : "s", 100 * efficiency);
+  fmt::print("the last {} with a worker idle\n", duration_text(simulation.tail_seconds));
+  if (failures.every > 0)
+    fmt::print("{} failures, one every {} on average, undo {:.2f} {} hours\n", simulation.failures,
+               duration_text(failures.every), simulation.lost_seconds / 3600, device);
   fmt::print("{}\n", measured ? "from the durations of trials in " + database
-                              : "a guess: no trial has been timed in " + database +
-                                    " yet; run a pilot with occam run --limit 2");
+                              : fmt::format("a guess for {}: no trial has been timed in {} yet; "
+                                            "run a pilot with occam run --limit 2{}",
+                                            on_gpus ? "GPUs like the H100" : "CPU cores", database,
+                                            on_gpus ? "" : ", or plan for GPUs with --gpus N"));
   return 0;
 }
 

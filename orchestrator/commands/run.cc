@@ -12,15 +12,20 @@
 #include "experiments/spec.h"
 #include "images/load.h"
 #include "orchestrator/agent.h"
+#include "orchestrator/checkpoints.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/keeping.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/node.h"
+#include "orchestrator/plan.h"
 #include "orchestrator/preflight.h"
 #include "orchestrator/progress.h"
+#include "orchestrator/requests.h"
 #include "orchestrator/signals.h"
 #include "orchestrator/sweep.h"
+#include "results/planned_tables.h"
 #include "results/store.h"
+#include "slurm/environment.h"
 
 namespace occam {
 namespace {
@@ -60,7 +65,7 @@ struct RunOptions {
   bool score_only = false;  // occam evaluate: trains nothing
   int workers, slots, threads;
   std::int64_t max_attempts, limit;
-  double checkpoint_every, silence;
+  double checkpoint_every, silence, stall, walltime;
   std::vector<std::string> only;
   bool quiet = false;
 };
@@ -72,6 +77,8 @@ std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, co
   const int wanted = options.workers > 0 ? options.workers
                      : device == "cpu"   ? usable_cores()
                                          : visible_gpus();
+  // Small steps fill a GPU together; a trial with large ones takes several slots (bench/README.md).
+  const int slots = options.slots > 0 ? options.slots : device == "cpu" ? 1 : 8;
   std::vector<std::vector<std::string>> lines;
   for (int i = link.local_rank(); i < wanted; i += link.local_size()) {
     if (!options.worker.empty()) {
@@ -80,15 +87,15 @@ std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, co
     }
     lines.push_back({worker_program(), "--device",
                      device == "cpu" ? device : fmt::format("cuda:{}", i % visible_gpus()),
-                     "--slots", std::to_string(options.slots), "--threads",
-                     std::to_string(options.threads), "--checkpoint-every",
-                     fmt::format("{}", options.checkpoint_every)});
+                     "--slots", std::to_string(slots), "--threads", std::to_string(options.threads),
+                     "--checkpoint-every", fmt::format("{}", options.checkpoint_every)});
     if (!options.data.empty()) lines.back().insert(lines.back().end(), {"--data", options.data});
   }
   return lines;
 }
 
-void wait(const Agent& agent, const Signals& signals, std::chrono::microseconds longest) {
+void wait(const Agent& agent, const Signals& signals, const Link& link) {
+  const std::chrono::microseconds longest = std::min(link.patience(), agent.patience(Clock::now()));
   std::vector<pollfd> descriptors{{signals.descriptor(), POLLIN, 0}};
   agent.add_descriptors(descriptors);
   const timespec patience{longest.count() / 1'000'000, longest.count() % 1'000'000 * 1000};
@@ -106,7 +113,7 @@ class Rank {
     while (!agent_.gone()) {
       turn_agent();
       link_.flush();
-      if (!agent_.gone()) wait(agent_, signals_, link_.patience());
+      if (!agent_.gone()) wait(agent_, signals_, link_);
       signals_.take();  // what a signal means is for rank 0 to say
     }
     link_.flush();
@@ -115,18 +122,18 @@ class Rank {
   // Every node has left, so that there is nobody to dismiss.
   bool over() const { return over_; }
 
-  // Until every node has left. Returns the signal that asked to stop, or 0.
-  int serve_sweep(Sweep& sweep) {
+  // Until every node has left.
+  void serve_sweep(Sweep& sweep, Requests& requests) {
     int stop_signal = 0;
     sweep.begin();
     while (!sweep.over()) {
       turn_agent();
-      for (const auto& [node, line] : link_.from_nodes())
-        sweep.handle(node, read_addressed_up(line));
-      sweep.show(Clock::now());
+      sweep.take(link_.from_nodes());
+      sweep.tick(Clock::now());
+      requests.tick(Clock::now());
       link_.flush();
       if (sweep.over()) break;
-      wait(agent_, signals_, link_.patience());
+      wait(agent_, signals_, link_);
       if (const int signal = signals_.take()) {
         if (stop_signal != 0) {
           agent_.kill_all();
@@ -134,19 +141,17 @@ class Rank {
         }
         stop_signal = signal;
         std::cerr << "\nstopping: checkpointing every running trial (once more to stop at once)\n";
-        sweep.drain();
+        sweep.drain("signal " + std::to_string(signal));
       }
     }
     over_ = true;
-    return stop_signal;
   }
 
  private:
   void turn_agent() {
-    for (const std::string& line : link_.from_coordinator())
-      agent_.handle(read_addressed_down(line), Clock::now());
+    for (const std::string& line : link_.from_coordinator()) agent_.handle(line, Clock::now());
     agent_.pump(Clock::now());
-    for (const Up& up : agent_.take()) link_.to_coordinator(to_line(up));
+    for (std::string& line : agent_.take()) link_.to_coordinator(std::move(line));
   }
 
   Link& link_;
@@ -177,11 +182,27 @@ std::string summary(const SweepStatus& status, double seconds) {
   return text + fmt::format(" ({} this time)", duration_text(seconds));
 }
 
+// When workers have to stop so that the last checkpoints are written in time; nothing without a
+// limit.
+std::optional<Clock::time_point> end_of_time(double walltime, Clock::time_point now) {
+  constexpr double kForCheckpoints = 60;  // seconds, or a tenth of a short time
+  double seconds = walltime;
+  if (const auto end = slurm_job_end(); seconds == 0 && end)
+    seconds = std::max(
+        1.0, static_cast<double>(*end) -
+                 std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+                     .count());
+  if (seconds == 0) return std::nullopt;
+  seconds -= std::min(kForCheckpoints, seconds / 10);
+  return now + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
 int coordinate(const std::string& spec_path, const RunOptions& options, Link& link, Rank& rank) {
   const Clock::time_point began = Clock::now();
   const Spec spec = read_spec(spec_path);
   const Expansion expansion = expand(spec, source_finder(options.data));
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
+  check_tables(spec, expansion);
   const TrialFilter only(options.only);
   if (std::none_of(expansion.trials.begin(), expansion.trials.end(),
                    [&](const PlannedTrial& planned) { return only(planned.trial); }))
@@ -190,52 +211,71 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   SweepOptions sweep_options;
   sweep_options.coordinator.max_attempts = options.max_attempts;
   sweep_options.coordinator.order = from_name<Order>(options.order);
-  const Keeping keeping = parse_keeping(options.keep);
+  sweep_options.coordinator.checkpoint_every = options.checkpoint_every;
+  sweep_options.ends_at = end_of_time(options.walltime, began);
   sweep_options.work =
       fs::absolute(options.work.empty() ? options.database + ".work" : options.work);
   const auto missing_of = [&](const std::vector<TrialHistory>& histories) {
     return missing_work(expansion, histories, sweep_options.work, only,
                         static_cast<std::size_t>(options.limit));
   };
+  check_work_folder(sweep_options.work);
   // What cannot run must not leave a new database behind.
   sweep_options.device = fs::exists(options.database)
                              ? ""
                              : preflight(missing_of(no_histories(expansion)).starts, options.device,
                                          options.data, options.worker);
   Store store(options.database, Store::Mode::write);
+  if (store.taken_in() > 0 && !options.quiet)
+    std::cerr << store.taken_in() << " outcomes taken in that an earlier run could not write\n";
   sweep_options.coordinator.first_lease = store.next_lease();
-  MissingWork work = missing_of(store.histories(expansion));
-  plan_keeping(work, fs::absolute(options.database + ".kept"), keeping);
+  sweep_options.seconds_per_work = measured_seconds_per_work(store).value_or(0);
+  const std::vector<TrialHistory> histories = store.histories(expansion, spec.name);
+  if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
+  MissingWork work = missing_of(histories);
+  const fs::path kept = fs::absolute(options.database + ".kept");
+  const Keeping keeping = parse_keeping(options.keep);
+  plan_keeping(work, kept, keeping);
   const std::size_t untrained = options.score_only ? drop_trainings(work) : 0;
   if (sweep_options.device.empty() && !work.starts.empty())
     sweep_options.device = preflight(work.starts, options.device, options.data, options.worker);
   store.record_sweep(spec, expansion);
-  const std::size_t missing = work.tasks.size();
+  // Of outcomes that committed just before a crash, or that were taken in.
+  for (const fs::path& path : useless_checkpoints(store, sweep_options.work)) fs::remove_all(path);
+  const bool missing = !work.tasks.empty();
   const std::size_t total = expansion.trials.size();
   if (!options.quiet) {
-    std::cerr << fmt::format("{}: {} trials, {} to run", spec.name, total, missing);
+    std::cerr << fmt::format("{}: {} trials, {}", spec.name, total, to_run_text(work));
     if (expansion.duplicates > 0)
       std::cerr << fmt::format(", {} duplicates dropped", expansion.duplicates);
     if (expansion.excluded > 0) std::cerr << fmt::format(", {} excluded", expansion.excluded);
-    std::cerr << (missing > 0 ? " on " + sweep_options.device : "") << "; results in "
+    std::cerr << (missing ? " on " + sweep_options.device : "") << "; results in "
               << options.database << "\n";
   }
 
   ProgressLine progress(options.quiet, began);
   Sweep sweep(std::move(work), sweep_options, store, link, progress);
-  const int stop_signal = rank.serve_sweep(sweep);
+  const auto prepare = [&](MissingWork& more) {
+    plan_keeping(more, kept, keeping);
+    if (options.score_only) drop_trainings(more);
+    if (!more.starts.empty())
+      preflight(more.starts, sweep_options.device, options.data, options.worker);
+  };
+  Requests requests(store, sweep, sweep_options.work, source_finder(options.data), prepare);
+  rank.serve_sweep(sweep, requests);
   progress.finish();
   std::error_code ignored;
   fs::remove(sweep_options.work, ignored);  // when nothing is left in it
 
   if (!sweep.hopeless().empty()) throw Error(sweep.hopeless());
+  if (!sweep.write_failure().empty()) throw Error(sweep.write_failure());
   const std::vector<SweepStatus> all = store.status();
   const auto status = std::find_if(all.begin(), all.end(),
                                    [&](const SweepStatus& one) { return one.name == spec.name; });
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
   if (!options.quiet) std::cerr << summary(*status, seconds) << "\n";
   store.close();
-  if (stop_signal != 0 && sweep.work_left()) return 75;
+  if (sweep.work_left()) return 75;
   if (untrained > 0)
     std::cerr << untrained << " of its trials have no kept features for these scores; `occam run "
               << spec_path << "` trains them\n";
@@ -250,11 +290,14 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
                           "database, made when it does not exist")(
       "device", po::value(&options.device)->default_value("auto"), "auto, cpu or cuda")(
       "workers", po::value(&options.workers)->default_value(0, "one a core or GPU"),
-      "workers a node")("slots", po::value(&options.slots)->default_value(1),
+      "workers a node")("slots",
+                        po::value(&options.slots)->default_value(0, "1 on a CPU, 8 on a GPU"),
                         "trials at once in a worker")(
       "threads", po::value(&options.threads)->default_value(1),
       "threads of a CPU trial; more than 1 changes the last bits of its numbers")(
-      "data", po::value(&options.data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
+      "data",
+      po::value(&options.data)
+          ->default_value("", "$OCCAM_DATA, ~/.local/share/occam, or Debian's /usr/share/datasets"),
       "folder of the data sets")("work", po::value(&options.work)->default_value("", "DB.work"),
                                  "folder for checkpoints")(
       "only", po::value(&options.only)->composing(), "FIELD=VALUE[,VALUE]: such trials alone")(
@@ -268,6 +311,10 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
       "checkpoint-every", po::value(&options.checkpoint_every)->default_value(300), "seconds")(
       "silence", po::value(&options.silence)->default_value(20),
       "seconds without a word after which a worker counts as hung")(
+      "stall", po::value(&options.stall)->default_value(300),
+      "seconds (and 20 of its slowest steps) without a step after which a trial counts as hung")(
+      "walltime", po::value(&options.walltime)->default_value(0, "what Slurm's job has left"),
+      "seconds after which all must have checkpointed (exit code 75)")(
       "keep", po::value(&options.keep)->default_value("features"),
       "what stays of each trial in DB.kept: none, or of features, weights, scores (of every "
       "image)")("worker", po::value(&options.worker)->default_value("", "occam-worker"),
@@ -278,11 +325,13 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
   if (arguments.has("workers") && options.workers < 1)
     throw UsageError("--workers must be at least 1");
   if (options.limit < 1) throw UsageError("--limit must be at least 1");
-  if (options.slots < 1) throw UsageError("--slots must be at least 1");
+  if (arguments.has("slots") && options.slots < 1) throw UsageError("--slots must be at least 1");
   if (options.threads < 1) throw UsageError("--threads must be at least 1");
   if (options.max_attempts < 1) throw UsageError("--max-attempts must be at least 1");
   if (!(options.checkpoint_every > 0)) throw UsageError("--checkpoint-every must be above 0");
   if (!(options.silence > 0)) throw UsageError("--silence must be above 0");
+  if (options.walltime < 0) throw UsageError("--walltime must be above 0");
+  if (!(options.stall > 0)) throw UsageError("--stall must be above 0");
   if (options.device != "auto" && options.device != "cpu" && options.device != "cuda")
     throw UsageError("--device '" + options.device + "' is none of: auto, cpu, cuda");
   from_name<Order>(options.order);
@@ -293,7 +342,8 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
   if (under_launcher()) widen_affinity();
   Agent agent({host_name(),
                [&](const std::string& device) { return worker_lines(options, *link, device); },
-               std::chrono::duration<double>(options.silence)});
+               std::chrono::duration<double>(options.silence),
+               std::chrono::duration<double>(options.stall)});
   Rank rank(*link, agent, signals);
   int code = 0;
   if (link->rank() != 0) {

@@ -36,7 +36,9 @@ int run(const std::vector<std::string>& words) {
                                           {"diverged", sweep.diverged},
                                           {"collapsed", sweep.collapsed},
                                           {"failed", sweep.failed},
+                                          {"cancelled", sweep.cancelled},
                                           {"running", sweep.running},
+                                          {"interrupted", sweep.interrupted},
                                           {"train_seconds", sweep.train_seconds},
                                           {"evaluate_seconds", sweep.evaluate_seconds},
                                           {"wasted_seconds", sweep.wasted_seconds},
@@ -49,7 +51,11 @@ int run(const std::vector<std::string>& words) {
     fmt::print("{}: {}/{} trials done, {} running, {} diverged, {} collapsed, {} failed\n",
                sweep.name, sweep.completed, sweep.trials, sweep.running, sweep.diverged,
                sweep.collapsed, sweep.failed);
-    fmt::print("  worker time: {} training, {} evaluating, {} in attempts that brought nothing\n",
+    if (sweep.cancelled > 0) fmt::print("  {} cancelled\n", sweep.cancelled);
+    if (sweep.interrupted > 0)
+      fmt::print("  not running: its coordinator died with {} trials; the same occam run goes on\n",
+                 sweep.interrupted);
+    fmt::print("  worker time: {} training, {} evaluating, {} lost in attempts that ended early\n",
                duration_text(sweep.train_seconds), duration_text(sweep.evaluate_seconds),
                duration_text(sweep.wasted_seconds));
     if (!sweep.started_at.empty())

@@ -25,6 +25,7 @@ Examples:
 int run(const std::vector<std::string>& words) {
   std::string rows, columns, sweep, name, format, output;
   std::vector<std::string> where;
+  bool orphaned = false;
   TableOptions options;
   po::options_description described("Options");
   described.add_options()("rows", po::value(&rows), "FIELD[,FIELD]")(
@@ -35,13 +36,14 @@ int run(const std::vector<std::string>& words) {
       "format", po::value(&format)->default_value("text"), "text, md, csv or json")(
       "partial", po::bool_switch(&options.partial), "means of incomplete cells too")(
       "pool", po::bool_switch(&options.pool), "let cells mix builds or data")(
+      "orphaned", po::bool_switch(&orphaned), "with trials that a later spec left out")(
       "output,o", po::value(&output), "write to this file");
   const Arguments arguments(words, described, 0, 1, kUsage);
   if (arguments.helped()) return 0;
   const TableFormat chosen = from_name<TableFormat>(format);
   const Store store(arguments.positional().empty() ? "occam.db" : arguments.positional().front(),
                     Store::Mode::read);
-  const SweepResults results = store.results(sweep);
+  const SweepResults results = store.results(sweep, orphaned);
   std::vector<std::string> known;
   for (const auto& [title, table] : results.tables) {
     known.push_back(title);

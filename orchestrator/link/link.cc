@@ -14,6 +14,12 @@ bool under_launcher() {
   return std::getenv("OMPI_COMM_WORLD_RANK") != nullptr || std::getenv("PMIX_RANK") != nullptr;
 }
 
+int launched_rank() {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK"})
+    if (const char* rank = std::getenv(name)) return std::atoi(rank);
+  return 0;
+}
+
 std::unique_ptr<Link> make_link() {
   if (!under_launcher()) {
     if (slurm_tasks_of_step() > 1)

@@ -65,6 +65,9 @@ class LocalLink : public Link {
 // True when a launcher (mpirun, srun --mpi=pmix) started this process as one of several ranks, so
 // that MPI has to be initialised.
 bool under_launcher();
+// This process's rank as the launcher's environment says it, before any MPI is initialised; 0
+// without one.
+int launched_rank();
 
 // The local link without a launcher, else the MPI link, which lives in the module occam-mpi.so
 // beside the program, so that the program itself starts fast and runs where there is no MPI.

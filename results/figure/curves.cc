@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "results/sql_text.h"
+
 namespace occam {
 namespace {
 
@@ -12,12 +14,10 @@ double number_or_nan(const nlohmann::json& value) {
 }  // namespace
 
 Curves read_curves(const Store& store, const std::string& sweep) {
-  std::string name;
-  for (const char one : sweep) name += one == '\'' ? "''" : std::string(1, one);
   Curves curves;
   store.query(
-      "SELECT trial, epoch, train_loss, accuracy, learning_rate FROM curves WHERE sweep = '" +
-          name + "' ORDER BY trial, epoch",
+      "SELECT trial, epoch, train_loss, accuracy, learning_rate FROM curves WHERE sweep = " +
+          sql_text(sweep) + " ORDER BY trial, epoch",
       [](const std::vector<std::string>&) {},
       [&](const Row& row) {
         curves[row[0].get<std::string>()].push_back({row[1].get<std::int64_t>(),

@@ -1,6 +1,7 @@
 #include "experiments/json_document.h"
 #include "experiments/spec.h"
 #include "results/figure/figure.h"
+#include "results/sql_text.h"
 
 namespace occam {
 
@@ -17,9 +18,7 @@ FigureOptions options_of(const FigureSpec& spec) {
 // The store keeps the spec's text, so figures need no place of their own there.
 std::vector<std::pair<std::string, FigureSpec>> named_figures(const Store& store,
                                                               const std::string& sweep) {
-  std::string name;
-  for (const char one : sweep) name += one == '\'' ? "''" : std::string(1, one);
-  const auto rows = store.query("SELECT text FROM sweep WHERE name = '" + name + "'");
+  const auto rows = store.query("SELECT text FROM sweep WHERE name = " + sql_text(sweep));
   if (rows.values.empty()) return {};
   const JsonNode spec =
       parse_document(rows.values[0][0].get<std::string>(), "the spec of " + sweep);

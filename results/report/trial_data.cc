@@ -5,18 +5,13 @@
 #include <map>
 
 #include "results/figure/curves.h"
+#include "results/sql_text.h"
 
 namespace occam {
 namespace {
 
 using nlohmann::json;
 constexpr std::size_t kCurvePoints = 60;
-
-std::string literal(const std::string& text) {
-  std::string quoted = "'";
-  for (const char one : text) quoted += one == '\'' ? "''" : std::string(1, one);
-  return quoted + "'";
-}
 
 // To some digits, which halves the file.
 json rounded(double value, double unit) {
@@ -75,7 +70,7 @@ Scored scores_of(const Store& store, const SweepResults& results) {
   store.query(
       "SELECT trial, features, classifier, parameters, split, auroc, average_precision, fpr95, "
       "outliers, inliers, seconds FROM results WHERE sweep = " +
-          literal(sweep) +
+          sql_text(sweep) +
           " AND auroc IS NOT NULL ORDER BY split, features, classifier, parameters",
       [](const std::vector<std::string>&) {},
       [&](const Row& row) {
@@ -96,7 +91,7 @@ TrialData trial_data(const Store& store, const SweepResults& results) {
   const std::string& sweep = results.name;
   TrialData data;
   const auto rows =
-      store.query("SELECT * FROM trials WHERE sweep = " + literal(sweep) + " ORDER BY position");
+      store.query("SELECT * FROM trials WHERE sweep = " + sql_text(sweep) + " ORDER BY position");
   std::vector<std::size_t> varying;
   std::size_t id = 0;
   for (std::size_t i = 0; i < rows.columns.size(); ++i) {
@@ -115,7 +110,7 @@ TrialData trial_data(const Store& store, const SweepResults& results) {
   }
 
   const std::string of_sweep =
-      " JOIN sweep_trial s ON s.trial = x.trial WHERE s.sweep = " + literal(sweep);
+      " JOIN sweep_trial s ON s.trial = x.trial WHERE s.sweep = " + sql_text(sweep);
   const auto attempts = by_trial(
       store,
       "SELECT x.trial, number, state, host, device, build, revision, libraries, deterministic, "

@@ -19,5 +19,12 @@ TEST(DidYouMean, IsSilentWhereNothingIsClose) {
   EXPECT_EQ(did_you_mean("seed", {}), "");
 }
 
+TEST(ShellWord, QuotesWhatAShellWouldTakeApart) {
+  EXPECT_EQ(shell_word("batch_size=16,32"), "batch_size=16,32");
+  EXPECT_EQ(shell_word("parameters={\"nu\":0.1}"), "'parameters={\"nu\":0.1}'");
+  EXPECT_EQ(shell_word("variant=it's"), "'variant=it'\\''s'");
+  EXPECT_EQ(shell_word(""), "''");
+}
+
 }  // namespace
 }  // namespace occam

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include <algorithm>
 
 #include "tests/experiments/sample.h"
@@ -34,6 +36,31 @@ TEST(Expand, GivesOneTrialWithoutAxes) {
   EXPECT_EQ(id_of(all.trials[0].trial), id_of(trial(R"({"dataset": "synthetic", "epochs": 5})")));
   EXPECT_EQ(all.evaluations.at(all.trials[0].evaluations), default_evaluations());
   EXPECT_EQ(variants(all), Words{""});
+}
+
+TEST(Expand, RefusesATrialToWhichNoScoreApplies) {
+  const std::string said = refusal(
+      kStart + "\"grid\": {\"loss\": [\"rotation\", \"contrastive\"], \"seed\": [1, 2]},\n" +
+      R"("evaluate": {"classifiers": ["rotation"]}})");
+  EXPECT_THAT(said, testing::StartsWith("spec.json:3: evaluate: none of the scores asked for "
+                                        "(rotation) applies to 2 trials, such as {"));
+  EXPECT_THAT(said, testing::HasSubstr("\"loss\":\"contrastive\""));
+  EXPECT_THAT(said, testing::HasSubstr("features pool with kde"));
+}
+
+TEST(Expand, CountsTheScoresOfAllBlocksThatNameATrial) {
+  const std::string both = kStart + R"("blocks": [
+    {"evaluate": {"classifiers": ["rotation"]}}, {"evaluate": {"classifiers": ["kde"]}}]})";
+  EXPECT_EQ(expansion(both).trials.size(), 1U);
+  EXPECT_THAT(refusal(kStart + R"("blocks": [
+    {"evaluate": {"classifiers": ["kde"]}},
+    {"trial": {"seed": 2}, "evaluate": {"classifiers": ["rotation"]}}]})"),
+              testing::StartsWith("spec.json:4: blocks[1].evaluate: "));
+}
+
+TEST(Expand, RanksTheSeedsOfEveryCellInTheFilesOrder) {
+  const Expansion all = expansion(kStart + R"("grid": {"seed": [7, 3], "batch_size": [16, 32]}})");
+  EXPECT_EQ(seed_ranks(all), (std::vector<std::int64_t>{0, 0, 1, 1}));
 }
 
 TEST(Expand, MultipliesTheAxesInTheFilesOrderTheLastFastest) {

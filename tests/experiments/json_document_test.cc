@@ -49,8 +49,8 @@ TEST(JsonDocument, CountsTheLinesOfFilesFromWindows) {
 
 TEST(JsonDocument, KeepsMembersInTheFilesOrder) {
   const JsonNode root = document(R"({"z": 1, "a": 2})");
-  EXPECT_EQ(root.members.at(0).first, "z");
-  EXPECT_EQ(root.members.at(1).first, "a");
+  EXPECT_EQ(root.members.at(0).key, "z");
+  EXPECT_EQ(root.members.at(1).key, "a");
 }
 
 TEST(JsonDocument, RefusesAKeyThatStandsTwice) {

@@ -5,18 +5,9 @@
 #include <string>
 
 #include "experiments/spec.h"
+#include "tests/message_of.h"
 
 namespace occam {
-
-template <class Step>
-std::string message_of(Step&& step) {
-  try {
-    step();
-  } catch (const Error& problem) {
-    return problem.what();
-  }
-  return "no error";
-}
 
 inline Spec spec(const std::string& text) { return parse_spec(text, "spec.json"); }
 inline Expansion expansion(const std::string& text) { return expand(spec(text)); }

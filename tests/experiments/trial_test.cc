@@ -166,8 +166,8 @@ TEST(Fields, RefuseAValueOutOfRange) {
   EXPECT_EQ(problem_with("epochs", 2000000), "2000000 is not in 0..1000000");
   EXPECT_EQ(problem_with("seed", -1), "-1 is not in 0..1000000000");
   EXPECT_EQ(problem_with("momentum", 1.5), "1.5 is not in 0..1");
-  EXPECT_EQ(problem_with("temperature", 0), "0 is not in 1e-04..100");
-  EXPECT_EQ(problem_with("temperature", std::nan("")), "nan is not in 1e-04..100");
+  EXPECT_EQ(problem_with("temperature", 0), "0 is not in 1e-4..100");
+  EXPECT_EQ(problem_with("temperature", std::nan("")), "nan is not in 1e-4..100");
 }
 
 TEST(Fields, SuggestTheNameThatWasMeant) {

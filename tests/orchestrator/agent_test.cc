@@ -31,7 +31,7 @@ class AgentTest : public ChildTest {
     const Message* found = nullptr;
     EXPECT_TRUE(eventually([&] {
       agent_->pump(now_);
-      for (Up& up : agent_->take()) said_.push_back(std::move(up));
+      for (const std::string& line : agent_->take()) said_.push_back(read_addressed_up(line));
       for (; seen_ < said_.size() && !found; ++seen_) {
         found = std::get_if<Message>(&said_[seen_].message);
         worker_ = said_[seen_].worker;
@@ -86,6 +86,18 @@ TEST_F(AgentTest, StartsNoMoreWorkersThanHaveWork) {
   EXPECT_EQ(descriptors.size(), 2U);
 }
 
+TEST_F(AgentTest, StartsTheOthersWhenMoreWorkersGetWork) {
+  begin(std::vector<std::vector<std::string>>(3, shell(kReady + "; read line")), 1);
+  next<Ready>();
+  agent_->handle({kWholeNode, Begin{"cpu", 2}}, now_);
+  next<Ready>();
+  EXPECT_EQ(worker_, 1);
+  agent_->handle({kWholeNode, Begin{"cpu", 2}}, now_);
+  std::vector<pollfd> descriptors;
+  agent_->add_descriptors(descriptors);
+  EXPECT_EQ(descriptors.size(), 4u) << "two pipes a worker";
+}
+
 TEST_F(AgentTest, IgnoresAMessageForAWorkerThatIsNotThere) {
   begin({shell("exit 1")});
   next<Lost>();
@@ -132,6 +144,60 @@ TEST_F(AgentTest, WaitsASecondBeforeItStartsAWorkerAgainThatEndedEarly) {
   EXPECT_TRUE(descriptors.empty());
   now_ += 1ms;
   next<Ready>();
+}
+
+TEST_F(AgentTest, StartsAWorkerThatWasKilledAtWorkAgainAtOnce) {
+  begin({counting(kReady + "; test $n = 1 && kill -9 $$; read line")});
+  next<Ready>();
+  next<Lost>();
+  next<Ready>();  // with the clock where it was
+}
+
+TEST_F(AgentTest, KillsAWorkerWhoseTrialStandsStillAndNamesTheTrial) {
+  const std::string beat = R"(echo '{"type":"alive","slots":[)"
+                           R"({"trial":"a","lease":7,"phase":"training","count":'$c'},)"
+                           R"({"trial":"b","lease":8,"phase":"training","count":5}]}')";
+  begin({shell(kReady + "; c=0; while read line; do c=$((c+1)); " + beat + "; done")});
+  next<Ready>();
+  const auto ask_for_a_beat = [&] {
+    agent_->handle({0, Stop{}}, now_);
+    next<Alive>();
+  };
+  ask_for_a_beat();
+  for (int i = 0; i < 20; ++i) {
+    now_ += 15s;
+    ask_for_a_beat();
+  }
+  EXPECT_EQ(said<Lost>(), 0U);
+  now_ += 1s;
+  const Lost lost = next<Lost>();
+  EXPECT_EQ(lost.culprit, 8);
+  EXPECT_EQ(lost.reason,
+            "trial b stood still at 5 of training for 301 s, so its worker was killed");
+}
+
+TEST_F(AgentTest, GivesATrialOfSlowStepsTwentyOfThem) {
+  begin({shell(kReady + "; c=0; while read line; do c=$((c+1)); " +
+               R"(echo '{"type":"alive","slots":[{"trial":"a","lease":7,"phase":"training",)" +
+               R"("count":'$((c > 2 ? 2 : c))'}]}'; done)")});
+  next<Ready>();
+  const auto beat_after = [&](std::chrono::seconds pause) {
+    // Often enough not to be silent.
+    for (; pause > 0s; pause -= 10s) {
+      now_ += 10s;
+      agent_->handle({0, Stop{}}, now_);
+      next<Alive>();
+    }
+  };
+  agent_->handle({0, Stop{}}, now_);
+  next<Alive>();  // count 1
+  now_ += 19s;    // a step takes 19 s
+  agent_->handle({0, Stop{}}, now_);
+  next<Alive>();  // count 2, where it stays
+  beat_after(380s);
+  EXPECT_EQ(said<Lost>(), 0U);
+  now_ += 1s;
+  EXPECT_EQ(next<Lost>().culprit, 7);
 }
 
 TEST_F(AgentTest, GivesUpAfterThreeFailedStartsInARow) {

@@ -246,6 +246,134 @@ TEST(Coordinator, IsFinishedWhenADrainedWorkerDiesInsteadOfStopping) {
   EXPECT_EQ(coordinator.pending(), 1U);
 }
 
+TEST(Coordinator, BlamesOnlyTheKnownCulpritOfALostWorker) {
+  Coordinator coordinator({task(), task()}, {.max_attempts = 1});
+  coordinator.on_joined(worker(0), 2);
+  const auto ends = only<EndAttempt>(coordinator.on_lost(worker(0), "stood still", 2));
+  ASSERT_EQ(ends.size(), 2U);
+  EXPECT_EQ(ends[0].state, AttemptState::lost);
+  EXPECT_EQ(ends[1].state, AttemptState::failed);
+  EXPECT_EQ(coordinator.failed(), 1U);
+  // The other is no suspect: it takes one slot of two.
+  EXPECT_EQ(starts(coordinator.on_joined(worker(0), 2)).at(0).share, 0.5);
+}
+
+TEST(Coordinator, TriesAFailedTrialOnAnotherWorkerWhereThereIsOne) {
+  Coordinator coordinator({task(0, 2), task(0, 1)}, {});
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_joined(worker(1), 1);
+  // The other is busy, so the trial waits for it.
+  EXPECT_TRUE(starts(coordinator.on_outcome(1, OutcomeStatus::failed)).empty());
+  const auto again = starts(coordinator.on_outcome(2, OutcomeStatus::completed));
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].worker, worker(1));
+}
+
+TEST(Coordinator, QuarantinesAWorkerThatFailsOneTrialAfterTheOther) {
+  Coordinator coordinator(std::vector<Task>(9, task()), {.quarantine_after = 2});
+  coordinator.on_joined(worker(0), 1);                  // runs 1
+  coordinator.on_joined(worker(1), 1);                  // runs 2
+  coordinator.on_outcome(1, OutcomeStatus::failed);     // 3 on worker 0
+  coordinator.on_outcome(2, OutcomeStatus::completed);  // 4 on worker 1
+  const auto commands = coordinator.on_outcome(3, OutcomeStatus::failed);
+  ASSERT_EQ(only<Quarantine>(commands).size(), 1U);
+  EXPECT_EQ(only<Quarantine>(commands)[0].worker, worker(0));
+  EXPECT_TRUE(starts(commands).empty());
+  // Restarting does not make it a good one.
+  coordinator.on_lost(worker(0), "gone");
+  EXPECT_TRUE(coordinator.on_joined(worker(0), 1).empty());
+  EXPECT_EQ(starts(coordinator.on_outcome(4, OutcomeStatus::completed)).at(0).worker, worker(1));
+  // Better a bad worker than none.
+  EXPECT_EQ(starts(coordinator.on_lost(worker(1), "gone")).at(0).worker, worker(0));
+}
+
+TEST(Coordinator, GivesWorkToAQuarantinedWorkerThatComesBackAlone) {
+  Coordinator coordinator(std::vector<Task>(9, task()), {.quarantine_after = 1});
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_joined(worker(1), 1);
+  ASSERT_EQ(only<Quarantine>(coordinator.on_lost(worker(0), "gone")).size(), 1U);
+  EXPECT_TRUE(coordinator.on_lost(worker(1), "gone, for good").size() > 0);
+  EXPECT_EQ(starts(coordinator.on_joined(worker(0), 1)).size(), 1U);
+}
+
+TEST(Coordinator, QuarantinesNoWorkerThatBringsSomethingBetweenNorTheOnlyOne) {
+  Coordinator between(std::vector<Task>(9, task()), {.quarantine_after = 2});
+  between.on_joined(worker(0), 1);
+  between.on_joined(worker(1), 1);
+  std::vector<Command> all;
+  for (const std::int64_t lease : {1, 3, 4})
+    for (const Command& one :
+         between.on_outcome(lease, lease == 3 ? OutcomeStatus::completed : OutcomeStatus::failed))
+      all.push_back(one);
+  EXPECT_TRUE(only<Quarantine>(all).empty());
+
+  Coordinator alone(std::vector<Task>(9, task()), {.quarantine_after = 2});
+  alone.on_joined(worker(0), 1);
+  for (std::int64_t lease = 1; lease <= 6; ++lease)
+    EXPECT_TRUE(only<Quarantine>(alone.on_outcome(lease, OutcomeStatus::failed)).empty());
+}
+
+TEST(Coordinator, GivesATrialThatRanOutOfMemoryTwiceTheShareUntilItIsAlone) {
+  Coordinator coordinator({task()}, {.max_attempts = 1});
+  coordinator.on_joined(worker(0), 4);
+  std::vector<double> shares;
+  for (std::int64_t lease = 1; lease <= 2; ++lease) {
+    const auto commands = coordinator.on_out_of_memory(lease, "out of memory");
+    EXPECT_EQ(only<EndAttempt>(commands).at(0).state, AttemptState::lost);
+    shares.push_back(starts(commands).at(0).share);
+  }
+  EXPECT_EQ(shares, (std::vector<double>{0.5, 1}));
+  const auto last = coordinator.on_out_of_memory(3, "out of memory");
+  EXPECT_EQ(only<EndAttempt>(last).at(0).state, AttemptState::failed);
+  EXPECT_EQ(coordinator.failed(), 1U);
+  EXPECT_TRUE(coordinator.finished());
+}
+
+TEST(Coordinator, TakesMoreWorkWhileItRuns) {
+  Coordinator coordinator({task()}, {});
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_joined(worker(1), 1);
+  EXPECT_EQ(started(coordinator.add({task(0, 1, 1, 3), task(), task()})), (Tasks{2}));
+  EXPECT_EQ(coordinator.failed(), 1U);
+  EXPECT_EQ(started(coordinator.on_outcome(1, OutcomeStatus::completed)), (Tasks{3}));
+}
+
+TEST(Coordinator, ForgetsACancelledTrialThatWaits) {
+  Coordinator coordinator({task(), task()}, {});
+  coordinator.on_joined(worker(0), 1);
+  EXPECT_TRUE(coordinator.cancel(1).empty());
+  EXPECT_EQ(coordinator.pending(), 0U);
+  EXPECT_TRUE(coordinator.on_outcome(1, OutcomeStatus::completed).empty());
+  EXPECT_TRUE(coordinator.finished());
+}
+
+TEST(Coordinator, EndsTheWorkerOfACancelledTrialOnceTheOthersHaveStopped) {
+  Coordinator coordinator({task(), task(), task()}, {});
+  coordinator.on_joined(worker(0), 2);
+  EXPECT_EQ(only<StopWorker>(coordinator.cancel(0)).size(), 1U);
+  EXPECT_TRUE(only<EndWorker>(coordinator.on_stopped(1)).empty());
+  const auto commands = coordinator.on_stopped(2);
+  EXPECT_EQ(only<EndWorker>(commands).size(), 1U);
+  EXPECT_TRUE(starts(commands).empty()) << "the worker has been asked to stop";
+  EXPECT_TRUE(coordinator.on_lost(worker(0), "exited").empty());
+  EXPECT_EQ(started(coordinator.on_joined(worker(0), 2)), (Tasks{1, 2}));
+  EXPECT_FALSE(coordinator.finished());
+}
+
+TEST(Coordinator, StartsNothingThatCouldNeitherEndNorReachACheckpointInTime) {
+  Coordinator coordinator({task(0, 1000), task(0, 10)}, {.checkpoint_every = 300});
+  coordinator.set_time_left(200, 1);
+  EXPECT_EQ(started(coordinator.on_joined(worker(0), 1)), (Tasks{1}));
+  EXPECT_FALSE(coordinator.finished());
+  EXPECT_TRUE(coordinator.on_outcome(1, OutcomeStatus::completed).empty());
+  EXPECT_TRUE(coordinator.finished());
+  EXPECT_EQ(coordinator.pending(), 1U);
+
+  Coordinator longer({task(0, 1000)}, {.checkpoint_every = 300});
+  longer.set_time_left(300, 1);
+  EXPECT_EQ(started(longer.on_joined(worker(0), 1)), (Tasks{0}));
+}
+
 // What a coordinator has said, kept apart from it; complains about anything that cannot be.
 class Witness {
  public:

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <random>
 
 namespace occam {
 namespace {
@@ -43,6 +45,36 @@ TEST(Simulate, CountsAWorkerAsBusyByTheShareThatIsTaken) {
 TEST(Simulate, TakesNoTimeForNothing) {
   EXPECT_EQ(simulate({}, 8, 1, 1).wall_seconds, 0);
   EXPECT_EQ(simulate(tasks({3}), 0, 1, 1).wall_seconds, 0);
+}
+
+TEST(Simulate, LosesWhatAFailureUndoesAndGoesOnFromTheCheckpoint) {
+  // One worker, one trial of 1,000 s, a checkpoint every 10: whatever fails undoes less than 10 s
+  // and costs a restart.
+  const Failures failures{.every = 100, .checkpoint_every = 10, .restart = 5};
+  const Simulation result = simulate(tasks({1000}), 1, 1, 1, failures);
+  ASSERT_GT(result.failures, 0);
+  const auto count = static_cast<double>(result.failures);
+  EXPECT_NEAR(result.worker_seconds, 1000, 1e-6);
+  EXPECT_LE(result.lost_seconds, count * 10);
+  EXPECT_NEAR(result.wall_seconds, 1000 + result.lost_seconds + count * 5, 1e-6);
+}
+
+// A heavy tail of lengths from minutes to a day, on a machine that loses a worker every ten
+// minutes.
+TEST(Simulate, KeepsAThousandFailingWorkersBusy) {
+  std::mt19937_64 random(7);
+  std::vector<double> work;
+  double all = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    double normal = -6;  // Irwin and Hall's
+    for (int k = 0; k < 12; ++k) normal += static_cast<double>(random() >> 11) * 0x1p-53;
+    work.push_back(std::exp(7.5 + 0.8 * normal));
+    all += work.back();
+  }
+  const Simulation result = simulate(tasks(work), 1024, 1, 1, {.every = 600});
+  EXPECT_GT(result.failures, 50);
+  EXPECT_NEAR(result.worker_seconds, all, 1e-3 * all);
+  EXPECT_GE(all / (1024 * result.wall_seconds), 0.95);
 }
 
 TEST(Simulate, KeepsAThousandWorkersBusy) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "results/store.h"
+#include "tests/message_of.h"
 
 namespace occam {
 
@@ -83,22 +84,10 @@ inline std::int64_t begin(Store& store, const Trial& of, const std::string& buil
   return lease;
 }
 
-template <class Step>
-std::string message_of(Step&& step) {
-  try {
-    step();
-  } catch (const Error& problem) {
-    return problem.what();
-  }
-  return "no error";
-}
-
 // The first value of the first row, as text.
 inline std::string cell_of(const Store& store, const std::string& sql) {
-  const auto rows = store.query(sql);
-  if (rows.values.empty()) return "no row";
-  const nlohmann::json& value = rows.values[0][0];
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  const auto rows = store.texts(sql);
+  return rows.empty() ? "no row" : rows[0][0].value_or("null");
 }
 
 }  // namespace occam

@@ -167,6 +167,7 @@ TEST_F(StoreTest, AGrownEvaluationListAsksForAllScoresOfTheTrialAgain) {
   const auto history = store.histories(expansion({trial(0)}, {kGde}))[0];
   EXPECT_EQ(history.outcome, OutcomeStatus::completed);
   EXPECT_EQ(history.missing, (std::vector<EvaluationRequest>{kGde, kKde}));
+  EXPECT_EQ(history.unrecorded, std::vector<EvaluationRequest>{kGde});
   ASSERT_EQ(store.results().missing.size(), 1u);
   EXPECT_EQ(store.results().missing[0].evaluations, std::vector<EvaluationRequest>{kGde});
 
@@ -270,27 +271,6 @@ TEST_F(StoreTest, TellsOfACollapseAndWhatBuildsMadeTheNumbers) {
   EXPECT_EQ(store.status()[0].completed, 2);
 }
 
-TEST_F(StoreTest, OpensADatabaseFromBeforeCollapseWasRecorded) {
-  {
-    Store store(path_, Store::Mode::write);
-    store.record_sweep(spec(), expansion({trial(0)}));
-    ASSERT_TRUE(
-        store.record_outcome(outcome(trial(0), begin(store, trial(0)), {evaluation(kKde, 0.75)})));
-    store.close();
-  }
-  {
-    SQLite::Database database(path_, SQLite::OPEN_READWRITE);
-    for (const char* view : {"results", "trials", "curves", "configuration"})
-      database.exec(std::string("DROP VIEW ") + view);
-    database.exec("ALTER TABLE outcome DROP COLUMN collapsed");
-    database.exec("PRAGMA user_version = 1");
-  }
-  Store store(path_, Store::Mode::write);
-  ASSERT_EQ(store.results().results.size(), 1);
-  EXPECT_EQ(store.results().results[0].evaluation->auroc, 0.75);
-  EXPECT_EQ(store.results().results[0].collapsed, "");
-}
-
 TEST_F(StoreTest, LeasesGrowOverTheLifeOfTheDatabase) {
   {
     Store store(path_, Store::Mode::write);
@@ -366,6 +346,59 @@ TEST_F(StoreTest, TellsTheStatusOfEverySweep) {
   EXPECT_EQ(a.evaluate_seconds, 4);
   EXPECT_GE(a.wasted_seconds, 0);
   EXPECT_EQ(a.started_at.size(), std::string("2026-01-01T00:00:00.000Z").size());
+}
+
+TEST_F(StoreTest, TellsWhatRunsFromWhatADeadCoordinatorLeft) {
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(0)}));
+    begin(store, trial(0));
+    EXPECT_EQ(store.status()[0].running, 1);
+    EXPECT_EQ(Store(path_, Store::Mode::read).status()[0].running, 1);
+  }
+  const SweepStatus left = Store(path_, Store::Mode::read).status()[0];
+  EXPECT_EQ(left.running, 0);
+  EXPECT_EQ(left.interrupted, 1);
+}
+
+TEST_F(StoreTest, CountsAsWastedOnlyWhatNoLaterAttemptWentOnFrom) {
+  const auto at = [](int second) {
+    return std::chrono::system_clock::time_point(std::chrono::seconds(1'800'000'000 + second));
+  };
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(0), trial(1), trial(2)}));
+    store.end_attempt(begin(store, trial(0)), AttemptState::interrupted, "");  // lease 1
+    store.end_attempt(begin(store, trial(0)), AttemptState::lost, "");         // 2, from 0
+    store.begin_attempt(id_of(trial(0)), 3, worker(), ContinuedCheckpoint{1, at(60)});
+    store.end_attempt(begin(store, trial(1)), AttemptState::stopped, "");  // 4: nothing is lost yet
+    store.end_attempt(begin(store, trial(2)), AttemptState::failed, "");   // 5
+  }
+  // Lease n ran from n to n + 100 seconds.
+  SQLite::Database(path_, SQLite::OPEN_READWRITE)
+      .exec(
+          "UPDATE attempt SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', 1800000000 + lease, "
+          "'unixepoch'), ended_at = CASE WHEN ended_at IS NOT NULL THEN "
+          "strftime('%Y-%m-%dT%H:%M:%fZ', 1800000100 + lease, 'unixepoch') END");
+  // 1: from its checkpoint at 60 to 101; 2: all 100; 5: all 100.
+  EXPECT_NEAR(Store(path_, Store::Mode::read).status()[0].wasted_seconds, 41 + 100 + 100, 0.01);
+}
+
+TEST_F(StoreTest, OpensADatabaseOfAnOlderOccam) {
+  std::ifstream dump(OCCAM_SOURCE_DIR "/tests/golden/database-1.sql");
+  const std::string sql{std::istreambuf_iterator<char>(dump), {}};
+  SQLite::Database(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec(sql);
+  const auto check = [](const Store& store) {
+    const SweepResults results = store.results();
+    ASSERT_EQ(results.results.size(), 1u);
+    EXPECT_EQ(results.results[0].evaluation->auroc, 0.75);
+    EXPECT_EQ(results.results[0].collapsed, "");
+    EXPECT_NEAR(store.status()[0].wasted_seconds, 60, 0.01);
+  };
+  check(Store(path_, Store::Mode::read));
+  EXPECT_EQ(SQLite::Database(path_).execAndGet("PRAGMA user_version").getInt(), 1);
+  check(Store(path_, Store::Mode::write));
+  EXPECT_EQ(SQLite::Database(path_).execAndGet("PRAGMA user_version").getInt(), kSchemaVersion);
 }
 
 // ---- what it refuses, and what it says ----

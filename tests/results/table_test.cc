@@ -12,6 +12,7 @@
 namespace occam {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -286,6 +287,8 @@ TEST(Ablation, RefusesUnknownFieldsAndFiltersThatMatchNothing) {
   TableOptions filtered = kByBatchSize;
   filtered.spec.where = {{"class", {"sandal"}}, {"learning_rate", {"1e-2"}}};
   EXPECT_EQ(ablation(plan.sweep(), filtered).cells[0][0].mean, 0.8);
+  filtered.spec.where = {{"weight_decay", {"0.0003", "3e-4", "3e-04"}}, {"parameters", {"{ }"}}};
+  EXPECT_TRUE(ablation(plan.sweep(), filtered).cells[0][0].mean);
   filtered.spec.where = {{"classifier", {"kd"}}};
   EXPECT_THAT(message_of([&] { ablation(plan.sweep(), filtered); }),
               testing::AllOf(HasSubstr("classifier=kd"), HasSubstr("did you mean 'kde'?")));
@@ -377,6 +380,35 @@ held fixed: epochs 20 (updates 1860 … 220)
 …: 1 of 6 cells lack planned scores, so they have no mean (see --partial)
 –: has no meaning, or is not planned in this sweep
 )");
+}
+
+TEST(Render, MarksTheBestRightBehindItsDeviation) {
+  Plan plan;
+  plan.done(trial(0, 1, 16), kKde, 0.5).done(trial(0, 2, 16), kKde, 0.75);
+  plan.done(trial(0, 1, 32), kKde, 0.875).done(trial(0, 2, 32), kKde, 0.75);
+  const std::string text = render(ablation(plan.sweep(), kByBatchSize), TableFormat::text);
+  EXPECT_THAT(text, HasSubstr("62.5 ± 17.7  (2x1)"));
+  EXPECT_THAT(text, HasSubstr("81.2 ±  8.8* (2x1)"));
+}
+
+TEST(Render, LeavesATestLimitThatAllShareToTheNote) {
+  EvaluationRequest narrow = kKde, usual = kKde;
+  narrow.parameters = {0.5, 1, 2000};
+  usual.parameters.test_limit = 2000;
+  Plan plan = Plan().done(trial(0), narrow, 0.7).done(trial(0), usual, 0.8);
+  const TableOptions options = by({"batch_size"}, {"parameters"});
+  const std::string text = render(ablation(plan.sweep(), options), TableFormat::text);
+  EXPECT_THAT(text, AllOf(HasSubstr("  {\"gamma_scale\":1}  {}\n"), Not(HasSubstr("test_limit"))));
+  EXPECT_THAT(text, HasSubstr("scored on a subset of 2000 test rows"));
+  plan.done(trial(0), kKde, 0.9);
+  EXPECT_THAT(render(ablation(plan.sweep(), options), TableFormat::text),
+              HasSubstr("{\"test_limit\":2000}"));
+}
+
+TEST(Render, LetsNoLabelBecomeHtml) {
+  Plan plan = Plan().variant("<b>a|b</b> & c").done(trial(0), kKde, 0.7);
+  EXPECT_THAT(render(ablation(plan.sweep(), by({"variant"}, {"classifier"})), TableFormat::md),
+              HasSubstr("| &lt;b&gt;a\\|b&lt;/b&gt; &amp; c |"));
 }
 
 TEST(Render, NamesTheFieldOfAColumnThatIsANumber) {

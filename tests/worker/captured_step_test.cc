@@ -245,7 +245,7 @@ Ran run(std::unique_ptr<TrainingStep> step, const Trial& trial, const Tensor& im
 }
 Ran run(const Trial& trial, const Tensor& images, torch::Device device, std::int64_t steps) {
   Bench bench(device);
-  bench.enter();
+  bench.enter_training();
   return run(bench.step(trial, images), trial, images, steps);
 }
 
@@ -257,7 +257,7 @@ INSTANTIATE_TEST_SUITE_P(Losses, GpuStep, testing::Values(Loss::contrastive, Los
 // make some difference, which InfoNCE and momentum enlarge.
 TEST_P(GpuStep, InFp32IsTheCpusStep) {
   const Bench bench(kGpu);
-  bench.enter();
+  bench.enter_training();
   for (const std::int64_t layers : {0, 1, 3})
     for (const std::int64_t depth : {10, 18})
       for (const int steps : {1, 3}) {
@@ -286,7 +286,7 @@ TEST_P(GpuStep, InFp32IsTheCpusStep) {
 // No further from fp32 than ATen's autocast is.
 TEST_P(GpuStep, InBf16IsAsNearToFp32AsAutocast) {
   const Bench bench(kGpu);
-  bench.enter();
+  bench.enter_training();
   Trial trial = narrow(GetParam());
   const Tensor images = random_images(64, 1, 32);
   const Ran exact = run(make_eager_step(trial, kGpu), trial, images, 1);
@@ -320,7 +320,7 @@ TEST_P(GpuStep, RunsAnotherTrialOfItsKindAsANewOneWould) {
   second.learning_rate = 0.02;
   set_deterministic();
   Bench bench(kGpu);
-  bench.enter();
+  bench.enter_training();
   TrainingStep& step = bench.step(first, images);
   step.begin(first, images, {});
   step.begin_epoch(0, 0, 0.1);
@@ -343,7 +343,7 @@ TEST_P(GpuStep, ResumedIsUndisturbedAndPackedIsAlone) {
   const Ran alone = run(trial, images, kGpu, 10);
 
   Bench bench(kGpu);
-  bench.enter();
+  bench.enter_training();
   TrainingStep& step = bench.step(trial, images);
   step.begin(trial, images, {});
   step.begin_epoch(0, 0, trial.learning_rate);

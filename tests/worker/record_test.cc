@@ -40,7 +40,8 @@ TEST(Record, WritesDownWhatAnotherImplementationNeedsToRepeatTheTraining) {
     EXPECT_TRUE(same_bits(read_npy(folder.path() / name), weights)) << name;
   };
   hooks.on_epoch = [&](const Progress& progress) { curve.push_back(progress.loss); };
-  const Training training = train(trial, images, torch::kCPU, std::nullopt, hooks);
+  Bench bench(torch::kCPU);
+  const Training training = train(trial, images, bench, std::nullopt, hooks);
   EXPECT_TRUE(same_bits(read_npy(folder.path() / "trained.npy"), training.network->flat()));
   EXPECT_TRUE(
       same_bits(read_npy(folder.path() / "statistics.npy"), training.network->statistics()));

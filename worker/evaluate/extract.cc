@@ -7,7 +7,8 @@
 namespace occam {
 namespace {
 
-constexpr std::int64_t kBatch = 250;
+// What a CPU's cache holds, and what fills a GPU.
+std::int64_t batch_rows(torch::Device device) { return device.is_cpu() ? 250 : 2000; }
 
 torch::Tensor log_probabilities(const NetworkOutput& output) {
   return at::log_softmax(output.logits, 1);
@@ -19,9 +20,10 @@ ExtractedFeatures extract(Network& network, const torch::Tensor& images, bool wi
                           const std::function<void(std::int64_t)>& on_images) {
   const at::NoGradGuard no_gradient;
   std::vector<torch::Tensor> pools, embeds, logits;
-  for (std::int64_t first = 0; first < images.size(0); first += kBatch) {
-    const std::int64_t count = std::min(kBatch, images.size(0) - first);
-    const torch::Tensor batch = network_input(images.narrow(0, first, count)).to(network.device());
+  const std::int64_t most = batch_rows(network.device());
+  for (std::int64_t first = 0; first < images.size(0); first += most) {
+    const std::int64_t count = std::min(most, images.size(0) - first);
+    const torch::Tensor batch = network_input(images.narrow(0, first, count).to(network.device()));
     const NetworkOutput upright = network.forward(batch, false);
     pools.push_back(upright.pool);
     if (upright.embed.defined()) embeds.push_back(upright.embed);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "experiments/number.h"
 #include "worker/train/sgd.h"
 
 namespace occam {
@@ -58,10 +59,11 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
     const bool is_last = step == plan.steps;
     const bool is_finite = std::isfinite(loss_sum);
     if (!is_finite || (is_last && !at::isfinite(training.network->flat()).all().item<bool>()))
-      throw Diverged(
-          (is_finite ? "the weights were not finite" : "the loss was " + std::to_string(loss_sum)) +
-          " in epoch " + std::to_string(epoch + 1) + " of " + std::to_string(plan.epochs) +
-          " (learning rate " + std::to_string(rate) + ")");
+      throw Diverged((is_finite
+                          ? "the weights were not finite"
+                          : "the loss was " + (std::isnan(loss_sum) ? "NaN" : spelled(loss_sum))) +
+                     " in epoch " + std::to_string(epoch + 1) + " of " +
+                     std::to_string(plan.epochs) + " (learning rate " + spelled(rate) + ")");
     if (epoch >= tail_begin(plan)) {
       training.tail_loss_sum += loss_sum;
       training.tail_accuracy_sum += accuracy_sum;

@@ -58,22 +58,36 @@ Bench::Bench(torch::Device device) : device_(device) {
 #ifdef OCCAM_CUDA
   if (!device_.is_cuda()) return;
   c10::cuda::set_device(device_.index());
-  cudaStream_t stream = nullptr;
-  if (cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) != cudaSuccess)
+  int least = 0, greatest = 0;
+  cudaStream_t training = nullptr, evaluation = nullptr;
+  if (cudaDeviceGetStreamPriorityRange(&least, &greatest) != cudaSuccess ||
+      cudaStreamCreateWithPriority(&training, cudaStreamNonBlocking, least) != cudaSuccess ||
+      cudaStreamCreateWithPriority(&evaluation, cudaStreamNonBlocking, greatest) != cudaSuccess)
     throw Error(device_.str() + ": no stream can be made");
-  stream_ = stream;
+  training_ = training;
+  evaluation_ = evaluation;
 #endif
 }
 
-// The stream stays: memory that was used on it may still be waited for.
+// The streams stay: memory that was used on them may still be waited for.
 Bench::~Bench() = default;
 
-void Bench::enter() const {
+void Bench::enter_training() const {
 #ifdef OCCAM_CUDA
   if (!device_.is_cuda()) return;
   c10::cuda::set_device(device_.index());
   c10::cuda::setCurrentCUDAStream(
-      c10::cuda::getStreamFromExternal(static_cast<cudaStream_t>(stream_), device_.index()));
+      c10::cuda::getStreamFromExternal(static_cast<cudaStream_t>(training_), device_.index()));
+#endif
+}
+
+void Bench::enter_evaluation() const {
+#ifdef OCCAM_CUDA
+  if (!device_.is_cuda()) return;
+  if (cudaStreamSynchronize(static_cast<cudaStream_t>(training_)) != cudaSuccess)
+    throw Error(device_.str() + ": the training did not end well");
+  c10::cuda::setCurrentCUDAStream(
+      c10::cuda::getStreamFromExternal(static_cast<cudaStream_t>(evaluation_), device_.index()));
 #endif
 }
 

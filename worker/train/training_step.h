@@ -35,8 +35,8 @@ class TrainingStep {
   virtual TrainingState state(std::int64_t steps) = 0;
   virtual const std::shared_ptr<Network>& network() const = 0;
 
-  // Hears each run's images as they entered the network, the flat weights that they met, and the loss;
-  // on a CPU alone, where these are there between two operations.
+  // Hears each run's images as they entered the network, the flat weights that they met, and the
+  // loss; on a CPU alone, where these are there between two operations.
   std::function<void(const torch::Tensor& images, const torch::Tensor& weights,
                      const torch::Tensor& loss)>
       on_batch;
@@ -72,14 +72,17 @@ class Bench {
   Bench(const Bench&) = delete;
 
   torch::Device device() const { return device_; }
-  // Makes the calling thread work on this bench's device and stream.
-  void enter() const;
+  // Makes the calling thread work on this bench's device, on a stream of its own.
+  void enter_training() const;
+  // After all training work is done: on a stream that goes before the other slots' trainings. An
+  // evaluation is many small launches, each of which would else wait for theirs.
+  void enter_evaluation() const;
   bool is_warm(const Trial& trial) const;
   TrainingStep& step(const Trial& trial, const torch::Tensor& images);
 
  private:
   torch::Device device_;
-  void* stream_ = nullptr;
+  void *training_ = nullptr, *evaluation_ = nullptr;  // streams
   std::optional<Trial> made_for_;
   std::unique_ptr<TrainingStep> step_;
 };

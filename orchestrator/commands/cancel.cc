@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+
+#include "experiments/error.h"
+#include "orchestrator/commands/choice.h"
+#include "orchestrator/commands/command.h"
+#include "orchestrator/inbox.h"
+#include "results/store_lock.h"
+
+namespace occam {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kUsage = R"(occam cancel DB [TRIAL...] [OPTIONS]
+
+Takes trials without an outcome out of their sweeps, also while these run: a running one is stopped with a
+checkpoint. Tables show their cells as missing. `occam retry` takes it back.
+
+Examples:
+  occam cancel occam.db 3f2a91 77b0c4
+  occam cancel occam.db --where batch_size=4096
+)";
+
+int run(const std::vector<std::string>& words) {
+  std::vector<std::string> where;
+  po::options_description described("Options");
+  described.add_options()("where", po::value(&where)->composing(),
+                          "FIELD=VALUE[,VALUE] of the view trials; may be given again");
+  const Arguments arguments(words, described, 1, 10000, kUsage);
+  if (arguments.helped()) return 0;
+  const auto& positional = arguments.positional();
+  const std::string& database = positional.front();
+  if (positional.size() == 1 && where.empty())
+    throw UsageError("say which trials: their ids, or --where FIELD=VALUE");
+  std::vector<std::string> chosen;
+  {
+    const Store store(database, Store::Mode::read);
+    if (!where.empty())
+      chosen = trials_where(store, where, "state NOT IN ('completed', 'diverged', 'cancelled')");
+    for (std::size_t i = 1; i < positional.size(); ++i)
+      chosen.push_back(trial_of(store, positional[i]));
+  }
+  if (is_written(database))
+    fmt::print("{}\n", ask_coordinator(database, {{"do", "cancel"}, {"trials", chosen}}));
+  else
+    fmt::print("{} cancelled\n", Store(database, Store::Mode::write).cancel(chosen));
+  return 0;
+}
+
+}  // namespace
+
+const Subcommand kCancelCommand{"cancel", "take trials out of a sweep, also while it runs", run};
+
+}  // namespace occam

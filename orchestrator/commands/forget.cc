@@ -1,0 +1,73 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "experiments/error.h"
+#include "orchestrator/commands/choice.h"
+#include "orchestrator/commands/command.h"
+#include "results/sql_text.h"
+
+namespace occam {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kUsage = R"(occam forget DB --where FIELD=VALUE [OPTIONS]
+
+Retires the outcomes of finished trials, so that the next `occam run` trains them again: for results of a
+build with a mistake in it. They stay in the file, hidden from tables and views.
+
+Examples:
+  occam forget occam.db --where loss=rotation --dry-run
+  occam forget occam.db --build 4f1c22a09b77          all results of one build
+)";
+
+int run(const std::vector<std::string>& words) {
+  std::vector<std::string> where;
+  std::string build;
+  bool dry_run = false;
+  po::options_description described("Options");
+  described.add_options()("where", po::value(&where)->composing(),
+                          "FIELD=VALUE[,VALUE] of the view trials; may be given again")(
+      "build", po::value(&build), "results of this build alone")(
+      "dry-run", po::bool_switch(&dry_run), "say which, change nothing");
+  const Arguments arguments(words, described, 1, 1, kUsage);
+  if (arguments.helped()) return 0;
+  if (where.empty() && build.empty())
+    throw UsageError("say which results: --where FIELD=VALUE, --build BUILD, or both");
+  const std::string& database = arguments.positional().front();
+  std::vector<std::string> chosen;
+  {
+    const Store store(database, Store::Mode::read);
+    std::string such = "state IN ('completed', 'diverged')";
+    if (!build.empty()) {
+      const auto builds = store.texts("SELECT DISTINCT build FROM attempt ORDER BY build");
+      std::vector<std::string> known;
+      for (const auto& row : builds) known.push_back(row.front().value_or(""));
+      if (std::find(known.begin(), known.end(), build) == known.end())
+        throw UsageError("--build " + build + ": no attempt is of that; there are: " +
+                         joined(known) + did_you_mean(build, known));
+      such +=
+          " AND EXISTS (SELECT 1 FROM outcome o JOIN attempt a ON a.trial = o.trial AND "
+          "a.number = o.attempt WHERE o.trial = trials.trial AND o.retired_at IS NULL AND "
+          "a.build = " +
+          sql_text(build) + ")";
+    }
+    chosen = trials_where(store, where, such);
+  }
+  if (dry_run) {
+    for (const std::string& trial : chosen) fmt::print("{}\n", trial);
+    return 0;
+  }
+  const std::size_t changed =
+      chosen.empty() ? 0 : Store(database, Store::Mode::write).forget(chosen, build);
+  fmt::print("{} outcomes retired{}\n", changed,
+             changed > 0 ? "; occam run trains these trials again" : "");
+  return 0;
+}
+
+}  // namespace
+
+const Subcommand kForgetCommand{"forget", "retire results, so that their trials run again", run};
+
+}  // namespace occam

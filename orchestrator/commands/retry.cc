@@ -1,0 +1,66 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "experiments/error.h"
+#include "orchestrator/commands/choice.h"
+#include "orchestrator/commands/command.h"
+
+namespace occam {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kUsage = R"(occam retry [DB] [TRIAL...] [OPTIONS]
+
+Gives trials that failed, diverged or were cancelled all their attempts again; the next `occam run` runs
+them. A failed one goes on from its last checkpoint. One that diverged diverges again on the same machine
+with the same build, so choose those that something has changed for.
+
+Examples:
+  occam retry occam.db                          all of them
+  occam retry occam.db 3f2a91 --dry-run         the trial whose id begins so
+  occam retry occam.db --where state=failed --where batch_size=2048
+)";
+
+int run(const std::vector<std::string>& words) {
+  std::vector<std::string> where;
+  bool dry_run = false;
+  po::options_description described("Options");
+  described.add_options()("where", po::value(&where)->composing(),
+                          "FIELD=VALUE[,VALUE] of the view trials; may be given again")(
+      "dry-run", po::bool_switch(&dry_run), "say which, change nothing");
+  const Arguments arguments(words, described, 0, 10000, kUsage);
+  if (arguments.helped()) return 0;
+  const auto& positional = arguments.positional();
+  const std::string database = positional.empty() ? "occam.db" : positional.front();
+  std::vector<std::string> chosen;
+  {
+    const Store store(database, Store::Mode::read);
+    chosen = trials_where(store, where, "state IN ('failed', 'diverged', 'cancelled')");
+    std::vector<std::string> named;
+    for (std::size_t i = 1; i < positional.size(); ++i) {
+      named.push_back(trial_of(store, positional[i]));
+      if (std::find(chosen.begin(), chosen.end(), named.back()) == chosen.end())
+        throw UsageError("trial " + named.back() + " has neither failed nor diverged, nor was it " +
+                         "cancelled; occam explain " + shell_word(database) + " " + named.back() +
+                         " says how it stands");
+    }
+    if (!named.empty()) chosen = named;
+  }
+  if (dry_run) {
+    for (const std::string& trial : chosen) fmt::print("{}\n", trial);
+    return 0;
+  }
+  const std::size_t changed =
+      chosen.empty() ? 0 : Store(database, Store::Mode::write).retry(chosen);
+  fmt::print("{} trials have all their attempts again{}\n", changed,
+             changed > 0 ? "; occam run runs them" : "");
+  return 0;
+}
+
+}  // namespace
+
+const Subcommand kRetryCommand{"retry", "failed, diverged and cancelled trials again", run};
+
+}  // namespace occam

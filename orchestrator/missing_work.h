@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "experiments/message.h"
+#include "experiments/spec.h"
+#include "orchestrator/coordinator.h"
+#include "results/store.h"
+
+namespace occam {
+
+// Histories of trials that no database knows.
+std::vector<TrialHistory> no_histories(const Expansion& expansion);
+
+// The missing trials of an expansion as tasks, with what a worker needs to start them.
+struct MissingWork {
+  std::vector<Task> tasks;
+  std::vector<Start> starts;  // one a task; the lease is filled in when it starts
+  // One a task: of a trial that has an outcome, the scores that it lacks; else empty.
+  std::vector<std::vector<EvaluationRequest>> lacking;
+};
+// How many of them are trained again, for scores that nobody had asked for.
+std::size_t trained_again(const MissingWork& work);
+// "6 to run: 1 new, 2 trained again for gde, 3 scored by kept features for nearest"
+std::string to_run_text(const MissingWork& work);
+// What a changed spec means for the sweep of its name, in lines; empty for an unchanged or new one.
+std::string drift_text(const SweepDrift& drift);
+
+// Only trials that `wanted` accepts, and at most `limit` of them.
+MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHistory>& histories,
+                         const std::filesystem::path& work,
+                         const std::function<bool(const Trial&)>& wanted, std::size_t limit);
+
+}  // namespace occam

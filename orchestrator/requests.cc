@@ -1,0 +1,62 @@
+#include "orchestrator/requests.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "experiments/error.h"
+#include "results/planned_tables.h"
+
+namespace occam {
+
+Requests::Requests(Store& store, Sweep& sweep, std::filesystem::path work, FindSource find_source,
+                   std::function<void(MissingWork&)> prepare)
+    : store_(store),
+      sweep_(sweep),
+      work_(std::move(work)),
+      find_source_(std::move(find_source)),
+      prepare_(std::move(prepare)),
+      inbox_(store.path()) {}
+
+void Requests::tick(Time now) {
+  constexpr std::chrono::milliseconds kEvery{400};
+  if (now - looked_ < kEvery) return;
+  looked_ = now;
+  for (const Inbox::Request& request : inbox_.take()) try {
+      inbox_.answer(request, true, grant(request.body));
+    } catch (const std::exception& problem) {
+      inbox_.answer(request, false, problem.what());
+    }
+}
+
+std::string Requests::grant(const nlohmann::json& body) {
+  if (sweep_.leaving()) throw Error("the sweep is just ending; say it again in a moment");
+  const std::string what = body.at("do");
+  if (what == "add") return add(body.at("spec"), body.at("file"));
+  if (what == "cancel")
+    return fmt::format("{} cancelled",
+                       sweep_.cancel(body.at("trials").get<std::vector<std::string>>()));
+  throw Error("'" + what + "' is none of: add, cancel");
+}
+
+std::string Requests::add(const std::string& text, const std::string& file) {
+  const Spec spec = parse_spec(text, file);
+  const Expansion expansion = expand(spec, find_source_);
+  check_tables(spec, expansion);
+  MissingWork missing = missing_work(
+      expansion, store_.histories(expansion, spec.name), work_, [](const Trial&) { return true; },
+      std::numeric_limits<std::size_t>::max());
+  prepare_(missing);
+  const std::string drift = drift_text(store_.drift(spec, expansion));
+  store_.record_sweep(spec, expansion);
+  const std::string wanted = to_run_text(missing);
+  const std::size_t wanted_count = missing.tasks.size();
+  const std::size_t added = sweep_.add(std::move(missing));
+  std::string said =
+      fmt::format("{}{}: {} trials, {}", drift, spec.name, expansion.trials.size(), wanted);
+  if (added < wanted_count)
+    said += fmt::format(" ({} of them had been part of the running sweep)", wanted_count - added);
+  return said;
+}
+
+}  // namespace occam

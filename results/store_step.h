@@ -1,0 +1,96 @@
+#pragma once
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+#include <sqlite3.h>
+
+#include <string>
+#include <unordered_map>
+
+namespace occam {
+
+// ISO 8601, UTC, as SQLite's date functions read it.
+inline const std::string kNow = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+
+// A connection's statements, each prepared once: preparing costs more than most of them do.
+class Statements {
+ public:
+  explicit Statements(SQLite::Database& database) : database_(database) {}
+  SQLite::Database& database() { return database_; }
+  SQLite::Statement& of(const std::string& sql) {
+    const auto known = prepared_.find(sql);
+    return known == prepared_.end() ? prepared_.try_emplace(sql, database_, sql).first->second
+                                    : known->second;
+  }
+
+ private:
+  SQLite::Database& database_;
+  std::unordered_map<std::string, SQLite::Statement> prepared_;
+};
+
+// One of them in use; reset at the end, so that it holds no lock.
+class Prepared {
+ public:
+  template <class... Values>
+  Prepared(Statements& statements, const std::string& sql, const Values&... values)
+      : statement_(statements.of(sql)) {
+    int index = 0;
+    (statement_.bind(++index, values), ...);
+  }
+  ~Prepared() { statement_.tryReset(); }
+  Prepared(const Prepared&) = delete;
+  SQLite::Statement* operator->() { return &statement_; }
+
+ private:
+  SQLite::Statement& statement_;
+};
+
+// Runs a statement with its parameters bound; how many rows it changed.
+template <class... Values>
+int run(Statements& statements, const std::string& sql, const Values&... values) {
+  return Prepared(statements, sql, values...)->exec();
+}
+template <class... Values>
+int run(SQLite::Database& database, const std::string& sql, const Values&... values) {
+  SQLite::Statement statement(database, sql);
+  int index = 0;
+  (statement.bind(++index, values), ...);
+  return statement.exec();
+}
+template <class... Values>
+void run(SQLite::Statement& statement, const Values&... values) {
+  statement.reset();
+  int index = 0;
+  (statement.bind(++index, values), ...);
+  statement.exec();
+}
+
+// One change, whole or not at all: a transaction of its own, or a part of the group's.
+class Step {
+ public:
+  Step(Statements& statements, bool grouped) : statements_(statements), grouped_(grouped) {
+    if (!in_transaction()) run(statements_, "BEGIN IMMEDIATE");
+    if (grouped_) run(statements_, "SAVEPOINT step");
+  }
+  ~Step() {
+    // SQLite rolls the whole transaction back itself where the disk fails.
+    if (!done_ && in_transaction())
+      statements_.database().tryExec(grouped_ ? "ROLLBACK TO step; RELEASE step" : "ROLLBACK");
+  }
+  Step(const Step&) = delete;
+  void commit() {
+    run(statements_, grouped_ ? "RELEASE step" : "COMMIT");
+    done_ = true;
+  }
+
+ private:
+  bool in_transaction() const {
+    return sqlite3_get_autocommit(statements_.database().getHandle()) == 0;
+  }
+
+  Statements& statements_;
+  bool grouped_;
+  bool done_ = false;
+};
+
+}  // namespace occam

@@ -1,0 +1,166 @@
+"""Faults at named points, one at a time: whatever happens, the same command ends with the same table.
+
+Usage: injected.py BIN
+"""
+
+import pathlib
+import signal
+import subprocess
+import time
+
+from fakes import SPEC, Sweep, children, expect, finish, problems, send, undisturbed, wait_until
+
+table = undisturbed()
+
+
+def ends_well(what, sweep, *more, says=None, timeout=60):
+    """One run, through whatever its faults do, to a whole and right table."""
+    result = sweep.run(*more, timeout=timeout)
+    found = problems(sweep, table)
+    if result.returncode != 0:
+        found.append(f"exit code {result.returncode}: {result.stderr[-300:]}")
+    if says and says not in result.stderr:
+        found.append(f"does not say '{says}': {result.stderr[-300:]}")
+    expect(not found, f"{what}" + (": " + "; ".join(found) if found else ""))
+    return result
+
+
+def fault(at, do, times=1, **more):
+    return {"faults": [{"at": at, "do": do, "times": times, "only": {"batch_size": 16}, **more}]}
+
+
+# ---- a worker, at every point of a trial's life ----
+for at, step in (("start", None), ("step", 5), ("checkpoint", 6), ("outcome", None)):
+    for do in ("kill", "exit", "half-line"):
+        more = {} if step is None else {"step": step}
+        ends_well(f"{do} at {at}", Sweep(**fault(at, do, **more)), says="the worker")
+ends_well("garbage on the pipe", Sweep(**fault("step", "garbage", step=2)), says="not a message")
+ends_well("a line of 20 MiB", Sweep(**fault("step", "long-line", step=2)), says="longer than 16 MiB")
+ends_well("an outcome without its scores", Sweep(**fault("outcome", "no-scores")), says="attempt 1 of 3")
+ends_well("a silent worker", Sweep(beat_ms=100, **fault("step", "silence", step=4)), "--silence", "1", says="was silent")
+ends_well("a trial that stands still", Sweep(beat_ms=100, **fault("step", "block", step=4)), "--stall", "1",
+          says="stood still at 4 of training")
+
+# Several trials in the worker that dies: all come through, and the innocent ones at no cost.
+packed = Sweep(slots=4, step_ms=5, **fault("step", "kill", times=2, step=5))
+ends_well("killed with four trials in it", packed)
+expect(packed.count("attempt WHERE state = 'lost'") >= 2, "  they are retried without counting")
+packed = Sweep(slots=4, step_ms=5, memory_slots=2)
+ends_well("out of memory beside others", packed, says="ran out of memory")
+expect(packed.count("attempt WHERE state = 'failed'") == 0, "  none of them counts")
+
+# A culprit past its attempts fails, and only it; retry gives it three more.
+culprit = {"seed": 2, "class": 3, "batch_size": 32}
+sweep = Sweep(slots=2, faults=[{"at": "step", "step": 7, "do": "kill", "times": 4, "only": culprit}])
+result = sweep.run()
+expect(result.returncode == 3 and sweep.count("outcome") == 31, "a trial that kills its worker every time fails, alone")
+left = sweep.occam("retry", sweep.db, "--dry-run").stdout.split()
+expect(len(left) == 1, "  retry finds it")
+explained = sweep.occam("explain", sweep.db, left[0]).stdout
+expect(explained.count("killed by signal 9") >= 3, "  explain tells its three ends")
+expect("lost" in sweep.occam("logs", sweep.db, left[0]).stdout, "  logs tells its worker's end")
+sweep.occam("retry", sweep.db)
+ends_well("  and after retry it comes through", sweep)
+
+sweep = Sweep(faults=[{"at": "outcome", "do": "diverge", "only": culprit}])
+expect(sweep.run().returncode == 3 and sweep.count("attempt") == 32, "a diverged trial is final")
+expect(sweep.run().returncode == 3 and sweep.count("attempt") == 32, "  and not tried again")
+
+# ---- the coordinator ----
+for done in (0, 1, 9):
+    sweep = Sweep(step_ms=4, beat_ms=50)
+    process = sweep.start()
+    wait_until(lambda: sweep.count("outcome") >= done and sweep.count("attempt WHERE state = 'running'") > 0)
+    orphans = children(process.pid)
+    for orphan in orphans:
+        send(orphan, signal.SIGSTOP)  # they wake beside those of the next coordinator
+    send(process.pid)
+    process.communicate()
+    before = sweep.query("SELECT trial, attempt, recorded_at FROM outcome")
+    again = sweep.start()
+    wait_until(lambda: sweep.count("attempt WHERE state = 'running'") > 0)
+    for orphan in orphans:
+        send(orphan, signal.SIGCONT)
+    output, _ = again.communicate(timeout=60)
+    found = problems(sweep, table)
+    after = sweep.query("SELECT trial, attempt, recorded_at FROM outcome")
+    expect(again.returncode == 0 and not found and set(before) <= set(after),
+           f"killed after {done} outcomes and rerun beside its orphans {found or ''}")
+
+sweep = Sweep(step_ms=4)
+process = sweep.start()
+wait_until(lambda: sweep.count("outcome") >= 3)
+send(process.pid, signal.SIGSTOP)
+time.sleep(0.5)
+send(process.pid, signal.SIGCONT)
+output, _ = process.communicate(timeout=60)
+expect(process.returncode == 0 and not problems(sweep, table), "a coordinator that was stopped for a while goes on")
+
+sweep = Sweep(step_ms=40)
+process = sweep.start("--walltime", "1", "--checkpoint-every", "0.1")
+output, _ = process.communicate(timeout=60)
+expect(process.returncode == 75 and "the time is up" in output, "out of time, it checkpoints and exits 75")
+expect(sweep.count("attempt WHERE state = 'stopped'") > 0, "  with its trials stopped")
+sweep.settings.write_text(sweep.settings.read_text().replace('"step_ms": 40', '"step_ms": 0'))
+ends_well("  and the same command goes on", sweep)
+
+# ---- the disk ----
+# A file that may not grow behaves as a full disk does.
+for largest in (90_000, 130_000, 200_000):
+    sweep = Sweep()
+    sweep.run("--limit", "1")
+    result = sweep.run(largest_file=largest)
+    if result.returncode == 0:
+        continue
+    expect(result.returncode == 1 and "occam.db" in result.stderr,
+           f"a database that cannot grow past {largest}: exit 1, naming it ({result.stderr[-200:]})")
+    waiting = len([line for line in pathlib.Path(sweep.db + ".spool").read_text().split("\n") if line]) \
+        if pathlib.Path(sweep.db + ".spool").exists() else 0
+    result = ends_well(f"  with room again it ends well ({waiting} outcomes had been spooled)", sweep)
+    expect(waiting == 0 or "taken in" in result.stderr, "  and takes in what waited")
+    expect(not pathlib.Path(sweep.db + ".spool").exists(), "  the spool is gone")
+
+# Half-written and damaged checkpoints: an earlier one, or none, is taken.
+for cut in (0, 1, 7, 20):
+    sweep = Sweep(step_ms=5)
+    process = sweep.start()
+    wait_until(lambda: list(pathlib.Path(sweep.path).glob("occam.db.work/*/*.ckpt")))
+    send(process.pid)
+    process.communicate()
+    for file in pathlib.Path(sweep.path).glob("occam.db.work/*/*.ckpt"):
+        file.write_bytes(file.read_bytes()[:cut])
+    ends_well(f"checkpoints cut to {cut} bytes", sweep)
+
+# A log that broke off anywhere: what had been synced before is there, and the rest is run again.
+for keep in (0.1, 0.5, 0.9, 0.999):
+    sweep = Sweep(step_ms=4)
+    process = sweep.start()
+    wait_until(lambda: sweep.count("outcome") >= 8)
+    send(process.pid)
+    process.communicate()
+    log = pathlib.Path(sweep.db + "-wal")
+    log.write_bytes(log.read_bytes()[: int(keep * log.stat().st_size)])
+    ends_well(f"a write-ahead log cut to {keep:.0%}", sweep)
+
+# ---- asked for while it runs ----
+sweep = Sweep(step_ms=10)
+process = sweep.start()
+wait_until(lambda: sweep.count("outcome") >= 1)
+second = sweep.run()
+expect(second.returncode == 1 and "writes it" in second.stderr, "a second coordinator is kept out")
+grown = pathlib.Path(sweep.path, "grown.json")
+grown.write_text('{"name": "grown", "trial": {"dataset": "synthetic", "class": "all", "steps": 12, "batch_size": 24}}')
+added = sweep.occam("add", str(grown), "--db", sweep.db)
+expect(added.returncode == 0 and "4 trials, 4 to run" in added.stdout, f"add: {added.stdout}{added.stderr}")
+cancelled = sweep.occam("cancel", sweep.db, "--where", "batch_size=8", "--where", "seed=2")
+expect(cancelled.returncode == 0 and "cancelled" in cancelled.stdout, f"cancel: {cancelled.stdout}{cancelled.stderr}")
+watched = sweep.occam("watch", sweep.db)
+expect("node 0 worker" in watched.stdout, "watch shows the workers")
+output, _ = process.communicate(timeout=60)
+gone = sweep.count("trials WHERE state = 'cancelled'")
+expect(process.returncode == 0 and gone > 0 and sweep.count("outcome") == 32 + 4 - gone, f"both come about ({gone} cancelled)")
+again = sweep.run()
+expect("0 to run" in again.stderr, "the cancelled ones stay out")
+sweep.occam("retry", sweep.db)
+expect(sweep.run().returncode == 0 and sweep.table() == table, "until retry takes it back")
+finish()

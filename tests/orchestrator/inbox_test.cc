@@ -1,0 +1,90 @@
+#include "orchestrator/inbox.h"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include <fstream>
+#include <thread>
+
+#include "results/store_lock.h"
+#include "tests/message_of.h"
+
+namespace occam {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class InboxTest : public testing::Test {
+ protected:
+  InboxTest() {
+    std::string pattern = (fs::temp_directory_path() / "occam-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+    database_ = folder_ / "occam.db";
+  }
+  ~InboxTest() override { fs::remove_all(folder_); }
+
+  // Answers one request from a thread of its own, as a coordinator does from its process.
+  std::thread coordinator(bool granted, const std::string& text) {
+    return std::thread([this, granted, text] {
+      while (true) {
+        for (const Inbox::Request& request : inbox_->take()) {
+          asked_ = request.body;
+          inbox_->answer(request, granted, text);
+          return;
+        }
+        std::this_thread::yield();
+      }
+    });
+  }
+
+  fs::path folder_;
+  std::string database_;
+  std::optional<Inbox> inbox_;
+  nlohmann::json asked_;
+};
+
+TEST_F(InboxTest, CarriesARequestThereAndItsAnswerBack) {
+  const StoreLock lock(database_);
+  inbox_.emplace(database_);
+  std::thread answering = coordinator(true, "2 cancelled");
+  EXPECT_EQ(ask_coordinator(database_, {{"do", "cancel"}}), "2 cancelled");
+  answering.join();
+  EXPECT_EQ(asked_.at("do"), "cancel");
+  EXPECT_TRUE(fs::is_empty(database_ + ".inbox"));
+}
+
+TEST_F(InboxTest, MakesARefusalAnError) {
+  const StoreLock lock(database_);
+  inbox_.emplace(database_);
+  std::thread answering = coordinator(false, "no such data");
+  EXPECT_EQ(message_of([&] { ask_coordinator(database_, {{"do", "add"}}); }), "no such data");
+  answering.join();
+}
+
+TEST_F(InboxTest, SaysWhenTheCoordinatorHasEndedOrIsSilent) {
+  inbox_.emplace(database_);
+  EXPECT_THAT(message_of([&] { ask_coordinator(database_, {}); }), HasSubstr("has just ended"));
+  const StoreLock lock(database_);
+  EXPECT_THAT(message_of([&] { ask_coordinator(database_, {}, std::chrono::milliseconds(1)); }),
+              HasSubstr("does not answer"));
+}
+
+TEST_F(InboxTest, ForgetsWhatAnEarlierCoordinatorLeftAndLeavesNothing) {
+  fs::create_directory(database_ + ".inbox");
+  std::ofstream(database_ + ".inbox/1.json") << "{}";
+  inbox_.emplace(database_);
+  EXPECT_TRUE(inbox_->take().empty());
+  inbox_.reset();
+  EXPECT_FALSE(fs::exists(database_ + ".inbox"));
+}
+
+TEST_F(InboxTest, RefusesWhatIsNoJson) {
+  inbox_.emplace(database_);
+  std::ofstream(database_ + ".inbox/1.json") << "add, please";
+  EXPECT_TRUE(inbox_->take().empty());
+  EXPECT_TRUE(fs::exists(database_ + ".inbox/1.reply"));
+}
+
+}  // namespace
+}  // namespace occam
