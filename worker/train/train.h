@@ -33,9 +33,9 @@ struct TrainingHooks {
 };
 
 struct Training {
-  std::shared_ptr<Network> network;  // of the bench: until its next training
-  std::int64_t steps = 0;            // done, from the very beginning
-  bool stopped = false;              // on request, after save()
+  std::shared_ptr<Network> network;                 // of the bench: until its next training
+  std::int64_t steps = 0;                           // done, from the very beginning
+  bool stopped = false;                             // on request, after save()
   double tail_loss_sum = 0, tail_accuracy_sum = 0;  // over the steps of its last tenth (collapse.h)
 };
 
