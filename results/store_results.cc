@@ -209,10 +209,11 @@ SweepResults Store::results(const std::string& sweep) const {
     const Transaction snapshot(*database_);
     SweepResults all;
     all.name = chosen_sweep(path_, *database_, sweep);
-    Statement tables(*database_, "SELECT tables FROM sweep WHERE name = ?");
+    Statement tables(*database_, "SELECT tables, text FROM sweep WHERE name = ?");
     tables.bind(1, all.name);
     tables.executeStep();
     all.tables = tables_from_json(tables.getColumn(0).getString());
+    all.text = tables.getColumn(1).getString();
     auto lists = request_lists(*database_, all.name);
     for (const auto& list : lists)
       for (const EvaluationRequest& request : list) add_unless_there(all.requests, request);

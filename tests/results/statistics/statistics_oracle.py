@@ -11,6 +11,7 @@ import scipy
 from scipy import stats
 import statsmodels
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 random = numpy.random.default_rng(7)
 
@@ -73,6 +74,11 @@ def seeds_case(deviation, half_width):
     return {"deviation": deviation, "half_width": half_width, "seeds": seeds}
 
 
+def welch_case(one, other):
+    low, high = CompareMeans(DescrStatsW(one), DescrStatsW(other)).tconfint_diff(usevar="unequal")
+    return {"one": one, "other": other, "low": low, "high": high}
+
+
 samples = [rounded(random.normal(shift, 1, size)) for size in (2, 3, 5, 8, 10, 30) for shift in (0, 0.7, 2)]
 tied = [[1, 1, 2, -1, 3], [0, 1, 2, 2, -2, 4], [0, 0, 5, -1], [1, 1, 1, 1, 1, 1], [0.5, -0.5, 0.5, 0.5, 1.5, 0]]
 families = [[0.01], [0.01, 0.04, 0.03], [0.2, 0.001, 0.05, 0.05, 0.9], rounded(random.uniform(0, 0.2, 12))]
@@ -85,5 +91,7 @@ print(json.dumps({
     "holm": [{"p": p, "corrected": list(multipletests(p, method="holm")[1])} for p in families],
     "friedman": [friedman_case([rounded(random.normal(0, 1, k)) for _ in range(n)]) for n, k in ((3, 3), (10, 4), (20, 5))] +
                 [friedman_case([[1, 2, 2], [3, 1, 2], [2, 2, 2], [1, 3, 2]])],
+    "welch": [welch_case(rounded(random.normal(0, s, n)), rounded(random.normal(1, 1, m)))
+              for s, n, m in ((1, 5, 5), (3, 5, 3), (0.2, 2, 5), (1, 20, 8))],
     "seeds": [seeds_case(d, h) for d in (0.1, 0.5, 1.0, 2.5) for h in (0.25, 0.5, 1.0)],
 }, indent=1, default=float))

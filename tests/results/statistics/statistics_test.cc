@@ -7,6 +7,7 @@
 
 #include "results/statistics/paired.h"
 #include "results/statistics/several.h"
+#include "results/statistics/welch.h"
 
 namespace occam {
 namespace {
@@ -118,6 +119,27 @@ TEST(Friedman, NeedsThreeMethodsTwoTasksAndADifference) {
   EXPECT_FALSE(friedman({{1, 2}, {2, 1}}));
   EXPECT_FALSE(friedman({{1, 2, 3}}));
   EXPECT_FALSE(friedman({{1, 1, 1}, {2, 2, 2}}));
+}
+
+TEST(MeanUncertainty, HasTheWelchIntervalOfStatsmodels) {
+  for (const nlohmann::json& one : oracle("welch")) {
+    const auto a = one.at("one").get<std::vector<double>>();
+    const auto b = one.at("other").get<std::vector<double>>();
+    MeanUncertainty both;
+    for (const auto& runs : {a, b})
+      both.add(*sample_deviation(runs), static_cast<double>(runs.size()), 1);
+    const auto interval = both.interval(mean_of(a) - mean_of(b));
+    EXPECT_NEAR(interval->low, one.at("low").get<double>(), kTolerance) << one;
+    EXPECT_NEAR(interval->high, one.at("high").get<double>(), kTolerance) << one;
+  }
+}
+
+TEST(MeanUncertainty, OfAMeanOverTasksIsTheRootOfTheirSquaresOverTheirNumber) {
+  MeanUncertainty mean;  // of two tasks, five runs each
+  mean.add(0.3, 5, 2);
+  mean.add(0.4, 5, 2);
+  EXPECT_NEAR(mean.variance(), (0.09 + 0.16) / 5 / 4, 1e-15);
+  EXPECT_FALSE(MeanUncertainty().interval(1));
 }
 
 TEST(SeedsForHalfWidth, AreTheFewestThatReachItByScipysT) {

@@ -1,0 +1,220 @@
+#include "results/published.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "experiments/number.h"
+#include "results/statistics/welch.h"
+
+namespace occam {
+
+extern const char* const kPublishedText;
+
+namespace {
+
+// The name of a data set or classifier, unless this occam has none such.
+template <class Enum>
+std::optional<Enum> known_name(const std::string& name) {
+  const auto names = names_of<Enum>();
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (names[i] == name) return static_cast<Enum>(i);
+  return std::nullopt;
+}
+
+// A class in print: by name or by number; of a data set with one task, that one.
+std::optional<std::int64_t> class_in_print(Dataset dataset, const std::string& name) {
+  std::int64_t index = 0;
+  if (read_number(name, index)) return find_class(dataset, index);
+  return find_class(dataset, name);
+}
+
+}  // namespace
+
+const PublishedValues& PublishedValues::of_the_paper() {
+  static const PublishedValues values = parse(kPublishedText, "published.json");
+  return values;
+}
+
+PublishedValues PublishedValues::parse(const std::string& text, const std::string& file) {
+  PublishedValues values;
+  try {
+    const auto json = nlohmann::ordered_json::parse(text, nullptr, true, true);
+    values.runs_ = json.at("runs").get<std::size_t>();
+    for (const auto& [name, fields] : json.at("methods").items()) {
+      Method& method = values.methods_.emplace_back();
+      method.name = name;
+      for (const auto& [field, value] : fields.items()) method.settings.emplace_back(field, value);
+    }
+    for (const auto& [name, own] : json.at("datasets").items())
+      if (const auto dataset = known_name<Dataset>(own)) values.datasets_.insert(*dataset);
+    const auto column = [&](const std::string& method, Classifier classifier) -> Column& {
+      for (Column& known : values.columns_)
+        if (known.method == method && known.classifier == classifier) return known;
+      return values.columns_.emplace_back(Column{method, classifier, {}, {}, {}});
+    };
+    for (const auto& record : json.at("records")) {
+      const std::string method = record.at("method"), place = record.at("class");
+      const Value value{record.at("mean").get<double>() / 100,
+                        record.at("std").is_null() ? 0 : record.at("std").get<double>() / 100,
+                        record.at("table").get<std::string>()};
+      const bool known_method = std::any_of(values.methods_.begin(), values.methods_.end(),
+                                            [&](const Method& one) { return one.name == method; });
+      const auto classifier = known_name<Classifier>(
+          json.at("classifiers").value(record.at("classifier").get<std::string>(), ""));
+      const auto dataset = known_name<Dataset>(
+          json.at("datasets").value(record.at("dataset").get<std::string>(), ""));
+      const bool of_all = place.rfind("mean over", 0) == 0;
+      if (!known_method || !classifier || (!dataset && !of_all)) {
+        ++values.unknown_records_;
+        continue;
+      }
+      Column& into = column(method, *classifier);
+      // The first of several tables counts: those by class are more exact than their summary.
+      if (of_all) {
+        if (!into.all) into.all = value;
+      } else if (place == "mean") {
+        into.datasets.emplace(*dataset, value);
+      } else if (const auto inlier = class_in_print(*dataset, place)) {
+        into.tasks.emplace(Task{*dataset, *inlier}, value);
+      } else {
+        into.datasets.emplace(*dataset, value);  // of the one task that a data set has in print
+      }
+    }
+  } catch (const nlohmann::json::exception& problem) {
+    throw UsageError(file + ": " + problem.what() +
+                     "; its form is that of results/published.json: runs, datasets, methods, "
+                     "classifiers, records");
+  } catch (const UsageError& problem) {
+    throw UsageError(file + ": methods: " + problem.what());
+  }
+  return values;
+}
+
+Trial PublishedValues::trained_as(const Method& method, const Trial& trial, bool own_budget) {
+  Trial own;
+  own.dataset = trial.dataset;
+  own.inlier = trial.inlier;
+  own.seed = trial.seed;
+  own.precision = trial.precision;
+  bool names_budget = false;
+  for (const Setting& setting : method.settings) {
+    setting.apply(own);
+    names_budget |= setting.field() == "epochs" || setting.field() == "steps";
+  }
+  if (!own_budget && !names_budget) {
+    own.epochs = trial.epochs;
+    own.steps = trial.steps;
+  }
+  if (!own_budget) own.train_limit = trial.train_limit;
+  return canonical(own);
+}
+
+const PublishedValues::Method* PublishedValues::method_of(const Trial& trial) const {
+  for (const Method& method : methods_)
+    if (identity(trained_as(method, trial, false)) == identity(trial) &&
+        is_trained(trial) == is_trained(trained_as(method, trial, true)))
+      return &method;
+  return nullptr;
+}
+
+const PublishedValues::Column* PublishedValues::column_of(const TableEntries& cell) const {
+  const Column* found = nullptr;
+  std::set<const Labels*> seen;
+  for (const TableEntry* entry : cell) {
+    if (!seen.insert(entry->of_trial.get()).second) continue;
+    const ClassifierParameters released;
+    const bool released_score =
+        entry->request.parameters == released &&
+        entry->request.features ==
+            (reads_logits(entry->request.classifier) ? Features::logit : Features::pool);
+    const Method* method = released_score ? method_of(*entry->trial) : nullptr;
+    if (!method) return nullptr;
+    for (const Column& column : columns_)
+      if (column.method == method->name && column.classifier == entry->request.classifier) {
+        if (found && found != &column) return nullptr;
+        found = &column;
+      }
+  }
+  return found;
+}
+
+std::string PublishedValues::budget_text(const Method& method, const Trial& trial,
+                                         bool& same) const {
+  const Trial theirs = trained_as(method, trial, true);
+  const Budget our_budget = budget(trial), their_budget = budget(theirs);
+  std::string text;
+  if (trial.steps > 0)
+    text = fmt::format("{} of {} updates", our_budget.steps, their_budget.steps);
+  else
+    text = fmt::format("{} of {} epochs", trial.epochs, theirs.epochs);
+  if (train_rows(trial) != train_rows(theirs))
+    text += fmt::format(" on {} of {} rows", train_rows(trial), train_rows(theirs));
+  same = our_budget.steps == their_budget.steps && train_rows(trial) == train_rows(theirs);
+  return text;
+}
+
+std::optional<AgainstPublished> PublishedValues::counterpart(
+    const TableEntries& cell, const Scores& scores, const std::optional<double>& mean) const {
+  const Column* column = column_of(cell);
+  if (!column) return std::nullopt;
+  std::set<Task> tasks;
+  std::set<Dataset> datasets;
+  for (const TableEntry* entry : cell) {
+    tasks.insert(entry->task());
+    datasets.insert(entry->trial->dataset);
+  }
+  const auto count = static_cast<double>(tasks.size());
+  const auto runs = static_cast<double>(runs_);
+
+  AgainstPublished print{};
+  MeanUncertainty both;
+  std::optional<Value> value;
+  const bool whole = std::all_of(datasets.begin(), datasets.end(), [&](Dataset dataset) {
+    const auto of_dataset = static_cast<std::size_t>(std::count_if(
+        tasks.begin(), tasks.end(), [&](const Task& one) { return one.first == dataset; }));
+    return column->datasets.count(dataset) > 0 &&
+           (of_dataset == facts(dataset).classes.size() || column->tasks.empty() ||
+            std::none_of(column->tasks.begin(), column->tasks.end(),
+                         [&](const auto& one) { return one.first.first == dataset; }));
+  });
+  if (whole && datasets.size() == 1)
+    value = column->datasets.at(*datasets.begin());
+  else if (whole && datasets == datasets_ && column->all)
+    value = column->all;
+  const bool by_class = std::all_of(
+      tasks.begin(), tasks.end(), [&](const Task& task) { return column->tasks.count(task) > 0; });
+  if (by_class) {
+    Value own{0, 0, column->tasks.at(*tasks.begin()).table};
+    for (const Task& task : tasks) {
+      const Value& one = column->tasks.at(task);
+      own.mean += one.mean / count;
+      own.deviation += one.deviation / count;
+      both.add(one.deviation, runs, count);
+    }
+    if (!value) value = own;
+  } else if (value) {
+    for (std::size_t i = 0; i < tasks.size(); ++i) both.add(value->deviation, runs, count);
+  }
+  if (!value) return std::nullopt;
+  print.mean = value->mean;
+  print.deviation = value->deviation;
+  print.source = value->table;
+
+  const Trial& trial = *cell.front()->trial;
+  print.budget = budget_text(*method_of(trial), trial, print.same_budget);
+  if (!mean) return print;
+  print.difference = *mean - print.mean;
+  std::map<Task, std::vector<double>> by_task;
+  for (const auto& [key, auroc] : scores) by_task[key.second].push_back(auroc);
+  for (const auto& [task, values] : by_task) {
+    const auto deviation = sample_deviation(values);
+    if (!deviation) return print;
+    both.add(*deviation, static_cast<double>(values.size()), count);
+  }
+  print.interval = both.interval(*print.difference);
+  return print;
+}
+
+}  // namespace occam
