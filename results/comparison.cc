@@ -65,6 +65,7 @@ Comparison compare(const Scores& one, const Scores& other, Claim claim) {
   found.tasks = paired.tasks;
   if (paired.values.empty()) return found;
   found.mean = mean_of(paired.values);
+  found.deviation = sample_deviation(paired.values);
   const auto test = claim == Claim::seeds ? paired_t(paired.values) : signed_rank(paired.values);
   if (!test) {
     found.estimate = found.mean;

@@ -24,6 +24,7 @@ struct Comparison {
   std::optional<double> estimate;      // the test's: that mean, or Hodges and Lehmann's median
   std::optional<Interval> interval;    // 95 %, of the estimate
   std::optional<double> p, corrected;  // none where no p can be had, or none under 5 %
+  std::optional<double> deviation;     // sample deviation of the differences
   double statistic = 0;
   double least_p = 0;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "results/result_field.h"
 #include "results/table_axis.h"
@@ -74,12 +75,36 @@ std::string shown_value(const TableSpec& spec, const std::string& field, const s
   return one_line(shown);
 }
 
+namespace {
+
+std::int64_t test_limit_of(const std::string& parameters) {
+  const auto parsed = nlohmann::json::parse(parameters, nullptr, false);
+  return parsed.is_object() ? parsed.value("test_limit", std::int64_t{0}) : 0;
+}
+
+// Parameters without their test_limit where all have the same, which a note below the table says.
+std::string shown_label(const Table& table, const std::vector<std::vector<std::string>>& all,
+                        std::size_t at, std::size_t field_at, const std::string& field) {
+  const std::string& label = all[at][field_at];
+  if (field != "parameters") return shown_value(table.spec, field, label);
+  for (const auto& other : all)
+    if (field_at < other.size() && other[field_at] != kNoValue &&
+        test_limit_of(other[field_at]) != test_limit_of(label))
+      return shown_value(table.spec, field, label);
+  auto parsed = nlohmann::json::parse(label, nullptr, false);
+  if (!parsed.is_object() || parsed.erase("test_limit") == 0)
+    return shown_value(table.spec, field, label);
+  return shown_value(table.spec, field, parsed.dump());
+}
+
+}  // namespace
+
 std::vector<std::string> headers_of(const Table& table, std::size_t column) {
   std::vector<std::string> headers;
   for (std::size_t i = 0; i < table.column_fields.size(); ++i) {
     const std::string& field = table.column_fields[i];
     const std::string& value = table.columns[column][i];
-    const std::string shown = shown_value(table.spec, field, value);
+    const std::string shown = shown_label(table, table.columns, column, i, field);
     const bool bare = is_number(field) && shown == one_line(value) && value != kMeanLabel;
     headers.push_back(bare ? shown_field(table.spec, field) + " " + shown : shown);
   }
@@ -93,7 +118,7 @@ std::vector<std::string> labels_of_row(const Table& table, std::size_t row) {
     return labels;
   }
   for (std::size_t i = 0; i < labels.size(); ++i)
-    labels[i] = shown_value(table.spec, table.row_fields[i], table.rows[row][i]);
+    labels[i] = shown_label(table, table.rows, row, i, table.row_fields[i]);
   return labels;
 }
 

@@ -23,7 +23,7 @@ std::optional<Enum> known_name(const std::string& name) {
   return std::nullopt;
 }
 
-// A class in print: by name or by number; of a data set with one task, that one.
+// A class in print: by name or by number.
 std::optional<std::int64_t> class_in_print(Dataset dataset, const std::string& name) {
   std::int64_t index = 0;
   if (read_number(name, index)) return find_class(dataset, index);
@@ -47,8 +47,12 @@ PublishedValues PublishedValues::parse(const std::string& text, const std::strin
       method.name = name;
       for (const auto& [field, value] : fields.items()) method.settings.emplace_back(field, value);
     }
-    for (const auto& [name, own] : json.at("datasets").items())
-      if (const auto dataset = known_name<Dataset>(own)) values.datasets_.insert(*dataset);
+    const auto& datasets = json.at("datasets");
+    const bool knows_all_datasets =
+        std::all_of(datasets.begin(), datasets.end(), [](const auto& own) {
+          return known_name<Dataset>(own.template get<std::string>()).has_value();
+        });
+    const auto classes = json.value("classes", nlohmann::ordered_json::object());
     const auto column = [&](const std::string& method, Classifier classifier) -> Column& {
       for (Column& known : values.columns_)
         if (known.method == method && known.classifier == classifier) return known;
@@ -73,13 +77,14 @@ PublishedValues PublishedValues::parse(const std::string& text, const std::strin
       Column& into = column(method, *classifier);
       // The first of several tables counts: those by class are more exact than their summary.
       if (of_all) {
-        if (!into.all) into.all = value;
+        if (!into.all && knows_all_datasets) into.all = value;
       } else if (place == "mean") {
         into.datasets.emplace(*dataset, value);
-      } else if (const auto inlier = class_in_print(*dataset, place)) {
+      } else if (const auto inlier = class_in_print(*dataset, classes.value(place, place))) {
         into.tasks.emplace(Task{*dataset, *inlier}, value);
+        values.tasks_.insert({*dataset, *inlier});
       } else {
-        into.datasets.emplace(*dataset, value);  // of the one task that a data set has in print
+        ++values.unknown_records_;
       }
     }
   } catch (const nlohmann::json::exception& problem) {
@@ -160,44 +165,43 @@ std::optional<AgainstPublished> PublishedValues::counterpart(
   const Column* column = column_of(cell);
   if (!column) return std::nullopt;
   std::set<Task> tasks;
-  std::set<Dataset> datasets;
-  for (const TableEntry* entry : cell) {
-    tasks.insert(entry->task());
-    datasets.insert(entry->trial->dataset);
-  }
+  for (const TableEntry* entry : cell) tasks.insert(entry->task());
   const auto count = static_cast<double>(tasks.size());
   const auto runs = static_cast<double>(runs_);
 
   AgainstPublished print{};
   MeanUncertainty both;
   std::optional<Value> value;
-  const bool whole = std::all_of(datasets.begin(), datasets.end(), [&](Dataset dataset) {
-    const auto of_dataset = static_cast<std::size_t>(std::count_if(
-        tasks.begin(), tasks.end(), [&](const Task& one) { return one.first == dataset; }));
-    return column->datasets.count(dataset) > 0 &&
-           (of_dataset == facts(dataset).classes.size() || column->tasks.empty() ||
-            std::none_of(column->tasks.begin(), column->tasks.end(),
-                         [&](const auto& one) { return one.first.first == dataset; }));
-  });
-  if (whole && datasets.size() == 1)
-    value = column->datasets.at(*datasets.begin());
-  else if (whole && datasets == datasets_ && column->all)
-    value = column->all;
+  const Dataset dataset = tasks.begin()->first;
+  const auto of_print = [&](bool of_all) {
+    std::set<Task> all;
+    for (const Task& task : tasks_)
+      if (of_all || task.first == dataset) all.insert(task);
+    return all;
+  };
   const bool by_class = std::all_of(
       tasks.begin(), tasks.end(), [&](const Task& task) { return column->tasks.count(task) > 0; });
-  if (by_class) {
-    Value own{0, 0, column->tasks.at(*tasks.begin()).table};
+  if (tasks == of_print(false) && column->datasets.count(dataset) > 0) {
+    value = column->datasets.at(dataset);
+  } else if (tasks == of_print(true) && column->all) {
+    value = column->all;
+  } else if (by_class) {
+    value = Value{0, 0, column->tasks.at(*tasks.begin()).table};
     for (const Task& task : tasks) {
-      const Value& one = column->tasks.at(task);
-      own.mean += one.mean / count;
-      own.deviation += one.deviation / count;
-      both.add(one.deviation, runs, count);
+      value->mean += column->tasks.at(task).mean / count;
+      value->deviation += column->tasks.at(task).deviation / count;
     }
-    if (!value) value = own;
-  } else if (value) {
-    for (std::size_t i = 0; i < tasks.size(); ++i) both.add(value->deviation, runs, count);
   }
   if (!value) return std::nullopt;
+  for (const Task& task : tasks) {
+    const auto own = column->tasks.find(task);
+    const auto mean_of_dataset = column->datasets.find(task.first);
+    const double deviation = own != column->tasks.end() ? own->second.deviation
+                             : mean_of_dataset != column->datasets.end()
+                                 ? mean_of_dataset->second.deviation
+                                 : value->deviation;
+    both.add(deviation, runs, count);
+  }
   print.mean = value->mean;
   print.deviation = value->deviation;
   print.source = value->table;

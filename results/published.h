@@ -62,7 +62,7 @@ class PublishedValues {
   std::size_t unknown_records_ = 0;
   std::vector<Method> methods_;
   std::vector<Column> columns_;
-  std::set<Dataset> datasets_;  // that the mean over all tasks is of
+  std::set<Task> tasks_;  // in print by class: all that the mean over all tasks is of
 };
 
 }  // namespace occam

@@ -25,12 +25,13 @@ constexpr std::pair<std::string_view, std::string_view> kEscapes[] = {{"\\", "\\
                                                                       {"<", "$<$"},
                                                                       {">", "$>$"},
                                                                       {"|", "$|$"},
-                                                                      {"\"", "\\textquotedbl{}"},
+                                                                      {"\"", "''"},
                                                                       {"±", "$\\pm$"},
                                                                       {"Δ", "$\\Delta$"},
                                                                       {"†", "\\dag{}"},
                                                                       {"°", "$^\\circ$"},
                                                                       {"×", "$\\times$"},
+                                                                      {"--", "-{}-"},
                                                                       {"–", "--"},
                                                                       {"…", "\\dots{}"}};
 
@@ -86,12 +87,13 @@ struct LatexCell {
 LatexCell latex_cell(const Table& table, const Cell& cell, bool with_counts) {
   if (!cell.applies) return {"--", "", "", ""};
   LatexCell set{"\\dots", "", latex_numbers(printed_difference(cell)), ""};
+  if (!set.difference.empty()) set.difference = "$\\Delta$\\," + set.difference;
   if (cell.mean) {
     const auto spread = spread_of(cell, table.spread);
     set.mean = percent(*cell.mean);
     if (cell.best) set.mean = "\\textbf{" + set.mean + "}";
     if (cell.second) set.mean = "\\underline{" + set.mean + "}";
-    if (spread) set.rest = "\\,$\\pm$\\,\\makebox[1.4em][l]{" + percent(*spread) + "}";
+    if (spread) set.rest = "\\,$\\pm$\\," + percent(*spread);
     if (cell.chosen_on == "test") set.rest += "\\dag";
   }
   if (with_counts) set.rest += " {\\scriptsize(" + latex_text(counts(cell)) + ")}";
@@ -197,7 +199,7 @@ std::string latex_of(const Table& table) {
   for (std::string& note : notes) note = latex_text(note);
   return "% \\usepackage{booktabs}\n"
          "\\begin{table}\n"
-         "  \\centering\n"
+         "  \\centering\\small\n"
          "  \\caption{" +
          latex_text(table.caption.empty() ? table.sweep : table.caption) +
          "}\n"

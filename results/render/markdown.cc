@@ -7,7 +7,14 @@ namespace {
 
 std::string markdown_text(const std::string& label) {
   std::string text;
-  for (const char one : one_line(label)) text += one == '|' ? "\\|" : std::string(1, one);
+  for (const char one : one_line(label)) {
+    const std::string_view escaped = one == '|'   ? "\\|"
+                                     : one == '<' ? "&lt;"
+                                     : one == '>' ? "&gt;"
+                                     : one == '&' ? "&amp;"
+                                                  : "";
+    text += escaped.empty() ? std::string(1, one) : std::string(escaped);
+  }
   return text;
 }
 
@@ -23,7 +30,7 @@ std::string markdown_cell(const Table& table, const Cell& cell) {
   }
   value += " (" + counts(cell) + ")";
   const std::string difference = printed_difference(cell), published = printed_published(cell);
-  if (!difference.empty()) value += " Δ " + difference;
+  if (!difference.empty()) value += " Δ " + markdown_text(difference);
   if (!published.empty()) value += "; print " + published;
   return value;
 }
@@ -31,7 +38,7 @@ std::string markdown_cell(const Table& table, const Cell& cell) {
 }  // namespace
 
 std::string markdown_of(const Table& table) {
-  std::string text = "**" + (table.caption.empty() ? table.sweep : one_line(table.caption)) +
+  std::string text = "**" + markdown_text(table.caption.empty() ? table.sweep : table.caption) +
                      "**. " + table.what + ".\n\n|";
   for (const std::string& field : table.row_fields)
     text += " " + markdown_text(shown_field(table.spec, field)) + " |";

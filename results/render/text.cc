@@ -30,7 +30,7 @@ Parts parts_of(const Table& table, const Cell& cell) {
   if (cell.mean) {
     const auto spread = spread_of(cell, table.spread);
     parts.mean = percent(*cell.mean);
-    parts.deviation = spread ? " ± " + percent(*spread) : "";
+    parts.deviation = spread ? percent(*spread) : "";
     parts.mark = std::string(cell.best     ? "*"
                              : cell.second ? "°"
                                            : "") +
@@ -58,7 +58,9 @@ std::vector<std::string> text_column(const Table& table, std::size_t column) {
   for (const Parts& one : all) {
     std::string& line = lines.emplace_back(right(one.mean, mean));
     if (one.counts.empty()) continue;
-    line += left(one.deviation, deviation) + left(one.mark, mark) + " " + one.counts;
+    if (deviation > 0)
+      line += (one.deviation.empty() ? "   " : " ± ") + right(one.deviation, deviation);
+    line += left(one.mark, mark) + " " + one.counts;
     if (one.difference.empty() && one.published.empty()) continue;
     line += std::string(counted - display_width(one.counts), ' ');
     if (difference > 0) line += "  " + left(one.difference, difference);
