@@ -10,7 +10,8 @@ namespace occam {
 namespace {
 
 const std::vector<Subcommand> kCommands{kRunCommand,    kPlanCommand,  kExpandCommand,
-                                        kStatusCommand, kTableCommand, kQueryCommand};
+                                        kStatusCommand, kTableCommand, kCompareCommand,
+                                        kPaperCommand,  kQueryCommand};
 
 void print_help() {
   fmt::print(

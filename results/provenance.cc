@@ -100,19 +100,33 @@ std::string without_stamp(const std::string& text, StampStyle style) {
 
 std::string difference_of(const std::string& one, const std::string& other) {
   const std::vector<std::string> a = lines_of(one), b = lines_of(other);
-  // Longest common subsequence; tables are short.
-  std::vector<std::vector<std::size_t>> common(a.size() + 1,
-                                               std::vector<std::size_t>(b.size() + 1, 0));
-  for (std::size_t i = a.size(); i-- > 0;)
-    for (std::size_t j = b.size(); j-- > 0;)
-      common[i][j] =
-          a[i] == b[j] ? common[i + 1][j + 1] + 1 : std::max(common[i + 1][j], common[i][j + 1]);
+  std::size_t head = 0, tail = 0;
+  const std::size_t least = std::min(a.size(), b.size());
+  while (head < least && a[head] == b[head]) ++head;
+  while (tail < least - head && a[a.size() - 1 - tail] == b[b.size() - 1 - tail]) ++tail;
+  const std::size_t a_end = a.size() - tail, b_end = b.size() - tail;
+  // common[i][j]: the longest common subsequence of what is left from i and j on. Of very many
+  // lines that differ (a long format whose every number has changed) pairs need not be found.
+  constexpr std::size_t most = 4'000'000;
+  const bool aligned = (a_end - head + 1) * (b_end - head + 1) <= most;
+  std::vector<std::vector<std::uint32_t>> common;
+  if (aligned) {
+    common.assign(a_end - head + 1, std::vector<std::uint32_t>(b_end - head + 1, 0));
+    for (std::size_t i = a_end; i-- > head;)
+      for (std::size_t j = b_end; j-- > head;)
+        common[i - head][j - head] =
+            a[i] == b[j] ? common[i - head + 1][j - head + 1] + 1
+                         : std::max(common[i - head + 1][j - head], common[i - head][j - head + 1]);
+  }
+  const auto drops_first = [&](std::size_t i, std::size_t j) {
+    return !aligned || common[i - head + 1][j - head] >= common[i - head][j - head + 1];
+  };
   std::string text;
-  for (std::size_t i = 0, j = 0; i < a.size() || j < b.size();) {
-    if (i < a.size() && j < b.size() && a[i] == b[j]) {
+  for (std::size_t i = head, j = head; i < a_end || j < b_end;) {
+    if (i < a_end && j < b_end && a[i] == b[j]) {
       ++i;
       ++j;
-    } else if (i < a.size() && (j == b.size() || common[i + 1][j] >= common[i][j + 1])) {
+    } else if (i < a_end && (j == b_end || drops_first(i, j))) {
       text += "-" + std::to_string(i + 1) + " " + a[i] + "\n";
       ++i;
     } else {

@@ -16,7 +16,7 @@ struct Subcommand {
   int (*run)(const std::vector<std::string>& words);
 };
 extern const Subcommand kRunCommand, kExpandCommand, kPlanCommand, kStatusCommand, kTableCommand,
-    kQueryCommand;
+    kQueryCommand, kCompareCommand, kPaperCommand;
 
 // A command line of options and positional words. Throws UsageError for anything unknown, and for a
 // number of positional words outside [least, most].

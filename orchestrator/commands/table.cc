@@ -1,9 +1,12 @@
 #include "results/table.h"
 
+#include <fmt/format.h>
+
 #include <iostream>
 
 #include "experiments/error.h"
 #include "orchestrator/commands/table_request.h"
+#include "results/seed_plan.h"
 
 namespace occam {
 namespace {
@@ -26,12 +29,38 @@ int check(const TableRequest& request) {
     return 0;
   }
   std::cout << difference;
-  std::cerr << request.check << ": the results give another table than the one made "
-            << file.provenance.date << " (- the file, + now"
-            << (digest_of(sweep) == file.provenance.results
-                    ? "; the results are the same, so occam prints them differently)\n"
-                    : "; the results have changed)\n");
+  std::cerr
+      << request.check << ": the results give another table than the one made "
+      << file.provenance.date << " (- the file, + now"
+      << (digest_of(sweep) == file.provenance.results
+              ? "; the results are the same: the file was changed, or occam prints otherwise)\n"
+              : "; the results have changed)\n");
   return 1;
+}
+
+// More seeds, as a spec to run.
+int plan(const TableRequest& request, const SweepResults& sweep) {
+  const SeedPlan planned =
+      plan_seeds(ablation(sweep, options_of(request, sweep)), sweep, *request.seeds_until / 100);
+  double seconds = 0;
+  std::int64_t done = 0;
+  for (const std::string& path : request.databases)
+    for (const SweepStatus& status : Store(path, Store::Mode::read).status())
+      if (status.name == sweep.name) {
+        seconds += status.train_seconds + status.evaluate_seconds;
+        done += status.completed + status.diverged;
+      }
+  const double hours =
+      done > 0 ? seconds / static_cast<double>(done) * static_cast<double>(planned.trials) / 3600
+               : 0;
+  std::cerr << fmt::format(
+      "{} seeds bring every difference to ± {} points or less; there are {}, and the widest is ± "
+      "{:.2f}, at {}. {} more trials, some {:.1f} hours of one worker at what trials took so "
+      "far.\n",
+      planned.seeds.size(), *request.seeds_until, planned.have, 100 * planned.widest,
+      planned.widest_place, planned.trials, hours);
+  write_output(request.output, planned.spec);
+  return 0;
 }
 
 int run(const std::vector<std::string>& words) {
@@ -39,6 +68,7 @@ int run(const std::vector<std::string>& words) {
   if (request.helped) return 0;
   if (!request.check.empty()) return check(request);
   const SweepResults sweep = read_sweeps(request.databases, request.sweeps, request.options.pool);
+  if (request.seeds_until) return plan(request, sweep);
   const std::string text = made(request, sweep);
   if (request.output.empty())
     write_output("", text);
