@@ -51,7 +51,8 @@ std::string printed_difference(const Cell& cell) {
 std::string printed_published(const Cell& cell) {
   if (!cell.published) return "";
   const AgainstPublished& print = *cell.published;
-  std::string text = percent(print.mean) + " ± " + percent(print.deviation);
+  std::string text = percent(print.mean);
+  if (print.deviation) text += " ± " + percent(*print.deviation);
   if (print.difference) text += ": " + signed_points(*print.difference);
   if (print.interval)
     text += " [" + signed_points(print.interval->low) + ", " + signed_points(print.interval->high) +

@@ -61,7 +61,9 @@ PublishedValues PublishedValues::parse(const std::string& text, const std::strin
     for (const auto& record : json.at("records")) {
       const std::string method = record.at("method"), place = record.at("class");
       const Value value{record.at("mean").get<double>() / 100,
-                        record.at("std").is_null() ? 0 : record.at("std").get<double>() / 100,
+                        record.at("std").is_null()
+                            ? std::nullopt
+                            : std::optional(record.at("std").get<double>() / 100),
                         record.at("table").get<std::string>()};
       const bool known_method = std::any_of(values.methods_.begin(), values.methods_.end(),
                                             [&](const Method& one) { return one.name == method; });
@@ -164,8 +166,12 @@ std::optional<AgainstPublished> PublishedValues::counterpart(
     const TableEntries& cell, const Scores& scores, const std::optional<double>& mean) const {
   const Column* column = column_of(cell);
   if (!column) return std::nullopt;
+  // Of a mean over what there is, the same classes in print.
   std::set<Task> tasks;
-  for (const TableEntry* entry : cell) tasks.insert(entry->task());
+  if (mean)
+    for (const auto& [key, auroc] : scores) tasks.insert(key.second);
+  else
+    for (const TableEntry* entry : cell) tasks.insert(entry->task());
   const auto count = static_cast<double>(tasks.size());
   const auto runs = static_cast<double>(runs_);
 
@@ -181,27 +187,31 @@ std::optional<AgainstPublished> PublishedValues::counterpart(
   };
   const bool by_class = std::all_of(
       tasks.begin(), tasks.end(), [&](const Task& task) { return column->tasks.count(task) > 0; });
-  if (tasks == of_print(false) && column->datasets.count(dataset) > 0) {
+  const std::set<Task> of_dataset = of_print(false);
+  const bool whole =
+      of_dataset.empty() ? tasks.size() == facts(dataset).classes.size() : tasks == of_dataset;
+  if (whole && column->datasets.count(dataset) > 0) {
     value = column->datasets.at(dataset);
   } else if (tasks == of_print(true) && column->all) {
     value = column->all;
   } else if (by_class) {
-    value = Value{0, 0, column->tasks.at(*tasks.begin()).table};
-    for (const Task& task : tasks) {
-      value->mean += column->tasks.at(task).mean / count;
-      value->deviation += column->tasks.at(task).deviation / count;
-    }
+    value = Value{0, std::nullopt, column->tasks.at(*tasks.begin()).table};
+    for (const Task& task : tasks) value->mean += column->tasks.at(task).mean / count;
   }
   if (!value) return std::nullopt;
+  bool has_deviations = true;
+  double deviations = 0;
   for (const Task& task : tasks) {
     const auto own = column->tasks.find(task);
-    const auto mean_of_dataset = column->datasets.find(task.first);
-    const double deviation = own != column->tasks.end() ? own->second.deviation
-                             : mean_of_dataset != column->datasets.end()
-                                 ? mean_of_dataset->second.deviation
-                                 : value->deviation;
-    both.add(deviation, runs, count);
+    const auto summary = column->datasets.find(task.first);
+    std::optional<double> deviation = value->deviation;
+    if (summary != column->datasets.end()) deviation = summary->second.deviation;
+    if (own != column->tasks.end()) deviation = own->second.deviation;
+    has_deviations &= deviation.has_value();
+    both.add(deviation.value_or(0), runs, count);
+    deviations += deviation.value_or(0) / count;
   }
+  if (!value->deviation && has_deviations) value->deviation = deviations;
   print.mean = value->mean;
   print.deviation = value->deviation;
   print.source = value->table;
@@ -214,7 +224,7 @@ std::optional<AgainstPublished> PublishedValues::counterpart(
   for (const auto& [key, auroc] : scores) by_task[key.second].push_back(auroc);
   for (const auto& [task, values] : by_task) {
     const auto deviation = sample_deviation(values);
-    if (!deviation) return print;
+    if (!deviation || !has_deviations) return print;
     both.add(*deviation, static_cast<double>(values.size()), count);
   }
   print.interval = both.interval(*print.difference);

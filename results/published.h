@@ -25,13 +25,14 @@ class PublishedValues {
   //
   // The standard error of a mean over C classes is sqrt(sum of the squared per-class deviations /
   // n) / C on both sides, the interval Welch's. Where print has no per-class deviations theirs are
-  // taken to be equal, which makes it too narrow.
+  // taken to be equal, which makes it too narrow; where it has none at all there is no interval.
   std::optional<AgainstPublished> counterpart(const TableEntries& cell, const Scores& scores,
                                               const std::optional<double>& mean) const;
 
   // A mean and deviation in print, as rates in [0, 1].
   struct Value {
-    double mean, deviation;
+    double mean;
+    std::optional<double> deviation;
     std::string table;
   };
   // Of one method and classifier: of a task, of a data set's mean, and of the mean over all tasks.

@@ -13,9 +13,10 @@ namespace occam {
 
 // What print says of the same training and classifier, and how far this is from it.
 struct AgainstPublished {
-  double mean, deviation;  // in print; as rates in [0, 1]
-  std::string source;      // "Table 8"
-  std::string budget;      // "20 of 2048 epochs"
+  double mean;                      // in print; as rates in [0, 1]
+  std::optional<double> deviation;  // average over the classes of each one's; none is in print
+  std::string source;               // "Table 8"
+  std::string budget;               // "20 of 2048 epochs"
   bool same_budget;
   std::optional<double> difference;  // ours less theirs
   std::optional<Interval> interval;  // 95 %

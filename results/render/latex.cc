@@ -97,11 +97,12 @@ LatexCell latex_cell(const Table& table, const Cell& cell, bool with_counts) {
     if (cell.chosen_on == "test") set.rest += "\\dag";
   }
   if (with_counts) set.rest += " {\\scriptsize(" + latex_text(counts(cell)) + ")}";
-  // Its ± is a character of two bytes, which the numbers' rule would cut.
+  // ± is a character of two bytes, which the numbers' rule would cut.
   const std::string published = printed_published(cell);
-  if (const std::size_t sign = published.find("±"); sign != std::string::npos)
-    set.published = latex_numbers(published.substr(0, sign)) + "$\\pm$" +
-                    latex_numbers(published.substr(sign + std::string("±").size()));
+  const std::size_t sign = published.find("±");
+  set.published = latex_numbers(published.substr(0, sign));
+  if (sign != std::string::npos)
+    set.published += "$\\pm$" + latex_numbers(published.substr(sign + std::string("±").size()));
   return set;
 }
 

@@ -54,7 +54,7 @@ void add_published(Record& record, const Cell& cell) {
   record["budget"] = nullptr;
   if (!cell.published) return;
   record["published"] = cell.published->mean;
-  record["published_std"] = cell.published->deviation;
+  record["published_std"] = number_or_null(cell.published->deviation);
   record["published_in"] = cell.published->source;
   record["published_difference"] = number_or_null(cell.published->difference);
   add_interval(record, "published_difference", cell.published->interval);

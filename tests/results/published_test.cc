@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <tuple>
 
 #include "results/printed_cell.h"
@@ -64,14 +65,14 @@ class PublishedStore : public StoreTest {
  protected:
   // Five seeds a class with exactly the printed mean m and sample deviation s: m - s, m - s, m,
   // m + s, m + s. A column in print is a batch size here, which is an axis like any other.
-  SweepResults loaded() {
-    Expansion planned;
-    planned.evaluations = {{kKde}};
-    planned.variants = {""};
-    std::vector<std::pair<Trial, double>> scores;
+  std::vector<std::pair<Trial, double>> scores_in_print() {
     std::vector<Printed> rows = printed(kByClass);
+    // CelebA's one task stands in the summary alone; other rows of it have no classes in print.
+    std::set<std::string> by_class;
+    for (const Printed& row : rows) by_class.insert(row.method);
     for (const Printed& celeba : printed("Table 7,"))
-      if (celeba.dataset == "celeba") rows.push_back(celeba);
+      if (celeba.dataset == "celeba" && by_class.count(celeba.method) > 0) rows.push_back(celeba);
+    std::vector<std::pair<Trial, double>> scores;
     for (const Printed& row : rows) {
       if (row.place == "mean") continue;
       const double steps[] = {-1, -1, 0, 1, 1};
@@ -80,9 +81,17 @@ class PublishedStore : public StoreTest {
         one.dataset = from_name<Dataset>(row.dataset);
         one.inlier = class_of(row.place);
         scores.emplace_back(canonical(one), (row.mean + steps[seed - 1] * row.deviation) / 100);
-        planned.trials.push_back({scores.back().first, 0, 0});
       }
     }
+    return scores;
+  }
+
+  SweepResults loaded() {
+    const auto scores = scores_in_print();
+    Expansion planned;
+    planned.evaluations = {{kKde}};
+    planned.variants = {""};
+    for (const auto& [of, auroc] : scores) planned.trials.push_back({of, 0, 0});
     Store store(path_, Store::Mode::write);
     store.record_sweep(spec(), planned);
     for (const auto& [of, auroc] : scores)
@@ -131,9 +140,11 @@ TEST_F(PublishedStore, GivesThePrintedMeanOverTheFortyThreeTasks) {
   const auto names = all_names<Dataset>();
   if (std::find(names.begin(), names.end(), "celeba") == names.end())
     GTEST_SKIP() << "this occam lacks some of the paper's data sets";
+  Plan plan;
+  for (const auto& [of, auroc] : scores_in_print()) plan.done(of, kKde, auroc);
   TableOptions options = by({"batch_size"}, {"dataset"});
   options.spec.mean = true;
-  const Table table = ablation(loaded(), options);
+  const Table table = ablation(plan.sweep(), options);
   int compared = 0;
   for (const Printed& row : printed("Table 7,")) {
     // Denoising's rows of Table 7 are not those of Tables 10 and 11.
