@@ -15,11 +15,16 @@ function(occam_tests folder)
 endfunction()
 
 # occam_script_test(bad_input LABEL e2e): tests/end_to_end/bad_input.py with the folder of the built programs.
+# CASE r gives it a further word, and its test that name.
 function(occam_script_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "")
-  add_test(NAME ${arg_LABEL}.${name}
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;CASE" "")
+  set(test ${arg_LABEL}.${name})
+  if(arg_CASE)
+    string(APPEND test .${arg_CASE})
+  endif()
+  add_test(NAME ${test}
     COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/end_to_end/${name}.py
-            ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
-  set_tests_properties(${arg_LABEL}.${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 900 RUN_SERIAL ON
+            ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${arg_CASE})
+  set_tests_properties(${test} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 900 RUN_SERIAL ON
     SKIP_RETURN_CODE 77)
 endfunction()

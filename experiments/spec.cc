@@ -309,7 +309,7 @@ Spec parse_spec(const std::string& text, const std::string& file) {
   root.require(Kind::object, "an object: {\"name\": …, \"trial\": …, \"grid\": …}");
   std::vector<std::string> known = kBlockKeys;
   known.insert(known.begin(), "name");
-  known.insert(known.end(), {"blocks", "tables"});
+  known.insert(known.end(), {"blocks", "tables", "figures"});
   root.allow_only(known);
 
   Spec spec;
@@ -345,6 +345,11 @@ Spec parse_spec(const std::string& text, const std::string& file) {
     tables->require(Kind::object, "an object of named tables");
     for (const auto& [title, node] : tables->members)
       spec.tables.emplace_back(title, table_spec(node));
+  }
+  if (const JsonNode* figures = root.find("figures")) {
+    figures->require(Kind::object, "an object of named figures");
+    for (const auto& [title, node] : figures->members)
+      spec.figures.emplace_back(title, figure_spec(node));
   }
   return spec;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "experiments/evaluation.h"
+#include "experiments/figure_spec.h"
 #include "experiments/table_spec.h"
 #include "experiments/trial.h"
 
@@ -42,6 +43,7 @@ struct Spec {
   std::string text;  // as read
   std::vector<Block> blocks;
   std::vector<std::pair<std::string, TableSpec>> tables;
+  std::vector<std::pair<std::string, FigureSpec>> figures;
 };
 
 // JSON with comments. Throws UsageError "batch-size.json:4: grid.loss: 'moco' is none of: …" for

@@ -39,30 +39,32 @@ std::span<const std::string_view> names_of<Best>();
 
 // How results become a printed table; the same words as `occam table`'s options.
 struct TableSpec {
-  std::vector<std::string> rows, columns;
-  FieldValues where;
+  std::vector<std::string> rows = {}, columns = {};
+  FieldValues where = {};
   // Rows of their own below the others, each of the results that match: {"untrained", epochs=0}.
   // A column field that does not apply to such a result does not hold it out of a column.
   struct Reference {
     std::string name;
     FieldValues where;
   };
-  std::vector<Reference> references;
-  std::string caption;
+  std::vector<Reference> references = {};
+  std::string caption = {};
   // Lines of their own with the mean over classes, and over the tasks of all data sets; where no
   // axis is a data set, cells may span several.
   bool mean = false;
   // The arm that every other is compared with: row or column fields, one value each.
-  FieldValues baseline;
-  std::optional<Claim> claim;       // none: seeds
-  std::optional<Spread> spread;     // none: sd, or paper against published values
-  std::optional<Best> best;         // none: automatic
-  std::vector<std::string> select;  // hyper-parameters chosen per cell and data set by mean AUROC …
-  std::string select_on;            // … on this split; "" is validation
+  FieldValues baseline = {};
+  std::optional<Claim> claim = {};    // none: seeds
+  std::optional<Spread> spread = {};  // none: sd, or paper against published values
+  std::optional<Best> best = {};      // none: automatic
+  std::vector<std::string> select =
+      {};                      // hyper-parameters chosen per cell and data set by mean AUROC …
+  std::string select_on = {};  // … on this split; "" is validation
   // A field's printed values, and with the value "" its own name: {"loss", {{"rotation", "Rot."}}}.
-  std::vector<std::pair<std::string, std::vector<std::pair<std::string, std::string>>>> labels;
-  FieldValues order;  // of a field's values; those not named follow
-  std::string sort;   // rows by their mean, falling, in this column ("rotation,kde") or in "mean"
+  std::vector<std::pair<std::string, std::vector<std::pair<std::string, std::string>>>> labels = {};
+  FieldValues order = {};  // of a field's values; those not named follow
+  std::string sort =
+      {};  // rows by their mean, falling, in this column ("rotation,kde") or in "mean"
 };
 
 // A spec's table. Throws UsageError with file, line and path.

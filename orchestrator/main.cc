@@ -9,9 +9,9 @@
 namespace occam {
 namespace {
 
-const std::vector<Subcommand> kCommands{kRunCommand,    kPlanCommand,  kExpandCommand,
-                                        kStatusCommand, kTableCommand, kCompareCommand,
-                                        kPaperCommand,  kQueryCommand};
+const std::vector<Subcommand> kCommands{
+    kRunCommand,   kPlanCommand,  kExpandCommand, kStatusCommand, kTableCommand, kCompareCommand,
+    kPaperCommand, kQueryCommand, kExportCommand, kMergeCommand,  kPlotCommand,  kReportCommand};
 
 void print_help() {
   fmt::print(

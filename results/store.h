@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +12,7 @@
 
 #include "experiments/message.h"
 #include "experiments/spec.h"
+#include "results/merge.h"
 
 namespace SQLite {
 class Database;
@@ -91,6 +94,10 @@ struct SweepStatus {
   std::string started_at, last_outcome_at;  // ISO 8601, UTC; empty when there is none
 };
 
+// Values with the types that SQLite holds them in: null, integer, real or text; of a blob its hex
+// digits.
+using Row = std::vector<nlohmann::json>;
+
 // The SQLite file that holds all sweeps of a project; see the schema in schema.cc. One writer: a
 // writing store holds an exclusive lock on "<path>.lock" for its life, which dies with the process.
 // A reading one takes no lock, writes nothing and sees what a running writer commits.
@@ -136,10 +143,22 @@ class Store {
   std::vector<SweepStatus> status() const;  // the last recorded first
   std::vector<std::string> sweeps() const;  // the last recorded first
 
-  // Runs one read-only statement; values as text (reals so that they read back), null as nullopt.
+  // Takes in all that other files of this schema or an older one hold, in their order, or, where
+  // one throws, nothing. Everything keeps its times and places; attempts are numbered anew. Of a
+  // trial that both have with equal results one outcome stays; with different ones the rule
+  // decides, and the other outcome is kept, retired. A file that was taken in before brings
+  // nothing. Throws Error for a file that somebody writes, and with MergeRule::refuse one that
+  // lists what differs.
+  std::vector<MergedShard> merge(const std::vector<std::string>& shards, MergeRule rule);
+
+  // Runs one statement that only reads; throws UsageError for any other, and for what SQLite does
+  // not understand. The first form calls back once with the columns, then once a row.
+  void query(const std::string& sql,
+             const std::function<void(const std::vector<std::string>&)>& on_columns,
+             const std::function<void(const Row&)>& on_row) const;
   struct Rows {
     std::vector<std::string> columns;
-    std::vector<std::vector<std::optional<std::string>>> values;
+    std::vector<Row> values;
   };
   Rows query(const std::string& sql) const;
 

@@ -66,4 +66,16 @@ StoreLock::~StoreLock() {
   close(file_);
 }
 
+void check_unlocked(const std::string& database) {
+  const int file = open((database + ".lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return;  // nobody ever wrote it here
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  const bool held = fcntl(file, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+  const std::string written = content(file);
+  close(file);
+  if (held) throw Error(database + ": " + holder(written));
+}
+
 }  // namespace occam

@@ -17,4 +17,8 @@ class StoreLock {
   int file_;
 };
 
+// Throws Error naming the holder where somebody has the right to write the database; writes
+// nothing.
+void check_unlocked(const std::string& database);
+
 }  // namespace occam

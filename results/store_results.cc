@@ -2,12 +2,10 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
-#include <sqlite3.h>
 
 #include <algorithm>
 #include <unordered_map>
 
-#include "experiments/number.h"
 #include "results/store.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
@@ -270,45 +268,6 @@ std::vector<SweepStatus> Store::status() const {
 
 std::vector<std::string> Store::sweeps() const {
   return explained(path_, [&] { return sweep_names(*database_); });
-}
-
-Store::Rows Store::query(const std::string& sql) const {
-  sqlite3* const handle = database_->getHandle();
-  sqlite3_stmt* prepared = nullptr;
-  const char* rest = nullptr;
-  if (sqlite3_prepare_v2(handle, sql.c_str(), -1, &prepared, &rest) != SQLITE_OK)
-    throw UsageError(path_ + ": " + sqlite3_errmsg(handle) + "\n  in: " + sql);
-  const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> statement(prepared, sqlite3_finalize);
-  if (!statement) throw UsageError("the query is empty; try: SELECT * FROM results LIMIT 5");
-  if (std::string(rest).find_first_not_of(" \t\r\n;") != std::string::npos)
-    throw UsageError("the query has several statements; give one at a time");
-  if (!sqlite3_stmt_readonly(statement.get()))
-    throw UsageError("the query would change the database; only reading is allowed: " + sql);
-
-  Rows rows;
-  const int count = sqlite3_column_count(statement.get());
-  for (int i = 0; i < count; ++i)
-    rows.columns.emplace_back(sqlite3_column_name(statement.get(), i));
-  int code = SQLITE_ROW;
-  while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
-    auto& row = rows.values.emplace_back();
-    for (int i = 0; i < count; ++i) {
-      switch (sqlite3_column_type(statement.get(), i)) {
-        case SQLITE_NULL:
-          row.emplace_back(std::nullopt);
-          break;
-        case SQLITE_FLOAT:
-          row.emplace_back(shortest(sqlite3_column_double(statement.get(), i)));
-          break;
-        default:
-          row.emplace_back(
-              std::string(reinterpret_cast<const char*>(sqlite3_column_text(statement.get(), i)),
-                          static_cast<std::size_t>(sqlite3_column_bytes(statement.get(), i))));
-      }
-    }
-  }
-  if (code != SQLITE_DONE) throw store_error(path_, code, sqlite3_errmsg(handle));
-  return rows;
 }
 
 }  // namespace occam

@@ -106,11 +106,11 @@ int train_one(const std::string& path, const ServeOptions& options,
   ImageCache images(options.data);
   Pulse pulse;
   RunOptions run;
-  run.device = options.device;
+  Bench bench(options.device);
   run.checkpoint_every = options.checkpoint_every;
   run.export_folder = export_folder;
   run.on_progress = [](const Progress& progress) { std::cerr << to_line(progress) << "\n"; };
-  const auto brought = run_trial(start, images, pulse, run);
+  const auto brought = run_trial(start, images, bench, pulse, run);
   const auto& outcome = std::get<Outcome>(brought);
   std::cout << to_line(outcome) << "\n";
   return outcome.status == OutcomeStatus::failed ? 1 : 0;
@@ -157,9 +157,6 @@ int main_or_throw(int count, char** words) {
   const std::string command = positional.empty() ? "" : positional.front();
   if (command == "check") return check({positional.begin() + 1, positional.end()}, device, data);
   options.device = parse_device(device);
-  if (options.device.is_cuda() && options.slots > 1)
-    throw UsageError("--slots " + std::to_string(options.slots) +
-                     ": on a GPU trials run one at a time so far; leave --slots at 1");
   if (command == "train" && positional.size() == 2)
     return train_one(positional[1], options, work, export_folder);
   if (!command.empty())

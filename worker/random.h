@@ -39,6 +39,15 @@ OCCAM_SHARED inline void philox(std::uint32_t (&x)[4], std::uint32_t key0, std::
   }
 }
 
+// What 32 random bits mean: uniform in [0, 1), a multiple of 2^-24; uniform in {0, …, count - 1},
+// count at most 2^31.
+OCCAM_SHARED inline float uniform_of(std::uint32_t bits) {
+  return static_cast<float>(bits >> 8) * (1.0F / 16777216.0F);
+}
+OCCAM_SHARED inline std::uint32_t below_of(std::uint32_t bits, std::uint32_t count) {
+  return static_cast<std::uint32_t>((static_cast<std::uint64_t>(bits) * count) >> 32);
+}
+
 // Counter-based random numbers: every number is a pure function of (seed, purpose, a, b, c, i), so
 // a trial draws the same on any worker, in any order, resumed or not. CPU code and CUDA kernels
 // share this file.
@@ -58,13 +67,9 @@ class Draws {
     return x[i % 4];
   }
 
-  // Uniform in [0, 1), a multiple of 2^-24.
-  OCCAM_SHARED float uniform(std::uint32_t i) const {
-    return static_cast<float>(bits(i) >> 8) * (1.0F / 16777216.0F);
-  }
-  // Uniform in {0, …, count - 1}; count at most 2^31.
+  OCCAM_SHARED float uniform(std::uint32_t i) const { return uniform_of(bits(i)); }
   OCCAM_SHARED std::uint32_t below(std::uint32_t i, std::uint32_t count) const {
-    return static_cast<std::uint32_t>((static_cast<std::uint64_t>(bits(i)) * count) >> 32);
+    return below_of(bits(i), count);
   }
 
  private:

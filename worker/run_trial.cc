@@ -26,10 +26,10 @@ double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
-std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, Pulse& pulse,
-                                       const RunOptions& options) {
+std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, Bench& bench,
+                                       Pulse& pulse, const RunOptions& options) {
   const Trial& trial = start.config;
-  if (options.device.is_cpu() && trial.precision != Precision::fp32)
+  if (bench.device().is_cpu() && trial.precision != Precision::fp32)
     throw Error("precision " + to_string(trial.precision) +
                 " needs a GPU; on a CPU there is fp32 alone");
   const auto image_data = images.get(trial.dataset);
@@ -52,7 +52,7 @@ std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, P
   const Clock::time_point train_began = Clock::now();
   Training training;
   try {
-    training = train(trial, data.train, options.device, checkpoints.newest(start.resumable), hooks);
+    training = train(trial, data.train, bench, checkpoints.newest(start.resumable), hooks);
   } catch (const Diverged& problem) {
     outcome.status = OutcomeStatus::diverged;
     outcome.error = problem.what();
@@ -95,10 +95,11 @@ std::shared_ptr<const ImageData> ImageCache::get(Dataset dataset) {
   return images;
 }
 
-std::variant<Outcome, Stopped> run_trial(const Start& start, ImageCache& images, Pulse& pulse,
-                                         const RunOptions& options) {
+std::variant<Outcome, Stopped> run_trial(const Start& start, ImageCache& images, Bench& bench,
+                                         Pulse& pulse, const RunOptions& options) {
   try {
-    return attempt(start, images, pulse, options);
+    bench.enter();
+    return attempt(start, images, bench, pulse, options);
   } catch (const std::exception& problem) {
     return Outcome{start.trial, start.lease, OutcomeStatus::failed, problem.what(), {}, 0, 0,
                    0,           ""};

@@ -12,6 +12,7 @@
 
 #include "experiments/message.h"
 #include "worker/data/images.h"
+#include "worker/train/training_step.h"
 
 namespace occam {
 
@@ -37,7 +38,6 @@ template <>
 std::span<const std::string_view> names_of<Pulse::Phase>();
 
 struct RunOptions {
-  torch::Device device = torch::kCPU;
   double checkpoint_every = 300;  // seconds
   std::function<bool()> stop_wanted = [] { return false; };
   std::function<void(const Progress&)> on_progress = [](const Progress&) {};
@@ -47,7 +47,7 @@ struct RunOptions {
 // One attempt at a trial, from its newest checkpoint to its scores. Never throws: what goes wrong
 // is an Outcome with status failed. Its checkpoints stay until the coordinator has recorded the
 // outcome.
-std::variant<Outcome, Stopped> run_trial(const Start& start, ImageCache& images, Pulse& pulse,
-                                         const RunOptions& options);
+std::variant<Outcome, Stopped> run_trial(const Start& start, ImageCache& images, Bench& bench,
+                                         Pulse& pulse, const RunOptions& options);
 
 }  // namespace occam

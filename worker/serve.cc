@@ -4,6 +4,7 @@
 #include <torch/version.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -129,14 +130,31 @@ class Server {
 
   void work(Slot& slot) {
     at::set_num_threads(options_.threads);
+    std::unique_ptr<Bench> bench = take_bench(slot.start.config);
     RunOptions run;
-    run.device = options_.device;
     run.checkpoint_every = options_.checkpoint_every;
     run.stop_wanted = [this] { return stop_.load(); };
     run.on_progress = [this](const Progress& progress) { writer_.write(progress); };
-    const auto brought = run_trial(slot.start, images_, slot.pulse, run);
+    const auto brought = run_trial(slot.start, images_, *bench, slot.pulse, run);
+    give_back(std::move(bench));
     slot.done = true;
     std::visit([this](const auto& message) { writer_.write(message); }, brought);
+  }
+
+  // The bench that is warm for the trial, else any, else a new one.
+  std::unique_ptr<Bench> take_bench(const Trial& trial) {
+    const std::lock_guard lock(mutex_);
+    if (benches_.empty()) return std::make_unique<Bench>(options_.device);
+    auto best = std::find_if(benches_.begin(), benches_.end(),
+                             [&](const auto& bench) { return bench->is_warm(trial); });
+    if (best == benches_.end()) best = benches_.begin();
+    std::unique_ptr<Bench> taken = std::move(*best);
+    benches_.erase(best);
+    return taken;
+  }
+  void give_back(std::unique_ptr<Bench> bench) {
+    const std::lock_guard lock(mutex_);
+    benches_.push_back(std::move(bench));
   }
 
   void beat() {
@@ -166,7 +184,8 @@ class Server {
   LineWriter writer_;
   ImageCache images_;
   std::atomic<bool> stop_{false};
-  std::mutex mutex_;  // of slots_, which the heartbeat reads
+  std::mutex mutex_;  // of slots_, which the heartbeat reads, and of benches_
+  std::vector<std::unique_ptr<Bench>> benches_;  // of slots that wait
   std::vector<std::unique_ptr<Slot>> slots_;
 };
 

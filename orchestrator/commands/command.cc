@@ -59,16 +59,21 @@ std::vector<std::string> split_list(const std::string& text) {
   return parts;
 }
 
-std::pair<std::string, std::vector<std::string>> parse_condition(
-    const std::string& text, const std::vector<std::string>& fields) {
+std::pair<std::string, std::vector<std::string>> parse_condition(const std::string& text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
     throw UsageError("'" + text + "' is no FIELD=VALUE[,VALUE]");
-  const std::string field = text.substr(0, equals);
+  return {text.substr(0, equals), split_list(text.substr(equals + 1))};
+}
+
+std::pair<std::string, std::vector<std::string>> parse_condition(
+    const std::string& text, const std::vector<std::string>& fields) {
+  auto condition = parse_condition(text);
+  const std::string& field = condition.first;
   if (std::find(fields.begin(), fields.end(), field) == fields.end())
     throw UsageError("'" + field + "' in '" + text + "' is none of: " + joined(fields) +
                      did_you_mean(field, fields));
-  return {field, split_list(text.substr(equals + 1))};
+  return condition;
 }
 
 TrialFilter::TrialFilter(const std::vector<std::string>& conditions) {

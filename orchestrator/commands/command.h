@@ -16,7 +16,8 @@ struct Subcommand {
   int (*run)(const std::vector<std::string>& words);
 };
 extern const Subcommand kRunCommand, kExpandCommand, kPlanCommand, kStatusCommand, kTableCommand,
-    kQueryCommand, kCompareCommand, kPaperCommand;
+    kQueryCommand, kExportCommand, kMergeCommand, kPlotCommand, kReportCommand, kCompareCommand,
+    kPaperCommand;
 
 // A command line of options and positional words. Throws UsageError for anything unknown, and for a
 // number of positional words outside [least, most].
@@ -38,7 +39,9 @@ class Arguments {
   bool helped_ = false;
 };
 
-// "batch_size=16,32" as a field and its values. Throws UsageError.
+// "batch_size=16,32" as a field and its values. Throws UsageError; the second form also for a field
+// that is none of `fields`.
+std::pair<std::string, std::vector<std::string>> parse_condition(const std::string& text);
 std::pair<std::string, std::vector<std::string>> parse_condition(
     const std::string& text, const std::vector<std::string>& fields);
 std::vector<std::string> split_list(const std::string& text);

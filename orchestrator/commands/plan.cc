@@ -41,8 +41,8 @@ std::optional<double> measured_seconds_per_work(const Store& store) {
       "200");
   double work = 0, seconds = 0;
   for (const auto& row : rows.values) {
-    work += training_macs(trial_from_json(nlohmann::json::parse(row[0].value())));
-    seconds += std::stod(row[1].value());
+    work += training_macs(trial_from_json(nlohmann::json::parse(row[0].get<std::string>())));
+    seconds += row[1].get<double>();
   }
   if (work <= 0 || seconds <= 0) return std::nullopt;
   return seconds / work;

@@ -1,84 +1,55 @@
-#include <iostream>
+#include <filesystem>
 
 #include "experiments/error.h"
 #include "orchestrator/commands/command.h"
-#include "results/store.h"
+#include "orchestrator/commands/row_output.h"
+#include "results/row_filter.h"
 
 namespace occam {
 namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam query [DB] [SQL] [OPTIONS]
+constexpr const char* kUsage = R"usage(occam query [DB] [SQL] [OPTIONS]
 
 Rows of the database: of the view `results` (one row an evaluation), or what a SELECT gives. The views are
-results, trials and curves.
+results, trials and curves. AUROC is in [0, 1]. Nothing can be changed.
 
 Examples:
   occam query occam.db --where loss=rotation --where classifier=kde
-  occam query occam.db "SELECT batch_size, avg(auroc) FROM results GROUP BY batch_size" --format csv
-)";
-
-std::string csv_cell(const std::optional<std::string>& value) {
-  if (!value) return "";
-  if (value->find_first_of(",\"\n") == std::string::npos) return *value;
-  std::string quoted = "\"";
-  for (char c : *value) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
-}
-
-std::string sql_text(const std::string& text) {
-  std::string quoted = "'";
-  for (char c : text) quoted += c == '\'' ? "''" : std::string(1, c);
-  return quoted + "'";
-}
-
-void print(const Store::Rows& rows, const std::string& format) {
-  if (format == "jsonl") {
-    for (const auto& row : rows.values) {
-      nlohmann::ordered_json line;
-      for (std::size_t i = 0; i < row.size(); ++i)
-        line[rows.columns[i]] = row[i] ? nlohmann::ordered_json(*row[i]) : nlohmann::ordered_json();
-      std::cout << line.dump() << "\n";
-    }
-    return;
-  }
-  std::cout << joined(rows.columns, ",") << "\n";
-  for (const auto& row : rows.values) {
-    std::vector<std::string> cells;
-    for (const auto& value : row) cells.push_back(csv_cell(value));
-    for (std::size_t i = 0; i < cells.size(); ++i) std::cout << (i > 0 ? "," : "") << cells[i];
-    std::cout << "\n";
-  }
-}
+  occam query occam.db --view trials --where state=failed --format text
+  occam query occam.db "SELECT batch_size, avg(auroc) FROM results GROUP BY batch_size" --format md
+  occam query occam.db "SELECT name, type FROM pragma_table_info('results')" --format text
+)usage";
 
 int run(const std::vector<std::string>& words) {
-  std::string format;
+  std::string format, view, output;
   std::vector<std::string> where;
   po::options_description described("Options");
   described.add_options()("where", po::value(&where)->composing(),
-                          "FIELD=VALUE[,VALUE] of the view results; may be given again")(
-      "format", po::value(&format)->default_value("csv"), "csv or jsonl");
+                          "FIELD=VALUE[,VALUE] of the view; may be given again")(
+      "view", po::value(&view)->default_value("results"), "results, trials or curves")(
+      "format", po::value(&format)->default_value("csv"), "csv, jsonl, json, md or text")(
+      "output,o", po::value(&output), "write to this file");
   const Arguments arguments(words, described, 0, 2, kUsage);
   if (arguments.helped()) return 0;
-  if (format != "csv" && format != "jsonl")
-    throw UsageError("--format '" + format + "' is none of: csv, jsonl");
   const auto& positional = arguments.positional();
+  const RowFormat chosen = row_format(format);
+  if (positional.size() == 1 && positional.front().find(' ') != std::string::npos &&
+      !std::filesystem::exists(positional.front()))
+    throw UsageError("'" + positional.front() +
+                     "' is no file; the database comes first: occam query occam.db '" +
+                     positional.front() + "'");
   const Store store(positional.empty() ? "occam.db" : positional.front(), Store::Mode::read);
-  std::string sql = "SELECT * FROM results";
-  if (positional.size() == 2) {
-    if (!where.empty()) throw UsageError("--where filters the view results; put it into the SQL");
-    sql = positional[1];
+  if (positional.size() < 2) {
+    print_rows(store, select_where(store, view, parse_where(where)), chosen, output);
+    return 0;
   }
-  for (std::size_t i = 0; i < where.size(); ++i) {
-    const auto [field, values] =
-        parse_condition(where[i], store.query("SELECT * FROM results LIMIT 0").columns);
-    std::vector<std::string> quoted;
-    for (const std::string& value : values) quoted.push_back(sql_text(value));
-    sql += (i == 0 ? " WHERE CAST(\"" : " AND CAST(\"") + field + "\" AS TEXT) IN (" +
-           joined(quoted) + ")";
-  }
-  print(store.query(sql), format);
+  if (!where.empty() || arguments.has("view"))
+    throw UsageError(
+        "--where and --view choose rows of a view; with SQL, say it there: SELECT … FROM " + view +
+        " WHERE …");
+  print_rows(store, positional[1], chosen, output);
   return 0;
 }
 

@@ -58,7 +58,7 @@ TEST(Spec, RefusesAnUnknownKeyAndSaysWhichWasMeant) {
   EXPECT_EQ(
       third_line("\"grids\": {}"),
       "spec.json:3: grids: unknown key (did you mean 'grid'?); known here: name, trial, grid, "
-      "zip, ablate, exclude, evaluate, blocks, tables");
+      "zip, ablate, exclude, evaluate, blocks, tables, figures");
   const std::string problem = third_line("\"grid\": {\"batchsize\": [1]}");
   EXPECT_EQ(problem.rfind("spec.json:3: grid.batchsize: unknown key (did you mean 'batch_size'?); "
                           "known here: dataset, class, seed, loss, ",

@@ -93,9 +93,12 @@ std::string message_of(Step&& step) {
   return "no error";
 }
 
+// The first value of the first row, as text.
 inline std::string cell_of(const Store& store, const std::string& sql) {
   const auto rows = store.query(sql);
-  return rows.values.empty() ? "no row" : rows.values[0][0].value_or("null");
+  if (rows.values.empty()) return "no row";
+  const nlohmann::json& value = rows.values[0][0];
+  return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 }  // namespace occam

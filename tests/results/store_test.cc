@@ -530,21 +530,5 @@ TEST_F(StoreTest, AfterCloseTheOneFileHoldsEverything) {
   EXPECT_EQ(store.sweeps().size(), 2u);
 }
 
-TEST_F(StoreTest, QueriesReadAndNeverWrite) {
-  Store store(path_, Store::Mode::write);
-  store.record_sweep(spec(), expansion({trial(0)}));
-  const auto rows = store.query("SELECT name, 0.1 + 0.2 AS sum, NULL AS none FROM sweep;");
-  EXPECT_EQ(rows.columns, (std::vector<std::string>{"name", "sum", "none"}));
-  EXPECT_EQ(rows.values[0][0], "sweep");
-  EXPECT_EQ(rows.values[0][1], "0.30000000000000004");
-  EXPECT_EQ(rows.values[0][2], std::nullopt);
-  EXPECT_THAT(message_of([&] { store.query("DELETE FROM sweep"); }), HasSubstr("only reading"));
-  EXPECT_THAT(message_of([&] { store.query("SELECT 1; SELECT 2"); }),
-              HasSubstr("several statements"));
-  EXPECT_THAT(message_of([&] { store.query("SELECT x FROM results"); }),
-              HasSubstr("no such column: x"));
-  EXPECT_THAT(message_of([&] { store.query(" "); }), HasSubstr("empty"));
-}
-
 }  // namespace
 }  // namespace occam

@@ -26,10 +26,11 @@ class Learning : public testing::Test {
           std::find(classes.begin(), classes.end(), inlier) == classes.end())
         continue;
       Pulse pulse;
+      Bench bench(torch::kCPU);
       const Start start{
           id_of(trial),          trial, expansion.evaluations[planned.evaluations], 1, {},
           folder.path().string()};
-      found.push_back(std::get<Outcome>(run_trial(start, images, pulse, {})));
+      found.push_back(std::get<Outcome>(run_trial(start, images, bench, pulse, {})));
       EXPECT_EQ(found.back().status, OutcomeStatus::completed) << found.back().error;
     }
     EXPECT_EQ(found.size(), classes.size());

@@ -121,8 +121,12 @@ TEST(Network, AgreesWithTheNumpyOracle) {
       parameters.push_back({parameter.name, parameter.value.sizes().vec()});
     EXPECT_EQ(parameters, golden.at("parameters"));
 
-    const torch::Tensor places = at::arange(network.flat().numel(), torch::kFloat64);
-    network.flat().copy_(0.1 + 0.5 * (0.7 * places).sin());
+    std::int64_t at = 0;
+    for (const Network::Parameter& parameter : network.parameters()) {
+      const torch::Tensor places = at::arange(at, at + parameter.value.numel(), torch::kFloat64);
+      parameter.value.copy_((0.1 + 0.5 * (0.7 * places).sin()).view(parameter.value.sizes()));
+      at += parameter.value.numel();
+    }
     const torch::Tensor pixels = at::arange(3 * 3 * 16 * 16, torch::kFloat64);
     const torch::Tensor batch = (0.5 + 0.5 * (0.37 * pixels + 0.00011 * pixels * pixels).sin())
                                     .to(torch::kFloat32)
@@ -278,7 +282,8 @@ TEST(Network, AddsTheGradientOfEveryParameterToTheFlatGradient) {
     for (const Network::Parameter& parameter : network.parameters())
       leaves.push_back(parameter.value);
     std::vector<torch::Tensor> expected = torch::autograd::grad({objective()}, leaves);
-    for (torch::Tensor& part : expected) part = part.flatten();
+    for (torch::Tensor& part : expected)
+      part = (part.dim() == 4 ? part.permute({0, 2, 3, 1}) : part).flatten();
     const torch::Tensor flat = at::cat(expected);
     EXPECT_TRUE(same_bits(network.gradient(), at::zeros_like(flat))) << "grad() leaves it alone";
     objective().backward();

@@ -19,7 +19,7 @@ class RunTrial : public testing::Test {
             lease,        {lease}, (folder_.path() / id_of(trial)).string()};
   }
   std::variant<Outcome, Stopped> run(const Start& what, const RunOptions& options = {}) {
-    return run_trial(what, images_, pulse_, options);
+    return run_trial(what, images_, bench_, pulse_, options);
   }
   Outcome outcome(const Start& what, const RunOptions& options = {}) {
     const auto brought = run(what, options);
@@ -29,6 +29,7 @@ class RunTrial : public testing::Test {
 
   TemporaryFolder folder_;
   ImageCache images_{folder_.path()};
+  Bench bench_{torch::kCPU};
   Pulse pulse_;
 };
 

@@ -32,7 +32,8 @@ Result run(const Trial& trial, const std::optional<TrainingState>& from = {},
   };
   hooks.save = [&](const TrainingState& state) { result.saves.push_back(state); };
   hooks.save_every = duration<double>(save_every);
-  result.training = train(trial, train_images(), torch::kCPU, from, hooks);
+  Bench bench(torch::kCPU);
+  result.training = train(trial, train_images(), bench, from, hooks);
   return result;
 }
 

@@ -170,6 +170,17 @@ std::vector<SquareTransform> distribution_transforms(DistributionAugmentation au
   throw std::logic_error("unknown distribution augmentation");
 }
 
+JitterOrders jitter_orders(std::int64_t seed) {
+  JitterOrders orders;
+  for (std::uint32_t view = 0; view < orders.size(); ++view) {
+    auto& order = orders[view];
+    order = {0, 1, 2, 3};
+    const Draws draws(seed, Purpose::jitter_order, view);
+    for (std::uint32_t i = 3; i > 0; --i) std::swap(order[i], order[draws.below(i, i + 1)]);
+  }
+  return orders;
+}
+
 Augmenter::Augmenter(const Trial& trial, torch::Tensor images)
     : images_(images.contiguous()),
       seed_(trial.seed),
@@ -177,14 +188,8 @@ Augmenter::Augmenter(const Trial& trial, torch::Tensor images)
       channels_(images.size(1)),
       side_(static_cast<int>(images.size(2))),
       operations_(trial.augmentations.operations()),
-      transforms_(distribution_transforms(trial.distribution_augmentation)) {
-  for (std::uint32_t view = 0; view < jitter_order_.size(); ++view) {
-    auto& order = jitter_order_[view];
-    order = {0, 1, 2, 3};
-    const Draws draws(seed_, Purpose::jitter_order, view);
-    for (std::uint32_t i = 3; i > 0; --i) std::swap(order[i], order[draws.below(i, i + 1)]);
-  }
-}
+      transforms_(distribution_transforms(trial.distribution_augmentation)),
+      jitter_orders_(jitter_orders(trial.seed)) {}
 
 torch::Tensor Augmenter::view(const std::int64_t* rows, std::int64_t count, std::int64_t epoch,
                               std::uint32_t view, int turns) const {
@@ -230,7 +235,7 @@ void Augmenter::augment(std::int64_t row, std::int64_t epoch, std::uint32_t view
         if (draws.uniform(draw_flip) < 0.5F) flip(image);
         break;
       case AugmentationOperation::Kind::jitter:
-        jitter(image, operation, jitter_order_[view % jitter_order_.size()], draws);
+        jitter(image, operation, jitter_orders_[view % jitter_orders_.size()], draws);
         break;
       case AugmentationOperation::Kind::gray:
         if (draws.uniform(draw_gray) < static_cast<float>(operation.amount)) to_gray(image);

@@ -15,6 +15,11 @@ namespace occam {
 // enlarged set is image r % n under transform r / n (data/cifar.py:29-93, 233-253).
 std::vector<SquareTransform> distribution_transforms(DistributionAugmentation augmentation);
 
+// The released jitter shuffles its four changes once a view when the graph is traced, so the order
+// is one for the whole training (augment_ops.py:319-376); up to four views.
+using JitterOrders = std::array<std::array<int, 4>, 4>;
+JitterOrders jitter_orders(std::int64_t seed);
+
 // Makes augmented views of a trial's train rows. A pure function of (trial's seed, epoch, row,
 // view).
 class Augmenter {
@@ -39,9 +44,7 @@ class Augmenter {
   int side_;
   std::vector<AugmentationOperation> operations_;
   std::vector<SquareTransform> transforms_;
-  // The released jitter shuffles its four changes once a view when the graph is traced, so the
-  // order is one for the whole training (augment_ops.py:319-376); up to four views.
-  std::array<std::array<int, 4>, 4> jitter_order_;
+  JitterOrders jitter_orders_;
 };
 
 }  // namespace occam

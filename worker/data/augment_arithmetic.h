@@ -23,6 +23,7 @@ enum AugmentationDraw : std::uint32_t {
   draw_gray,
   draw_blur,
   draw_blur_sigma,
+  kAugmentationDraws,
 };
 
 struct Rgb {

@@ -4,66 +4,36 @@
 #include <xxhash.h>
 
 #include <cmath>
-#include <numbers>
 
 #include "worker/model/precision.h"
-#include "worker/random.h"
+
+#ifdef OCCAM_CUDA
+#include <c10/cuda/CUDAStream.h>
+
+#include "worker/cuda/fill.h"
+#endif
 
 namespace occam {
 namespace {
-
-enum class Filling { zeros, ones, variance_scaling, glorot_uniform };
 
 struct Shape {
   std::string name;
   std::vector<std::int64_t> sizes;
   Filling filling;
-  std::int64_t elements() const {
-    std::int64_t count = 1;
-    for (std::int64_t size : sizes) count *= size;
-    return count;
+  InitialValues initial() const {
+    const std::uint64_t hash = XXH3_64bits(name.data(), name.size());
+    return {filling,
+            sizes[0],
+            sizes.size() > 1 ? sizes[1] : 1,
+            sizes.size() == 4 ? sizes[2] * sizes[3] : 1,
+            {static_cast<std::uint32_t>(hash), static_cast<std::uint32_t>(hash >> 32)}};
+  }
+  // A view of `count` values of a flat buffer.
+  torch::Tensor view_of(const torch::Tensor& values) const {
+    if (sizes.size() != 4) return values.view(sizes);
+    return values.view({sizes[0], sizes[2], sizes[3], sizes[1]}).permute({0, 3, 1, 2});
   }
 };
-
-// A standard normal variable within two deviations: Box-Muller, drawn again where it falls outside.
-double truncated_normal(const Draws& draws) {
-  for (std::uint32_t attempt = 0;; ++attempt) {
-    const double u = 1.0 - draws.uniform(2 * attempt);  // (0, 1]
-    const double v = draws.uniform(2 * attempt + 1);
-    const double z = std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
-    if (std::abs(z) <= 2) return z;
-  }
-}
-
-// Keras: VarianceScaling(2, fan_out, truncated normal) has its deviation corrected for the
-// truncation by 0.87962566103423978; Glorot uniform has the limit sqrt(6 / (fan_in + fan_out)).
-void fill(const Shape& shape, std::int64_t seed, float* values) {
-  const std::int64_t count = shape.elements();
-  const std::int64_t receptive = shape.sizes.size() == 4 ? shape.sizes[2] * shape.sizes[3] : 1;
-  const auto fan_out = static_cast<double>(shape.sizes[0] * receptive);
-  const auto fan_in = static_cast<double>(shape.sizes.size() > 1 ? shape.sizes[1] * receptive : 1);
-  const double deviation = std::sqrt(2 / fan_out) / 0.87962566103423978;
-  const double limit = std::sqrt(6 / (fan_in + fan_out));
-  const std::uint64_t name = XXH3_64bits(shape.name.data(), shape.name.size());
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Draws draws(seed, Purpose::initialisation, static_cast<std::uint32_t>(i),
-                      static_cast<std::uint32_t>(name), static_cast<std::uint32_t>(name >> 32));
-    switch (shape.filling) {
-      case Filling::zeros:
-        values[i] = 0;
-        break;
-      case Filling::ones:
-        values[i] = 1;
-        break;
-      case Filling::variance_scaling:
-        values[i] = static_cast<float>(deviation * truncated_normal(draws));
-        break;
-      case Filling::glorot_uniform:
-        values[i] = static_cast<float>(limit * (2 * double{draws.uniform(0)} - 1));
-        break;
-    }
-  }
-}
 
 }  // namespace
 
@@ -109,35 +79,28 @@ class Network::Builder {
     return made;
   }
 
-  void fill_flat(Network& network, std::int64_t seed, torch::Device device) const {
+  void make_flat(Network& network, torch::Device device) const {
     std::int64_t total = 0;
-    for (const Shape& shape : shapes_) total += shape.elements();
-    const torch::Tensor drawn = torch::empty({total}, torch::kFloat32);
-    float* values = drawn.data_ptr<float>();
-    for (const Shape& shape : shapes_) {
-      fill(shape, seed, values);
-      values += shape.elements();
-    }
-    network.flat_ = drawn.to(device);
+    for (const Shape& shape : shapes_) total += shape.initial().count();
+    network.flat_ = torch::empty({total}, torch::kFloat32).to(device);
     network.gradient_ = torch::zeros_like(network.flat_);
     std::int64_t at = 0;
     for (const Shape& shape : shapes_) {
-      const std::int64_t count = shape.elements();
-      torch::Tensor value = network.flat_.narrow(0, at, count).view(shape.sizes).detach();
+      const InitialValues initial = shape.initial();
+      torch::Tensor value = shape.view_of(network.flat_.narrow(0, at, initial.count())).detach();
       value.requires_grad_(true);
-      value.mutable_grad() = network.gradient_.narrow(0, at, count).view(shape.sizes);
-      network.parameters_.push_back({shape.name, value});
-      at += count;
+      value.mutable_grad() = shape.view_of(network.gradient_.narrow(0, at, initial.count()));
+      network.parameters_.push_back({shape.name, value, initial});
+      at += initial.count();
     }
   }
 
-  // Running means start at 0 and variances at 1; norms get theirs in the order of their making.
-  void fill_statistics(Network& network, const std::vector<Norm*>& norms,
+  // Means, then variances; norms get theirs in the order of their making.
+  void make_statistics(Network& network, const std::vector<Norm*>& norms,
                        torch::Device device) const {
     std::int64_t total = 0;
     for (std::int64_t channels : channels_) total += channels;
-    network.statistics_ = torch::zeros({2 * total}, torch::kFloat32).to(device);
-    network.statistics_.narrow(0, total, total).fill_(1);
+    network.statistics_ = torch::empty({2 * total}, torch::kFloat32).to(device);
     std::int64_t at = 0;
     for (std::size_t i = 0; i < norms.size(); ++i) {
       norms[i]->mean = network.statistics_.narrow(0, at, channels_[i]);
@@ -155,8 +118,8 @@ Network::Network(const Trial& trial, torch::Device device)
     : loss_(trial.loss), precision_(trial.precision) {
   Builder builder;
   std::int64_t channels = 64;
-  stem_ = builder.convolution("stem", 3, channels, 3, 1);
-  stem_norm_ = builder.norm("stem.bn", channels);
+  layers_.stem = builder.convolution("stem", 3, channels, 3, 1);
+  layers_.stem_norm = builder.norm("stem.bn", channels);
   const std::array<int, 4> counts = trial.depth == 10   ? std::array{1, 1, 1, 1}
                                     : trial.depth == 18 ? std::array{2, 2, 2, 2}
                                                         : std::array{3, 4, 6, 3};
@@ -164,7 +127,7 @@ Network::Network(const Trial& trial, torch::Device device)
     const auto out = static_cast<std::int64_t>(std::lround(64 * trial.width)) << stage;
     for (int i = 0; i < counts[stage]; ++i) {
       const std::string name = "layer" + std::to_string(stage + 1) + "." + std::to_string(i);
-      blocks_.push_back(builder.block(name, channels, out, stage > 0 && i == 0 ? 2 : 1));
+      layers_.blocks.push_back(builder.block(name, channels, out, stage > 0 && i == 0 ? 2 : 1));
       channels = out;
     }
   }
@@ -172,30 +135,51 @@ Network::Network(const Trial& trial, torch::Device device)
   const std::int64_t normed =
       is_contrastive(trial) ? trial.head_layers : std::max<std::int64_t>(0, trial.head_layers - 1);
   for (std::int64_t i = 0; i < normed; ++i) {
-    head_.push_back(
+    layers_.head.push_back(
         builder.dense("head." + std::to_string(i), channels, trial.head_width, false, true));
     channels = trial.head_width;
   }
   if (is_contrastive(trial)) {
-    head_.push_back(builder.dense("head.embed", channels, trial.embedding, false, false));
+    layers_.head.push_back(builder.dense("head.embed", channels, trial.embedding, false, false));
   } else {
     if (trial.head_layers > 0) {
-      head_.push_back(
+      layers_.head.push_back(
           builder.dense("head.rotation_embed", channels, trial.head_width, true, false));
       channels = trial.head_width;
     }
-    classifier_ = builder.dense("head.rotation", channels, 4, true, false);
+    layers_.classifier = builder.dense("head.rotation", channels, 4, true, false);
   }
-  builder.fill_flat(*this, trial.seed, device);
+  builder.make_flat(*this, device);
 
-  std::vector<Norm*> norms{&stem_norm_};
-  for (Block& block : blocks_) {
+  std::vector<Norm*> norms{&layers_.stem_norm};
+  for (Block& block : layers_.blocks) {
     norms.insert(norms.end(), {&block.norm1, &block.norm2});
     if (block.has_shortcut) norms.push_back(&block.shortcut_norm);
   }
-  for (Dense& layer : head_)
+  for (Dense& layer : layers_.head)
     if (layer.has_norm) norms.push_back(&layer.norm);
-  builder.fill_statistics(*this, norms, device);
+  builder.make_statistics(*this, norms, device);
+  draw(trial.seed);
+}
+
+void Network::draw(std::int64_t seed) {
+  const std::int64_t half = statistics_.numel() / 2;
+  statistics_.narrow(0, 0, half).fill_(0);
+  statistics_.narrow(0, half, half).fill_(1);
+  if (device().is_cuda()) {
+#ifdef OCCAM_CUDA
+    float* values = flat_.data_ptr<float>();
+    for (const Parameter& parameter : parameters_) {
+      cuda::fill(parameter.initial, seed, values, c10::cuda::getCurrentCUDAStream());
+      values += parameter.initial.count();
+    }
+#endif
+    return;
+  }
+  float* value = flat_.data_ptr<float>();
+  for (const Parameter& parameter : parameters_)
+    for (std::int64_t i = 0; i < parameter.initial.count(); ++i)
+      *value++ = parameter.initial.at(parameter.initial.index_of(i), seed);
 }
 
 torch::Tensor Network::convolve(const torch::Tensor& x, const Convolution& convolution) const {
@@ -218,8 +202,8 @@ torch::Tensor Network::dense(const torch::Tensor& x, const Dense& layer, bool tr
 NetworkOutput Network::forward(const torch::Tensor& images, bool training) {
   const PrecisionScope scope(precision_);
   torch::Tensor x = images.contiguous(at::MemoryFormat::ChannelsLast);
-  x = normalise(convolve(x, stem_), stem_norm_, training).relu_();
-  for (const Block& block : blocks_) {
+  x = normalise(convolve(x, layers_.stem), layers_.stem_norm, training).relu_();
+  for (const Block& block : layers_.blocks) {
     torch::Tensor out = normalise(convolve(x, block.conv1), block.norm1, training).relu_();
     out = normalise(convolve(out, block.conv2), block.norm2, training);
     const torch::Tensor shortcut =
@@ -230,9 +214,10 @@ NetworkOutput Network::forward(const torch::Tensor& images, bool training) {
   NetworkOutput output;
   output.pool = x.mean({2, 3}).to(torch::kFloat32);
   x = output.pool;
-  for (const Dense& layer : head_) x = dense(x, layer, training);
-  if (loss_ == Loss::contrastive || !head_.empty()) output.embed = x.to(torch::kFloat32);
-  if (loss_ == Loss::rotation) output.logits = dense(x, classifier_, training).to(torch::kFloat32);
+  for (const Dense& layer : layers_.head) x = dense(x, layer, training);
+  if (loss_ == Loss::contrastive || !layers_.head.empty()) output.embed = x.to(torch::kFloat32);
+  if (loss_ == Loss::rotation)
+    output.logits = dense(x, layers_.classifier, training).to(torch::kFloat32);
   return output;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "experiments/trial.h"
+#include "worker/model/initial_values.h"
 
 namespace occam {
 
@@ -22,11 +23,17 @@ struct NetworkOutput {
 // the trial's seed and the parameter's name, so trials of one seed share what they have in common.
 //
 // All parameters lie in one flat buffer, and so do gradients and running statistics: the update is
-// a few operations on flat(), and a checkpoint is a copy. Not copyable; one thread at a time.
+// a few operations on flat(), and a checkpoint is a copy. Convolutions' weights lie channels-last.
+// Not copyable; one thread at a time.
 class Network {
  public:
+  // Drawn by the trial's seed.
   Network(const Trial& trial, torch::Device device);
   Network(const Network&) = delete;
+
+  // Parameters and running statistics as they are at the start of a training with this seed, in
+  // place.
+  void draw(std::int64_t seed);
 
   // images: float32, n x 3 x side x side on the network's device. In training, batch statistics of
   // all n images are used and the running ones updated; gradients are recorded as torch's mode
@@ -40,14 +47,15 @@ class Network {
   struct Parameter {
     std::string name;  // "layer1.0.conv1"
     torch::Tensor value;
+    InitialValues initial;
   };
   const std::vector<Parameter>& parameters() const { return parameters_; }
   torch::Device device() const { return flat_.device(); }
 
- private:
+  // The layers, for whoever computes with them in another way; indices are those of parameters().
   struct Norm {
-    std::size_t gamma, beta;  // in parameters_
-    torch::Tensor mean, variance;
+    std::size_t gamma = 0, beta = 0;
+    torch::Tensor mean, variance;  // running
   };
   struct Convolution {
     std::size_t weight;
@@ -59,10 +67,20 @@ class Network {
     bool has_shortcut;
   };
   struct Dense {
-    std::size_t weight, bias;
-    bool has_bias, has_norm;
-    Norm norm;
+    std::size_t weight = 0, bias = 0;
+    bool has_bias = false, has_norm = false;  // a norm is followed by ReLU
+    Norm norm{};
   };
+  struct Layers {
+    Convolution stem;
+    Norm stem_norm;
+    std::vector<Block> blocks;
+    std::vector<Dense> head;  // ends in `embed`
+    Dense classifier;         // rotation alone
+  };
+  const Layers& layers() const { return layers_; }
+
+ private:
   class Builder;
 
   torch::Tensor convolve(const torch::Tensor& x, const Convolution& convolution) const;
@@ -73,11 +91,7 @@ class Network {
   Precision precision_;
   torch::Tensor flat_, gradient_, statistics_;
   std::vector<Parameter> parameters_;
-  Convolution stem_;
-  Norm stem_norm_;
-  std::vector<Block> blocks_;
-  std::vector<Dense> head_;  // ends in `embed`
-  Dense classifier_;         // rotation alone
+  Layers layers_;
 };
 
 }  // namespace occam

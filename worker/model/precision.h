@@ -4,10 +4,9 @@
 
 namespace occam {
 
-// What `precision` means on a GPU, from here to the end of the scope: fp32 turns off the tf32 that
-// cuDNN would use by default, tf32 turns it on for convolutions and products, bf16 runs those in
-// bfloat16 over fp32 weights (autocast). tf32 is a switch of the whole process, so trials that
-// differ in it must not run at once. On a CPU all three are fp32.
+// What `precision` means for operations that come one by one, from here to the end of the scope:
+// bf16 runs convolutions and products in bfloat16 over fp32 weights (autocast); fp32 and tf32 run
+// in fp32. On a CPU all three are fp32. Scopes may nest.
 class PrecisionScope {
  public:
   explicit PrecisionScope(Precision precision);
@@ -17,5 +16,20 @@ class PrecisionScope {
  private:
   bool autocast_;
 };
+
+// For the capture of a step: tf32 is a switch of the whole process, and so is cuDNN's search for
+// its fastest algorithm, which is on in here unless set_deterministic() was called. No
+// PrecisionScope of another thread is open meanwhile. Not to be nested, nor opened inside a
+// PrecisionScope.
+class CaptureScope {
+ public:
+  explicit CaptureScope(Precision precision);
+  ~CaptureScope();
+  CaptureScope(const CaptureScope&) = delete;
+};
+
+// For the whole process, before any training: algorithms that are the same in every run, and never
+// those whose sums come in any order.
+void set_deterministic();
 
 }  // namespace occam

@@ -34,4 +34,17 @@ LossValue rotation_prediction(const torch::Tensor& logits) {
   return cross_entropy(logits, target);
 }
 
+LossValue step_loss(const Trial& trial, const NetworkOutput& output) {
+  switch (trial.loss) {
+    case Loss::contrastive: {
+      const std::int64_t rows = trial.batch_size;
+      return info_nce(output.embed.narrow(0, 0, rows), output.embed.narrow(0, rows, rows),
+                      trial.temperature, trial.negatives);
+    }
+    case Loss::rotation:
+      return rotation_prediction(output.logits);
+  }
+  throw std::logic_error("unknown loss");
+}
+
 }  // namespace occam

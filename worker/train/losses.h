@@ -2,6 +2,9 @@
 
 #include <torch/types.h>
 
+#include "experiments/trial.h"
+#include "worker/model/network.h"
+
 namespace occam {
 
 struct LossValue {
@@ -20,5 +23,9 @@ LossValue info_nce(const torch::Tensor& anchors, const torch::Tensor& others, do
 // Softmax cross-entropy over four rotations, mean over all rows (unsup_embed.py:75-88). Rows come
 // as the four rotations of all sources: row r is turned by r / (rows / 4) quarters.
 LossValue rotation_prediction(const torch::Tensor& logits);
+
+// The trial's loss of what its network made of one step's images: the batch's views, or the four
+// rotations, one after the other.
+LossValue step_loss(const Trial& trial, const NetworkOutput& output);
 
 }  // namespace occam

@@ -8,6 +8,7 @@
 #include "worker/data/images.h"
 #include "worker/model/network.h"
 #include "worker/train/checkpoint.h"
+#include "worker/train/training_step.h"
 
 namespace occam {
 
@@ -27,14 +28,14 @@ struct TrainingHooks {
 };
 
 struct Training {
-  std::unique_ptr<Network> network;
-  std::int64_t steps = 0;  // done, from the very beginning
-  bool stopped = false;    // on request, after save()
+  std::shared_ptr<Network> network;  // of the bench: until its next training
+  std::int64_t steps = 0;            // done, from the very beginning
+  bool stopped = false;              // on request, after save()
 };
 
-// Trains to the end of the trial's budget, from `from` or from the start; with the same device the
-// result is the same bits either way. Throws Diverged.
-Training train(const Trial& trial, const torch::Tensor& train_images, torch::Device device,
+// Trains to the end of the trial's budget, from `from` or from the start; on a CPU the result is
+// the same bits either way. Throws Diverged.
+Training train(const Trial& trial, const torch::Tensor& train_images, Bench& bench,
                const std::optional<TrainingState>& from, const TrainingHooks& hooks);
 
 // The state of a network that is not training any more, as a checkpoint at `step`.

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""What PyTorch makes of the same training step, three ways, beside which bench_packing's figures stand.
+
+  eager     a plain loop: bf16 autocast, channels_last, augmentation on the GPU as batched operations
+  compile   the same with torch.compile, mode reduce-overhead, augmentation compiled too
+  graphs    the strongest we can write: augmentation, forward, loss, backward and update compiled and
+            captured as one CUDA graph a trial, K trials on K streams
+
+Network, loss, batch and augmentation are occam's: ResNet-18 with the 3x3 stem, eight-layer head, InfoNCE
+or rotation prediction, crop, flip, jitter and gray. Images are random bytes on the GPU. Prints JSON lines.
+
+  peers.py --batch 32,2048 --loss contrastive --kinds eager,compile,graphs --trials 1,8
+"""
+import argparse
+import json
+import statistics
+import time
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+DEVICE = "cuda"
+TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], device=DEVICE)
+FROM_YIQ = torch.linalg.inv(TO_YIQ)
+
+
+class Block(nn.Module):
+    def __init__(self, inside, out, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inside, out, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out)
+        self.conv2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out)
+        self.short = None
+        if stride != 1 or inside != out:
+            self.short = nn.Sequential(nn.Conv2d(inside, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+
+    def forward(self, x):
+        out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(out + (x if self.short is None else self.short(x)))
+
+
+class Network(nn.Module):
+    def __init__(self, outputs):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU())
+        blocks, channels = [], 64
+        for stage in range(4):
+            for i in range(2):
+                out = 64 << stage
+                blocks.append(Block(channels, out, 2 if stage and i == 0 else 1))
+                channels = out
+        self.blocks = nn.Sequential(*blocks)
+        head = []
+        for _ in range(8):
+            head += [nn.Linear(512, 512, bias=False), nn.BatchNorm1d(512), nn.ReLU()]
+        self.head = nn.Sequential(*head, nn.Linear(512, outputs, bias=False))
+
+    def forward(self, x):
+        return self.head(self.blocks(self.stem(x)).mean((2, 3)))
+
+
+def gray_of(x):
+    return 0.2989 * x[:, 0:1] + 0.5870 * x[:, 1:2] + 0.1140 * x[:, 2:3]
+
+
+def augment(x):
+    """Random crop and resize, flip, jitter, gray; one draw an image. x: float n x 3 x 32 x 32."""
+    n = x.shape[0]
+    u = torch.rand(n, 10, device=x.device)
+    size = 0.5 + 0.5 * u[:, 0]
+    theta = torch.zeros(n, 2, 3, device=x.device)
+    theta[:, 0, 0] = torch.where(u[:, 3] < 0.5, -size, size)  # the flip goes with the crop
+    theta[:, 1, 1] = size
+    theta[:, 0, 2] = (2 * u[:, 1] - 1) * (1 - size)
+    theta[:, 1, 2] = (2 * u[:, 2] - 1) * (1 - size)
+    x = F.grid_sample(x, F.affine_grid(theta, x.shape, align_corners=False), align_corners=False)
+    one = lambda i: u[:, i].view(n, 1, 1, 1)
+    x = x + (2 * one(4) - 1) * 0.4
+    mean = x.mean((2, 3), keepdim=True)
+    x = (x - mean) * (1 + (2 * one(5) - 1) * 0.4) + mean
+    # Saturation and hue as rotations and scalings in YIQ: cheaper than HSV, in the peer's favour.
+    y = gray_of(x)
+    x = y + (x - y) * (1 + (2 * one(6) - 1) * 0.4)
+    angle = (2 * one(7) - 1) * 0.4 * 2 * 3.14159265
+    c = torch.einsum("ij,njhw->nihw", TO_YIQ, x)
+    i, q = c[:, 1:2] * angle.cos() - c[:, 2:3] * angle.sin(), c[:, 1:2] * angle.sin() + c[:, 2:3] * angle.cos()
+    x = torch.einsum("ij,njhw->nihw", FROM_YIQ, torch.cat([c[:, 0:1], i, q], 1))
+    return torch.where(one(8) < 0.2, gray_of(x).expand_as(x), x)
+
+
+def info_nce(embed):
+    a, b = F.normalize(embed.float()).chunk(2)
+    return F.cross_entropy(a @ b.T / 0.2, torch.arange(a.shape[0], device=a.device))
+
+
+class Trial:
+    """One training: bytes on the GPU, a batch drawn on the GPU, one update a step."""
+
+    def __init__(self, loss, batch, compiled):
+        self.loss, self.batch = loss, batch
+        self.network = Network(128 if loss == "contrastive" else 4).to(DEVICE, memory_format=torch.channels_last)
+        self.images = torch.randint(0, 256, (24000, 3, 32, 32), dtype=torch.uint8, device=DEVICE)
+        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.01, momentum=0.9, weight_decay=3e-4,
+                                         fused=True)
+        self.work = torch.compile(self.forward_loss, mode=compiled) if compiled else self.forward_loss
+        self.views = 2 if loss == "contrastive" else 4
+
+    def forward_loss(self, rows):
+        x = self.images[rows].float() / 255
+        if self.loss == "contrastive":
+            x = torch.cat([augment(x), augment(x)])
+        else:
+            x = torch.cat([torch.rot90(augment(x), k, (2, 3)) for k in range(4)])
+        with torch.autocast("cuda", torch.bfloat16):
+            out = self.network(x.contiguous(memory_format=torch.channels_last))
+        if self.loss == "contrastive":
+            return info_nce(out)
+        return F.cross_entropy(out.float(), torch.arange(4, device=DEVICE).repeat_interleave(self.batch))
+
+    def step(self):
+        rows = torch.randint(0, self.images.shape[0], (self.batch,), device=DEVICE)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.work(rows)
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+
+def graph_of(trial, stream):
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            trial.step()
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=stream):
+            trial.step()
+    torch.cuda.synchronize()
+    return graph
+
+
+def rate(advance, images_a_round, seconds=1.5, repeats=3):
+    found = []
+    for _ in range(repeats):
+        torch.cuda.synchronize()
+        began, rounds = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            advance()
+            rounds += 1
+            if rounds % 8 == 0:
+                torch.cuda.synchronize()
+        torch.cuda.synchronize()
+        found.append(rounds * images_a_round / (time.perf_counter() - began))
+    return statistics.median(found)
+
+
+def measure(kind, loss, batch, trials):
+    if kind == "graphs":
+        streams = [torch.cuda.Stream() for _ in range(trials)]
+        all_trials = [Trial(loss, batch, "default") for _ in range(trials)]
+        graphs = [graph_of(t, s) for t, s in zip(all_trials, streams)]
+
+        def advance():
+            for graph, stream in zip(graphs, streams):
+                with torch.cuda.stream(stream):
+                    graph.replay()
+        return rate(advance, trials * all_trials[0].views * batch)
+    trial = Trial(loss, batch, "reduce-overhead" if kind == "compile" else None)
+    for _ in range(5):
+        trial.step()
+    return rate(trial.step, trial.views * batch)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--loss", default="contrastive")
+    parser.add_argument("--batch", default="32")
+    parser.add_argument("--kinds", default="eager,compile,graphs")
+    parser.add_argument("--trials", default="1,8")
+    options = parser.parse_args()
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
+    for batch in map(int, options.batch.split(",")):
+        for kind in options.kinds.split(","):
+            for trials in map(int, options.trials.split(",")) if kind == "graphs" else [1]:
+                found = measure(kind, options.loss, batch, trials)
+                print(json.dumps({"peer": kind, "loss": options.loss, "batch": batch, "trials": trials,
+                                  "images_per_second": round(found)}), flush=True)
+                torch._dynamo.reset()
+                torch.cuda.empty_cache()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+#include <ctime>
+#include <iostream>
+
+#include "experiments/error.h"
+#include "generated/revision.h"
+#include "orchestrator/commands/command.h"
+#include "results/figure/gnuplot.h"
+#include "results/report/report.h"
+
+namespace occam {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kUsage = R"(occam report [DB] -o FILE.html [OPTIONS]
+
+One HTML page about a sweep, which needs no network and nothing beside it: summary, the spec's tables and figures
+(drawn by gnuplot where it is installed), all trials in a table that sorts, and of each trial its configuration,
+scores, training curves, attempts and where its numbers come from.
+
+Examples:
+  occam report occam.db -o report.html
+  occam report occam.db --sweep batch-size -o batch-size.html
+)";
+
+std::string now() {
+  const std::time_t time = std::time(nullptr);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&time));
+  return text;
+}
+
+int run(const std::vector<std::string>& words) {
+  std::string sweep, output;
+  po::options_description described("Options");
+  described.add_options()("sweep", po::value(&sweep)->default_value("", "the last one"),
+                          "name of the sweep")("output,o", po::value(&output), "the page");
+  const Arguments arguments(words, described, 0, 1, kUsage);
+  if (arguments.helped()) return 0;
+  if (output.empty()) throw UsageError("needs a file for the page: -o report.html");
+  const Store store(arguments.positional().empty() ? "occam.db" : arguments.positional().front(),
+                    Store::Mode::read);
+  const ReportOrigin origin{OCCAM_VERSION, OCCAM_REVISION, now()};
+  write_output(output, report(store, sweep, origin, [](const Figure& figure) {
+                 return draw(figure, FigureFormat::svg);
+               }));
+  return 0;
+}
+
+}  // namespace
+
+const Subcommand kReportCommand{"report", "one self-contained HTML page about a sweep", run};
+
+}  // namespace occam

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "results/figure/curves.h"
+#include "results/store.h"
+
+namespace occam {
+
+// lines: a number against AUROC; bars: a name against AUROC; heat: AUROC over two fields; curves:
+// what training said of itself, over the epochs.
+enum class FigureKind { lines, bars, heat, curves };
+template <>
+std::span<const std::string_view> names_of<FigureKind>();
+
+struct FigureOptions {
+  std::optional<FigureKind> kind;  // else what the fields suggest
+  std::string x;                   // of result_fields(); "" is the row of the spec's first table
+  std::string y;                   // of heat: of result_fields(); of curves: train_loss, accuracy
+  std::vector<std::string> by;     // the last one tells series apart, those before it panels
+  std::vector<std::pair<std::string, std::vector<std::string>>> where;
+  std::string title;
+  bool partial = false, pool = false;  // as of tables
+};
+
+struct Point {
+  double x = 0;
+  std::optional<double> y;       // none where there is no mean: a line breaks, a bar lacks
+  std::optional<double> spread;  // sample deviation over seeds; none with one seed
+};
+
+struct Series {
+  std::string name;
+  std::vector<Point> points;
+};
+
+struct Panel {
+  std::string title;
+  std::vector<Series> series;  // of lines, bars and curves: the same names in every panel
+  std::vector<std::vector<std::optional<double>>> grid;  // of heat: [y][x]
+};
+
+// A picture as data. AUROC is in percent, by the rule of tables: the mean over classes within each
+// seed, then over the seeds.
+struct Figure {
+  FigureKind kind = FigureKind::lines;
+  std::string title, x_label, y_label;
+  bool log_x = false;
+  // Of bars and heat the names of positions 0, 1, …; of lines names at their own places, right of
+  // the axis: the references of the table.
+  std::vector<std::pair<double, std::string>> x_names;
+  std::vector<std::string> y_names;  // of heat
+  bool y_grows = false;              // they are numbers
+  std::vector<Panel> panels;
+  std::vector<std::string> notes;  // what the picture shows, and what was held fixed
+};
+
+inline constexpr std::size_t kMostSeries = 7;  // that colours and marks tell apart
+
+// A field's name as print has it: "batch size"; and "3 seeds" or "2 to 3 seeds".
+std::string printed_field(const std::string& field);
+std::string counted_seeds(std::int64_t least, std::int64_t most);
+
+// What a spec's figure asks for.
+FigureOptions options_of(const FigureSpec& spec);
+
+// The figures that the sweep's spec names, in its order.
+std::vector<std::pair<std::string, FigureSpec>> named_figures(const Store& store,
+                                                              const std::string& sweep);
+
+// The figure that the options ask for, of scores or of curves. Reads curves only for those.
+Figure figure(const Store& store, const SweepResults& sweep, const FigureOptions& options);
+
+// A figure of AUROC: lines, bars or heat, from the same cells as the ablation table. Throws
+// UsageError for what a table would refuse, for an axis that is no number, and for more than
+// kMostSeries.
+Figure figure(const SweepResults& sweep, const FigureOptions& options);
+
+// A figure of training curves: the mean over classes within each seed, then over seeds, of every
+// epoch that all trials of the series have. Throws UsageError where a series would mix trials that
+// differ in more than class and seed.
+Figure curve_figure(const SweepResults& sweep, const Curves& curves, const FigureOptions& options);
+
+}  // namespace occam

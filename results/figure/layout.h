@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "results/figure/figure.h"
+
+namespace occam {
+
+// Where the parts of a picture stand; places are shares of its width and height, from the left and
+// from the bottom.
+struct Box {
+  double left, right, bottom, top;
+  bool first;  // of its row
+};
+
+struct Layout {
+  double width, height;  // of the whole, in inches
+  std::vector<Box> panels;
+  std::vector<std::string> titles;                // of the panels, in as many lines as they need
+  double title;                                   // its height
+  std::vector<std::pair<double, double>> legend;  // left end and height of every entry
+  bool slanted;                    // names of the x axis, which stand too close to lie
+  std::vector<std::string> notes;  // lines that fit
+  double notes_left;
+  double note(std::size_t line) const;  // its height
+};
+Layout layout_of(const Figure& figure);
+
+// What the y axis (of heat the colours) shows: all values with their spread, and a little air.
+struct Range {
+  double least, most;
+};
+Range range_of(const Figure& figure);
+
+}  // namespace occam

@@ -1,0 +1,117 @@
+#include "results/row_filter.h"
+
+#include <algorithm>
+
+#include "experiments/number.h"
+#include "results/result_field.h"
+
+namespace occam {
+namespace {
+
+bool contains(const std::vector<std::string>& all, const std::string& one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+std::string quoted(const std::string& text) {
+  std::string literal = "'";
+  for (const char one : text) literal += one == '\'' ? "''" : std::string(1, one);
+  return literal + "'";
+}
+
+// A value is compared as the type that the column holds it in: "+" takes the column's affinity off,
+// so a text never equals a number, and an id of decimal digits stays a text.
+std::string equals(const std::string& field, const std::string& value) {
+  if (value == kNoValue) return "\"" + field + "\" IS NULL";
+  std::string literals = quoted(value);
+  std::int64_t integer = 0;
+  double real = 0;
+  if (read_number(value, integer))
+    literals += ", " + std::to_string(integer);
+  else if (read_number(value, real) && real - real == 0)
+    literals += ", " + shortest(real);
+  return "+\"" + field + "\" IN (" + literals + ")";
+}
+
+std::string any_of(const std::vector<std::string>& columns, const std::string& field,
+                   const std::vector<std::string>& values) {
+  std::vector<std::string> choices;
+  for (const std::string& value : values) {
+    choices.push_back(equals(field, value));
+    if (field == "class" && contains(columns, "class_name"))
+      choices.push_back(equals("class_name", value));
+  }
+  return "(" + joined(choices, " OR ") + ")";
+}
+
+bool has_rows(const Store& store, const std::string& view, const std::string& condition) {
+  return store.query("SELECT EXISTS(SELECT 1 FROM " + view + " WHERE " + condition + ")")
+             .values[0][0] == 1;
+}
+
+std::vector<std::string> known_values(const Store& store, const std::string& view,
+                                      const std::string& field) {
+  std::vector<std::string> known;
+  const auto rows = store.query("SELECT DISTINCT \"" + field + "\" FROM " + view + " ORDER BY 1");
+  for (const Row& row : rows.values)
+    known.push_back(row[0].is_null()     ? std::string(kNoValue)
+                    : row[0].is_string() ? row[0].get<std::string>()
+                                         : row[0].dump());
+  return known;
+}
+
+// A typing error would else be an empty answer. What is planned may have no results yet.
+void check_value(const Store& store, const std::string& view, const std::string& field,
+                 const std::string& value) {
+  const std::vector<std::string> columns = columns_of(store, view);
+  if (has_rows(store, view, any_of(columns, field, {value}))) return;
+  const std::vector<std::string> planned = columns_of(store, "trials");
+  if (contains(planned, field) && has_rows(store, "trials", any_of(planned, field, {value})))
+    return;
+  std::vector<std::string> known = known_values(store, view, field);
+  const std::string hint = did_you_mean(value, known);
+  constexpr std::size_t kShown = 20;
+  const bool many = known.size() > kShown;
+  if (many) known.resize(kShown);
+  throw UsageError("--where " + field + "=" + value + ": " + store.path() + " has no such " + view +
+                   hint + (known.empty() ? "" : "; " + field + " is: " + joined(known)) +
+                   (many ? ", …" : ""));
+}
+
+// The same bytes for the same rows, in whatever order they were recorded.
+std::string order_of(const std::string& view) {
+  if (view == "results") return "sweep, trial, features, classifier, parameters, split";
+  return view == "trials" ? "sweep, position" : "sweep, trial, epoch";
+}
+
+}  // namespace
+
+const std::vector<std::string>& documented_views() {
+  static const std::vector<std::string> views{"results", "trials", "curves"};
+  return views;
+}
+
+std::vector<std::string> columns_of(const Store& store, const std::string& view) {
+  if (!contains(documented_views(), view))
+    throw UsageError("'" + view + "' is none of the views: " + joined(documented_views()) +
+                     did_you_mean(view, documented_views()));
+  return store.query("SELECT * FROM " + view + " LIMIT 0").columns;
+}
+
+std::string select_where(
+    const Store& store, const std::string& view,
+    const std::vector<std::pair<std::string, std::vector<std::string>>>& where) {
+  const std::vector<std::string> columns = columns_of(store, view);
+  std::vector<std::string> conditions;
+  for (const auto& [field, values] : where) {
+    if (!contains(columns, field))
+      throw UsageError("--where: '" + field + "' is no column of " + view +
+                       did_you_mean(field, columns) + "; it has: " + joined(columns));
+    for (const std::string& value : values) check_value(store, view, field, value);
+    conditions.push_back(any_of(columns, field, values));
+  }
+  return "SELECT * FROM " + view +
+         (conditions.empty() ? "" : " WHERE " + joined(conditions, " AND ")) + " ORDER BY " +
+         order_of(view);
+}
+
+}  // namespace occam

@@ -1,0 +1,375 @@
+// The GPU's step against the CPU's code and against ATen. Skipped where no GPU is visible.
+#ifdef OCCAM_CUDA
+#include <ATen/ATen.h>
+#include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include <thread>
+
+#include "worker/cuda/batch_norm.h"
+#include "worker/data/augment.h"
+#include "worker/model/precision.h"
+#include "worker/train/augment_plan.h"
+#include "worker/train/training_step.h"
+
+namespace occam {
+namespace {
+
+using torch::Tensor;
+constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
+
+const torch::Device kGpu(torch::kCUDA, 0);
+
+class Gpu : public testing::Test {
+ protected:
+  void SetUp() override {
+    int count = 0;
+    if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0)
+      GTEST_SKIP() << "no GPU is visible";
+    at::manual_seed(7);
+  }
+  static cuda::Stream stream() { return c10::cuda::getCurrentCUDAStream(); }
+};
+
+double relative(const Tensor& found, const Tensor& expected) {
+  const Tensor a = found.to(torch::kCPU, torch::kFloat64),
+               b = expected.to(torch::kCPU, torch::kFloat64);
+  return ((a - b).norm() / b.norm().clamp_min(1e-30)).item<double>();
+}
+
+Tensor random_images(std::int64_t count, std::int64_t channels, std::int64_t side) {
+  return at::randint(0, 256, {count, channels, side, side}, torch::kUInt8);
+}
+
+Trial narrow(Loss loss) {
+  Trial trial;
+  trial.loss = loss;
+  trial.width = 0.25;
+  trial.depth = 10;
+  trial.batch_size = 16;
+  trial.head_layers = 2;
+  trial.head_width = 64;
+  trial.embedding = 32;
+  trial.learning_rate = 0.05;
+  return trial;
+}
+
+TEST_F(Gpu, DrawsTheSameInitialValuesAsTheCpu) {
+  const Trial trial = narrow(Loss::contrastive);
+  Network here(trial, torch::kCPU), there(trial, kGpu);
+  EXPECT_LT(relative(there.flat(), here.flat()), 1e-7);
+  EXPECT_TRUE(at::equal(there.statistics().cpu(), here.statistics()));
+}
+
+struct NormCase {
+  std::int64_t rows, side, channels;
+  at::ScalarType type;
+};
+class GpuNorm : public Gpu, public testing::WithParamInterface<NormCase> {};
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, GpuNorm,
+    testing::Values(NormCase{64, 32, 64, torch::kBFloat16}, NormCase{64, 4, 512, torch::kBFloat16},
+                    NormCase{7, 5, 24, torch::kBFloat16}, NormCase{3, 1, 8, torch::kBFloat16},
+                    NormCase{512, 16, 128, torch::kBFloat16},
+                    NormCase{64, 1, 512, torch::kBFloat16}, NormCase{64, 32, 64, torch::kFloat32},
+                    NormCase{7, 5, 20, torch::kFloat32}, NormCase{300, 1, 512, torch::kFloat32}));
+
+// y = relu(bn(x) + residual) and all its gradients, against ATen's in float64.
+TEST_P(GpuNorm, AgreesWithAtenForwardAndBackward) {
+  const auto [n, side, channels, type] = GetParam();
+  const auto element = type == torch::kBFloat16 ? cuda::Element::bfloat16 : cuda::Element::float32;
+  const double tolerance = type == torch::kBFloat16 ? 6e-3 : 2e-6;
+  const auto on_gpu = [&](const Tensor& t) { return t.to(kGpu, type).contiguous(kChannelsLast); };
+  const auto exact = [](const Tensor& t) {
+    return t.to(torch::kCPU, torch::kFloat64).contiguous();
+  };
+  const Tensor x = on_gpu(at::randn({n, channels, side, side}) * 2 + 3);
+  const Tensor residual = on_gpu(at::randn({n, channels, side, side}));
+  const Tensor a = on_gpu(at::randn({n, channels, side, side}));
+  const Tensor b = on_gpu(at::randn({n, channels, side, side}));
+  const Tensor gamma = (at::rand({channels}) + 0.5).to(kGpu), beta = at::randn({channels}).to(kGpu);
+  const Tensor scratch =
+      torch::zeros({cuda::norm_scratch_bytes(channels)}, torch::dtype(torch::kUInt8).device(kGpu));
+  const cuda::NormShape shape{n * side * side, channels, element};
+
+  for (const bool with_residual : {false, true})
+    for (const bool with_b : {false, true}) {
+      SCOPED_TRACE(std::to_string(with_residual) + std::to_string(with_b));
+      Tensor mean = at::randn({channels}).to(kGpu),
+             variance = (at::rand({channels}) + 0.5).to(kGpu);
+      const Tensor mean_before = mean.clone(), variance_before = variance.clone();
+      Tensor saved =
+          at::full({cuda::kNormSaved * channels}, NAN, torch::dtype(torch::kFloat32).device(kGpu));
+      Tensor y = at::full_like(x, NAN), dx = at::full_like(x, NAN), g = at::full_like(x, NAN);
+      Tensor dgamma = at::full_like(gamma, NAN), dbeta = at::full_like(gamma, NAN);
+      const cuda::NormParameters parameters{gamma.data_ptr<float>(), beta.data_ptr<float>(),
+                                            mean.data_ptr<float>(), variance.data_ptr<float>()};
+      if (!with_residual && shape.rows <= cuda::kNormFewRows) {
+        cuda::norm_forward_few(shape, x.data_ptr(), parameters, saved.data_ptr<float>(),
+                               y.data_ptr(), stream());
+      } else {
+        cuda::norm_statistics(shape, x.data_ptr(), parameters, saved.data_ptr<float>(),
+                              scratch.data_ptr(), stream());
+        cuda::norm_apply(shape, x.data_ptr(), saved.data_ptr<float>(),
+                         with_residual ? residual.data_ptr() : nullptr, nullptr, true, y.data_ptr(),
+                         stream());
+      }
+      const cuda::NormGradient gradient{
+          a.data_ptr(), with_b ? b.data_ptr() : nullptr,
+          with_residual ? cuda::NormGradient::Mask::y : cuda::NormGradient::Mask::x, y.data_ptr()};
+      cuda::norm_backward_sums(shape, gradient, x.data_ptr(), gamma.data_ptr<float>(),
+                               saved.data_ptr<float>(), g.data_ptr(), dgamma.data_ptr<float>(),
+                               dbeta.data_ptr<float>(), scratch.data_ptr(), stream());
+      cuda::norm_backward_apply(shape, gradient, x.data_ptr(), saved.data_ptr<float>(),
+                                dx.data_ptr(), stream());
+
+      Tensor ex = exact(x).requires_grad_(true), er = exact(residual).requires_grad_(true);
+      Tensor eg = exact(gamma).requires_grad_(true), eb = exact(beta).requires_grad_(true);
+      Tensor em = exact(mean_before), ev = exact(variance_before);
+      Tensor before = at::batch_norm(ex, eg, eb, em, ev, true, 0.1, 1e-5, false);
+      if (with_residual) before = before + er;
+      const Tensor ey = before.relu();
+      // Where rounding makes the sign of what goes into ReLU uncertain, take the kernel's word.
+      const Tensor passes = exact(y) > 0;
+      const Tensor incoming = exact(a) + (with_b ? exact(b) : at::zeros_like(ex));
+      EXPECT_LT((passes != (ey > 0)).to(torch::kFloat64).mean().item<double>(), 2e-3);
+      before.backward(incoming * passes);
+      EXPECT_LT(relative(y, ey), tolerance);
+      EXPECT_LT(relative(g, incoming * passes), tolerance);
+      EXPECT_LT(relative(dx, ex.grad()), tolerance);
+      EXPECT_LT(relative(dgamma, eg.grad()), tolerance);
+      EXPECT_LT(relative(dbeta, eb.grad()), tolerance);
+      EXPECT_LT(relative(mean, em), 1e-5);
+      EXPECT_LT(relative(variance, ev), 1e-5);
+    }
+}
+
+TEST_F(Gpu, NormAppliesTheShortcutsNormToTheResidual) {
+  const cuda::NormShape shape{640, 64, cuda::Element::float32};
+  const auto floats = torch::dtype(torch::kFloat32).device(kGpu);
+  const Tensor x = at::randn({640, 64}, floats), r = at::randn({640, 64}, floats);
+  Tensor saved = at::randn({7 * 64}, floats), other = at::randn({7 * 64}, floats),
+         y = at::empty_like(x);
+  cuda::norm_apply(shape, x.data_ptr(), saved.data_ptr<float>(), r.data_ptr(),
+                   other.data_ptr<float>(), true, y.data_ptr(), stream());
+  const auto line = [](const Tensor& t, int i) { return t.narrow(0, i * 64, 64); };
+  EXPECT_LT(
+      relative(y,
+               (x * line(saved, 0) + line(saved, 1) + r * line(other, 0) + line(other, 1)).relu()),
+      1e-6);
+}
+
+struct AugmentCase {
+  std::string augmentations;
+  Loss loss;
+  DistributionAugmentation copies;
+  std::int64_t channels, side;
+};
+class GpuAugment : public Gpu, public testing::WithParamInterface<AugmentCase> {};
+INSTANTIATE_TEST_SUITE_P(
+    Sets, GpuAugment,
+    testing::Values(AugmentCase{"cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2",
+                                Loss::contrastive, DistributionAugmentation::rotation, 1, 32},
+                    AugmentCase{"cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2",
+                                Loss::contrastive, DistributionAugmentation::k8, 3, 32},
+                    AugmentCase{"cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2+blur0.5",
+                                Loss::rotation, DistributionAugmentation::none, 3, 64},
+                    AugmentCase{"hflip+blur1+cnr0.3", Loss::contrastive,
+                                DistributionAugmentation::vflip, 3, 32},
+                    AugmentCase{"none", Loss::rotation, DistributionAugmentation::none, 1, 32}));
+
+// Through a captured step, whose input buffer is what the CPU's Augmenter makes.
+TEST_P(GpuAugment, MakesTheCpusViews) {
+  const AugmentCase& one = GetParam();
+  Trial trial = narrow(one.loss);
+  trial.augmentations = AugmentationSet(one.augmentations);
+  trial.distribution_augmentation = one.copies;
+  trial.seed = 5;
+  const Tensor images = random_images(20, one.channels, one.side);
+  const Augmenter augmenter(trial, images);
+  const cuda::AugmentPlan plan =
+      augment_plan(trial, static_cast<int>(one.side), static_cast<int>(one.channels));
+  const std::int64_t batch = trial.batch_size;
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < 2 * batch; ++i) rows.push_back((i * 7 + 3) % augmenter.rows());
+  const std::vector<std::int32_t> small(rows.begin(), rows.end());
+  const Tensor order = torch::tensor(small, torch::kInt32).to(kGpu), bytes = images.to(kGpu);
+  cuda::StepState state;
+  state.images = bytes.const_data_ptr<std::uint8_t>();
+  state.order = order.const_data_ptr<std::int32_t>();
+  state.image_count = 20;
+  state.seed = 5;
+  state.epoch = 3;
+  state.index = 1;
+  const JitterOrders orders = jitter_orders(5);
+  for (int view = 0; view < 4; ++view)
+    for (int i = 0; i < 4; ++i)
+      state.jitter_order[view][i] = static_cast<std::uint8_t>(orders[view][i]);
+  Tensor there = torch::zeros({static_cast<std::int64_t>(sizeof state)},
+                              torch::dtype(torch::kUInt8).device(kGpu));
+  cudaMemcpy(there.data_ptr(), &state, sizeof state, cudaMemcpyHostToDevice);
+  Tensor out = at::full({plan.views * batch, one.side, one.side, cuda::kInputChannels}, NAN,
+                        torch::dtype(torch::kFloat32).device(kGpu));
+  cuda::augment(plan, static_cast<const cuda::StepState*>(there.data_ptr()), out.data_ptr(),
+                cuda::Element::float32, stream());
+  const Tensor found = out.cpu().permute({0, 3, 1, 2});
+  EXPECT_EQ(found.narrow(1, 3, 5).abs().max().item<float>(), 0);
+  for (int view = 0; view < plan.views; ++view) {
+    const Tensor expected =
+        augmenter.view(rows.data() + batch, batch, 3, static_cast<std::uint32_t>(view),
+                       trial.loss == Loss::rotation ? view : 0);
+    const Tensor difference =
+        (found.narrow(0, view * batch, batch).narrow(1, 0, 3) - expected).abs();
+    // A hue on the border of two sectors may fall to either side.
+    EXPECT_LT(difference.max().item<float>(), 2e-3) << view;
+    EXPECT_LT(difference.mean().item<float>(), 1e-6) << view;
+  }
+}
+
+struct Ran {
+  Tensor weights, statistics;
+  double loss, accuracy;
+};
+Ran run(TrainingStep& step, const Trial& trial, const Tensor& images, std::int64_t steps) {
+  step.begin(trial, images, {});
+  step.begin_epoch(0, 0, trial.learning_rate);
+  for (std::int64_t i = 0; i < steps; ++i) step.run();
+  const auto [loss, accuracy] = step.sums();
+  return {step.network()->flat().cpu(), step.network()->statistics().cpu(), loss, accuracy};
+}
+Ran run(std::unique_ptr<TrainingStep> step, const Trial& trial, const Tensor& images,
+        std::int64_t steps) {
+  return run(*step, trial, images, steps);
+}
+Ran run(const Trial& trial, const Tensor& images, torch::Device device, std::int64_t steps) {
+  Bench bench(device);
+  bench.enter();
+  return run(bench.step(trial, images), trial, images, steps);
+}
+
+class GpuStep : public Gpu, public testing::WithParamInterface<Loss> {};
+INSTANTIATE_TEST_SUITE_P(Losses, GpuStep, testing::Values(Loss::contrastive, Loss::rotation),
+                         [](const auto& one) { return to_string(one.param); });
+
+// As near to the CPU's step as ATen's own operations on the same GPU are: sums in another order
+// make some difference, which InfoNCE and momentum enlarge.
+TEST_P(GpuStep, InFp32IsTheCpusStep) {
+  const Bench bench(kGpu);
+  bench.enter();
+  for (const std::int64_t layers : {0, 1, 3})
+    for (const std::int64_t depth : {10, 18})
+      for (const int steps : {1, 3}) {
+        SCOPED_TRACE(std::to_string(layers) + " layers, depth " + std::to_string(depth) + ", " +
+                     std::to_string(steps) + " steps");
+        Trial trial = narrow(GetParam());
+        trial.head_layers = layers;
+        trial.depth = depth;
+        trial.distribution_augmentation = DistributionAugmentation::rotation;
+        const Tensor images = random_images(40, 3, 32);
+        const Ran here = run(make_eager_step(trial, torch::kCPU), trial, images, steps);
+        const Ran eager = run(make_eager_step(trial, kGpu), trial, images, steps);
+        const Ran captured = run(make_captured_step(trial, images, kGpu), trial, images, steps);
+        const Tensor start = Network(trial, torch::kCPU).flat();
+        const double noise = relative(eager.weights - start, here.weights - start);
+        const double error = relative(captured.weights - start, here.weights - start);
+        std::cout << "noise " << noise << " error " << error << "\n";
+        EXPECT_LT(error, 3 * noise + 1e-5);
+        EXPECT_LT(relative(captured.statistics, here.statistics),
+                  3 * relative(eager.statistics, here.statistics) + 1e-5);
+        EXPECT_NEAR(captured.loss, here.loss,
+                    3 * std::abs(eager.loss - here.loss) + 1e-4 * here.loss);
+      }
+}
+
+// No further from fp32 than ATen's autocast is.
+TEST_P(GpuStep, InBf16IsAsNearToFp32AsAutocast) {
+  const Bench bench(kGpu);
+  bench.enter();
+  Trial trial = narrow(GetParam());
+  const Tensor images = random_images(64, 1, 32);
+  const Ran exact = run(make_eager_step(trial, kGpu), trial, images, 1);
+  trial.precision = Precision::bf16;
+  const Ran eager = run(make_eager_step(trial, kGpu), trial, images, 1);
+  const Ran captured = run(make_captured_step(trial, images, kGpu), trial, images, 1);
+  const Tensor start = Network(trial, torch::kCPU).flat();
+  const double noise = relative(eager.weights - start, exact.weights - start);
+  const double error = relative(captured.weights - start, exact.weights - start);
+  std::cout << "autocast " << noise << " ours " << error << "\n";
+  EXPECT_LT(error, 1.3 * noise);
+  EXPECT_NEAR(captured.loss, exact.loss, 0.02 * exact.loss);
+}
+
+TEST_F(Gpu, Fp32IsNotTf32) {
+  const PrecisionScope scope(Precision::fp32);
+  const Tensor x = at::randn({8, 64, 16, 16}), w = at::randn({64, 64, 3, 3});
+  const Tensor exact = at::conv2d(x.to(torch::kFloat64), w.to(torch::kFloat64), {}, 1, 1);
+  EXPECT_LT(relative(at::conv2d(x.to(kGpu), w.to(kGpu), {}, 1, 1), exact), 5e-6);
+  EXPECT_LT(relative(at::conv2d(x, w, {}, 1, 1), exact), 5e-6) << "on the CPU";
+  const Tensor a = at::randn({512, 512});
+  const Tensor product = at::mm(a.to(torch::kFloat64), a.to(torch::kFloat64));
+  EXPECT_LT(relative(at::mm(a.to(kGpu), a.to(kGpu)), product), 5e-6);
+}
+
+TEST_P(GpuStep, RunsAnotherTrialOfItsKindAsANewOneWould) {
+  const Tensor images = random_images(64, 3, 32), others = random_images(50, 3, 32);
+  const Trial first = narrow(GetParam());
+  Trial second = first;
+  second.seed = 9;
+  second.learning_rate = 0.02;
+  set_deterministic();
+  Bench bench(kGpu);
+  bench.enter();
+  TrainingStep& step = bench.step(first, images);
+  step.begin(first, images, {});
+  step.begin_epoch(0, 0, 0.1);
+  for (int i = 0; i < 3; ++i) step.run();
+  ASSERT_TRUE(bench.is_warm(second));
+  step.begin(second, others, {});
+  step.begin_epoch(0, 0, second.learning_rate);
+  for (int i = 0; i < 3; ++i) step.run();
+  const double loss = step.sums().first;
+  const Ran fresh = run(second, others, kGpu, 3);
+  EXPECT_EQ(loss, fresh.loss);
+  EXPECT_TRUE(at::equal(step.network()->flat().cpu(), fresh.weights));
+}
+
+TEST_P(GpuStep, ResumedIsUndisturbedAndPackedIsAlone) {
+  set_deterministic();
+  Trial trial = narrow(GetParam());
+  trial.precision = Precision::bf16;
+  const Tensor images = random_images(200, 1, 32);
+  const Ran alone = run(trial, images, kGpu, 10);
+
+  Bench bench(kGpu);
+  bench.enter();
+  TrainingStep& step = bench.step(trial, images);
+  step.begin(trial, images, {});
+  step.begin_epoch(0, 0, trial.learning_rate);
+  for (int i = 0; i < 4; ++i) step.run();
+  const TrainingState middle = step.state(4);
+  step.begin(trial, images, middle);
+  step.begin_epoch(0, 4, trial.learning_rate);
+  for (int i = 4; i < 10; ++i) step.run();
+  EXPECT_EQ(step.sums().first, alone.loss);
+  EXPECT_TRUE(at::equal(step.network()->flat().cpu(), alone.weights));
+
+  std::vector<std::thread> threads;
+  std::vector<Ran> packed(6);
+  for (int slot = 0; slot < 6; ++slot)
+    threads.emplace_back([&, slot] {
+      Trial mine = trial;
+      mine.seed = 1 + slot % 2;
+      packed[static_cast<std::size_t>(slot)] = run(mine, images, kGpu, 10);
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t slot = 0; slot < 6; slot += 2) {
+    EXPECT_TRUE(at::equal(packed[slot].weights, alone.weights)) << slot;
+    EXPECT_FALSE(at::equal(packed[slot + 1].weights, alone.weights)) << slot;
+  }
+}
+
+}  // namespace
+}  // namespace occam
+#endif

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+
+#include "worker/cuda/step_state.h"
+#include "worker/data/augment_arithmetic.h"
+
+namespace occam::cuda {
+
+// The augmentation of a trial as worker/data/augment.h describes it, without what the state holds.
+struct AugmentPlan {
+  static constexpr int kMostOperations = 16, kMostTransforms = 8;
+  struct Operation {
+    enum class Kind { crop, hflip, jitter, gray, blur };
+    Kind kind;
+    std::int32_t least_side;  // of a crop
+    float amount, brightness, contrast, saturation, hue;
+  };
+  std::int32_t side, channels;  // of the bytes
+  std::int32_t batch, views;
+  bool turns;  // view v is turned by v quarters: rotation prediction
+  std::int32_t operation_count, transform_count;
+  Operation operations[kMostOperations];
+  SquareTransform transforms[kMostTransforms];
+};
+
+// The network reads eight channels, of which five are zero: convolutions are faster so.
+constexpr int kInputChannels = 8;
+
+// All views of the state's batch: views x batch x side x side x kInputChannels, one view after the
+// other. The same numbers as the CPU's Augmenter but for the rounding of fused multiply-adds.
+void augment(const AugmentPlan& plan, const StepState* state, void* out, Element element,
+             Stream stream);
+
+}  // namespace occam::cuda

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+
+#include "worker/cuda/device.h"
+
+// Batch norm with ReLU and the residual sum, forward and backward, over rows x channels (NHWC with
+// images and pixels as rows). Statistics and coefficients are float32; sums are taken in a fixed
+// order, so the same input gives the same bits.
+
+namespace occam::cuda {
+
+struct NormShape {
+  std::int64_t rows;
+  std::int64_t channels;
+  Element element;
+};
+
+// Kept from the forward pass for the backward one: five rows of `channels` floats.
+//   scale, shift: y = scale x + shift;  mean, 1 / sqrt(variance + eps);
+// and three more that the backward pass writes: dx = a g + b x + c.
+constexpr std::int64_t kNormSaved = 7;
+
+// Work space of one stream, zeroed once: partial sums, and how many blocks are done.
+std::int64_t norm_scratch_bytes(std::int64_t most_channels);
+
+struct NormParameters {
+  const float* gamma;
+  const float* beta;
+  float* running_mean;      // r += 0.1 (batch - r)
+  float* running_variance;  // likewise, of the unbiased variance
+};
+
+// Batch statistics of x: fills scale, shift, mean and inverse deviation of `saved`.
+void norm_statistics(const NormShape& shape, const void* x, const NormParameters& parameters,
+                     float* saved, void* scratch, Stream stream);
+
+// y = scale x + shift, plus the residual, through ReLU if wanted. With `residual_saved` the
+// residual is normalised by it first: that is the shortcut's convolution.
+void norm_apply(const NormShape& shape, const void* x, const float* saved, const void* residual,
+                const float* residual_saved, bool relu, void* y, Stream stream);
+
+// norm_statistics and norm_apply with ReLU in one launch, for few rows.
+constexpr std::int64_t kNormFewRows = 512;
+void norm_forward_few(const NormShape& shape, const void* x, const NormParameters& parameters,
+                      float* saved, void* y, Stream stream);
+
+// The gradient g that reaches a norm: a (+ b), where ReLU let the value through.
+struct NormGradient {
+  enum class Mask {
+    none,  // no ReLU
+    x,     // where scale x + shift > 0
+    y,     // where y > 0: there was a residual
+  };
+  const void* a;
+  const void* b;  // or null
+  Mask mask;
+  const void* y;  // for Mask::y
+};
+
+// Gradients of gamma and beta, and the coefficients of dx, into `saved`. With `g` not null the
+// masked sum is written there too (it may be a or b): the residual's gradient.
+void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
+                        const float* gamma, float* saved, void* g, float* gamma_gradient,
+                        float* beta_gradient, void* scratch, Stream stream);
+
+// dx = a g + b x + c (dx may be one of the gradient's own buffers).
+void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, const void* x,
+                         const float* saved, void* dx, Stream stream);
+
+// Both in one launch for few rows, with the ReLU's mask from x.
+void norm_backward_few(const NormShape& shape, const void* gradient, const void* x,
+                       const float* gamma, float* saved, float* gamma_gradient,
+                       float* beta_gradient, void* dx, Stream stream);
+
+}  // namespace occam::cuda

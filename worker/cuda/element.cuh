@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "worker/cuda/device.h"
+
+// Sixteen bytes at a time, as floats.
+
+namespace occam::cuda {
+
+template <class T>
+constexpr int kVector = 16 / sizeof(T);
+
+template <class T, int V>
+struct alignas(sizeof(T) * V) Packed {
+  T values[V];
+};
+
+__device__ inline float to_float(float value) { return value; }
+__device__ inline float to_float(__nv_bfloat16 value) { return __bfloat162float(value); }
+__device__ inline void from_float(float value, float& out) { out = value; }
+__device__ inline void from_float(float value, __nv_bfloat16& out) {
+  out = __float2bfloat16_rn(value);
+}
+
+template <int V, class T>
+__device__ inline void load(const T* from, float (&to)[V]) {
+  const auto packed = *reinterpret_cast<const Packed<T, V>*>(from);
+#pragma unroll
+  for (int i = 0; i < V; ++i) to[i] = to_float(packed.values[i]);
+}
+
+template <int V, class T>
+__device__ inline void store(const float (&from)[V], T* to) {
+  Packed<T, V> packed;
+#pragma unroll
+  for (int i = 0; i < V; ++i) from_float(from[i], packed.values[i]);
+  *reinterpret_cast<Packed<T, V>*>(to) = packed;
+}
+
+}  // namespace occam::cuda

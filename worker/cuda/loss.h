@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+
+#include "worker/cuda/device.h"
+
+// The losses of worker/train/losses.h with their gradients, for the batches for which a launch
+// costs more than the arithmetic. `losses` and `hits` get one value a row; their means are the loss
+// and the accuracy.
+
+namespace occam::cuda {
+
+struct InfoNce {
+  std::int64_t rows;   // B: anchors; as many others follow
+  std::int64_t width;  // of the embedding
+  std::int64_t group;  // rows that are compared with each other: negatives + 1, or B
+  float temperature;
+  Element element;  // of embeddings and gradient
+};
+constexpr std::int64_t kInfoNceMostRows = 256;
+constexpr std::int64_t kInfoNceMostWidth = 1024;
+
+// Floats of work space.
+std::int64_t info_nce_scratch(const InfoNce& shape);
+
+// `embeddings` and `gradient`: 2B x width.
+void info_nce(const InfoNce& shape, const void* embeddings, float* scratch, void* gradient,
+              float* losses, float* hits, Stream stream);
+
+// `logits` and `gradient`: rows x 4, rows of one rotation after the other.
+void rotation_prediction(std::int64_t rows, Element element, const void* logits, void* gradient,
+                         float* losses, float* hits, Stream stream);
+
+}  // namespace occam::cuda

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "worker/cuda/step_state.h"
+
+namespace occam::cuda {
+
+// A parameter in the update. Weights and velocity are masters, float32. Where the network's copy
+// has more input channels than the master (the stem's, filled up with zeros), `inner` of the
+// master's values become `padded` of the copy's and the gradient's; else both are equal.
+struct UpdateSegment {
+  const void* gradient;
+  Element gradient_element;
+  float* weights;
+  float* velocity;
+  void* copy;  // of the new weights, for the network; null where it reads the masters
+  Element copy_element;
+  std::int64_t count;  // of master values
+  std::int64_t inner, padded;
+};
+
+// SGD of worker/train/sgd.h on all parameters at once, in one kernel, with the rate of the step's
+// state; gradients are read where the backward pass left them.
+class Update {
+ public:
+  // Throws Error when the device memory for its table cannot be had.
+  explicit Update(std::vector<UpdateSegment> segments);
+  ~Update();
+  Update(const Update&) = delete;
+
+  // Where the gradients lie, one a segment. A captured backward pass says so only when it is whole,
+  // so this may come after run() was captured, and must come before it is replayed.
+  void read_from(const std::vector<const void*>& gradients);
+
+  void run(const StepState* state, float momentum, float weight_decay, Stream stream) const;
+  // Only the copies, of the weights as they are.
+  void copy(Stream stream) const;
+
+ private:
+  std::vector<UpdateSegment> segments_;
+  void* table_ = nullptr;  // segments, then chunks
+  std::int64_t chunks_ = 0;
+};
+
+}  // namespace occam::cuda

@@ -1,0 +1,36 @@
+#include "worker/train/augment_plan.h"
+
+#include "experiments/error.h"
+#include "worker/data/augment.h"
+
+namespace occam {
+
+cuda::AugmentPlan augment_plan(const Trial& trial, int side, int channels) {
+  using Kind = AugmentationOperation::Kind;
+  cuda::AugmentPlan plan{};
+  plan.side = side;
+  plan.channels = channels;
+  plan.batch = static_cast<int>(trial.batch_size);
+  plan.views = static_cast<int>(images_per_step(trial) / trial.batch_size);
+  plan.turns = trial.loss == Loss::rotation;
+  for (const AugmentationOperation& operation : trial.augmentations.operations()) {
+    if (plan.operation_count == cuda::AugmentPlan::kMostOperations)
+      throw Error("a GPU makes at most " + std::to_string(cuda::AugmentPlan::kMostOperations) +
+                  " augmentations in a row");
+    auto& made = plan.operations[plan.operation_count++];
+    static_assert(static_cast<int>(Kind::blur) ==
+                  static_cast<int>(cuda::AugmentPlan::Operation::Kind::blur));
+    made.kind = static_cast<cuda::AugmentPlan::Operation::Kind>(operation.kind);
+    made.least_side = static_cast<int>(operation.amount * side);
+    made.amount = static_cast<float>(operation.amount);
+    made.brightness = static_cast<float>(operation.brightness);
+    made.contrast = static_cast<float>(operation.contrast);
+    made.saturation = static_cast<float>(operation.saturation);
+    made.hue = static_cast<float>(operation.hue);
+  }
+  for (const SquareTransform& transform : distribution_transforms(trial.distribution_augmentation))
+    plan.transforms[plan.transform_count++] = transform;
+  return plan;
+}
+
+}  // namespace occam

@@ -1,0 +1,478 @@
+#include <ATen/ATen.h>
+#include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
+#include <torch/types.h>
+
+#include <array>
+
+#include "experiments/error.h"
+#include "worker/cuda/batch_norm.h"
+#include "worker/cuda/loss.h"
+#include "worker/cuda/update.h"
+#include "worker/data/augment.h"
+#include "worker/data/order.h"
+#include "worker/model/precision.h"
+#include "worker/train/augment_plan.h"
+#include "worker/train/build_thread.h"
+#include "worker/train/losses.h"
+#include "worker/train/training_step.h"
+
+namespace occam {
+namespace {
+
+using torch::Tensor;
+constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
+
+void demand(cudaError_t error) {
+  if (error != cudaSuccess) throw Error(cudaGetErrorString(error));
+}
+
+// The whole step as one graph. The network runs in bfloat16 or float32 on a copy of the weights;
+// the masters, momentum, statistics and sums are float32. Forward and backward are written out,
+// layer by layer, so that the norms are our kernels, gradients stay where they are made, and the
+// update reads them there.
+class CapturedStep final : public TrainingStep {
+ public:
+  CapturedStep(const Trial& trial, const Tensor& images, torch::Device device)
+      : trial_(trial),
+        device_(device),
+        stream_(c10::cuda::getCurrentCUDAStream(device.index())),
+        element_(trial.precision == Precision::bf16 ? cuda::Element::bfloat16
+                                                    : cuda::Element::float32),
+        type_(trial.precision == Precision::bf16 ? torch::kBFloat16 : torch::kFloat32),
+        plan_(augment_plan(trial, static_cast<int>(images.size(2)),
+                           static_cast<int>(images.size(1)))) {
+    on_build_thread([this] {
+      const c10::cuda::CUDAStreamGuard guard(stream_);
+      const at::NoGradGuard no_gradient;
+      const CaptureScope scope(trial_.precision);
+      allocate();
+      capture();
+    });
+    for (cudaEvent_t& event : passed_)
+      demand(cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync));
+  }
+
+  ~CapturedStep() override {
+    cudaStreamSynchronize(stream_);
+    for (cudaEvent_t event : passed_) cudaEventDestroy(event);
+    // Graphs register with a generator of the whole process, which nothing guards.
+    on_build_thread([this] { graph_.reset(); });  // destroys it
+  }
+
+  void begin(const Trial& trial, const Tensor& images,
+             const std::optional<TrainingState>& from) override {
+    const at::NoGradGuard no_gradient;
+    trial_ = trial;
+    set_state(*network_, velocity_, trial, from);
+    update_->copy(stream_);
+    images_ = images.to(device_);
+    const std::int64_t rows = images.size(0) * plan_.transform_count;
+    order_ = torch::empty({rows}, torch::dtype(torch::kInt32).device(device_));
+    here_ = {};
+    here_.images = images_.const_data_ptr<std::uint8_t>();
+    here_.order = order_.const_data_ptr<std::int32_t>();
+    here_.image_count = static_cast<std::int32_t>(images.size(0));
+    here_.seed = static_cast<std::int32_t>(trial.seed);
+    const auto orders = jitter_orders(trial.seed);
+    for (int view = 0; view < 4; ++view)
+      for (int i = 0; i < 4; ++i)
+        here_.jitter_order[view][i] = static_cast<std::uint8_t>(orders[view][i]);
+    if (from) here_.loss_sum = from->loss_sum, here_.accuracy_sum = from->accuracy_sum;
+    launched_ = 0;
+  }
+
+  void begin_epoch(std::int64_t epoch, std::int64_t index, double rate) override {
+    const std::vector<std::int64_t> order =
+        permutation(order_.numel(), trial_.seed, Purpose::shuffle, epoch);
+    const std::vector<std::int32_t> small(order.begin(), order.end());
+    demand(cudaMemcpyAsync(order_.data_ptr(), small.data(), small.size() * sizeof(std::int32_t),
+                           cudaMemcpyHostToDevice, stream_));
+    here_.epoch = static_cast<std::int32_t>(epoch);
+    here_.index = static_cast<std::int32_t>(index);
+    here_.rate = static_cast<float>(rate);
+    demand(
+        cudaMemcpyAsync(state_.data_ptr(), &here_, sizeof here_, cudaMemcpyHostToDevice, stream_));
+    demand(cudaStreamSynchronize(stream_));
+    here_.loss_sum = here_.accuracy_sum = 0;
+  }
+
+  void run() override {
+    // At most two periods are queued, so that a stop is soon heard and a hung GPU noticed.
+    constexpr std::int64_t kPeriod = 16;
+    if (launched_ % kPeriod == 0) {
+      cudaEvent_t event = passed_[launched_ / kPeriod % passed_.size()];
+      demand(cudaEventSynchronize(event));
+      demand(cudaEventRecord(event, stream_));
+    }
+    ++launched_;
+    demand(cudaGraphLaunch(graph_->raw_cuda_graph_exec(), stream_));
+  }
+
+  std::pair<double, double> sums() override {
+    cuda::StepState now;
+    demand(cudaMemcpyAsync(&now, state_.data_ptr(), sizeof now, cudaMemcpyDeviceToHost, stream_));
+    demand(cudaStreamSynchronize(stream_));
+    return {now.loss_sum, now.accuracy_sum};
+  }
+
+  TrainingState state(std::int64_t steps) override {
+    const auto [loss, accuracy] = sums();
+    return {
+        steps,   network_->flat().clone(), velocity_.clone(), network_->statistics().clone(), loss,
+        accuracy};
+  }
+
+  const std::shared_ptr<Network>& network() const override { return network_; }
+
+ private:
+  using Norm = Network::Norm;
+  using Convolution = Network::Convolution;
+
+  // A gradient as the backward pass leaves it: of a sum of two tensors, one of which may be
+  // missing.
+  struct Gradient {
+    Tensor a, b;
+    const void* second() const { return b.defined() ? b.data_ptr() : nullptr; }
+  };
+
+  void allocate() {
+    network_ = std::make_shared<Network>(trial_, device_);
+    const auto bytes = torch::dtype(torch::kUInt8).device(device_);
+    const auto floats = torch::dtype(torch::kFloat32).device(device_);
+    velocity_ = torch::zeros_like(network_->flat());
+    const std::int64_t channels = network_->statistics().numel() / 2;
+    norms_ = torch::zeros({channels * cuda::kNormSaved}, floats);
+    norm_scratch_ = torch::zeros({cuda::norm_scratch_bytes(channels)}, bytes);
+    state_ = torch::zeros({static_cast<std::int64_t>(sizeof(cuda::StepState))}, bytes);
+
+    input_ = torch::empty({images_per_step(trial_), plan_.side, plan_.side, cuda::kInputChannels},
+                          torch::dtype(type_).device(device_))
+                 .permute({0, 3, 1, 2});
+    make_copies();
+  }
+
+  // The network's copies of the weights, and what the update does with each parameter.
+  void make_copies() {
+    const auto& parameters = network_->parameters();
+    gradients_.resize(parameters.size());
+    float* master = network_->flat().data_ptr<float>();
+    float* velocity = velocity_.data_ptr<float>();
+    std::vector<cuda::UpdateSegment> segments;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const Tensor& value = parameters[i].value;
+      cuda::UpdateSegment segment{nullptr,  element_,      master, velocity, nullptr,
+                                  element_, value.numel(), 1,      1};
+      const bool is_stem = i == network_->layers().stem.weight;
+      const bool is_norm = value.dim() == 1 && !is_bias(i);
+      if (is_stem) segment.inner = 3, segment.padded = cuda::kInputChannels;
+      if (is_norm) {
+        segment.gradient_element = cuda::Element::float32;
+        weights_.push_back(value.detach());
+      } else if (is_stem) {
+        weights_.push_back(torch::zeros({value.size(0), 3, 3, cuda::kInputChannels},
+                                        torch::dtype(type_).device(device_))
+                               .permute({0, 3, 1, 2}));
+        segment.copy = weights_.back().data_ptr();
+      } else if (element_ == cuda::Element::float32) {
+        weights_.push_back(value.detach());
+      } else {
+        weights_.push_back(torch::empty_like(value, value.options().dtype(type_)).detach());
+        segment.copy = weights_.back().data_ptr();
+      }
+      segments.push_back(segment);
+      master += value.numel();
+      velocity += value.numel();
+    }
+    update_ = std::make_unique<cuda::Update>(std::move(segments));
+    update_->copy(stream_);
+  }
+
+  bool is_bias(std::size_t parameter) const {
+    const auto is_of = [&](const Network::Dense& layer) {
+      return layer.has_bias && layer.bias == parameter;
+    };
+    const Network::Layers& layers = network_->layers();
+    return std::any_of(layers.head.begin(), layers.head.end(), is_of) || is_of(layers.classifier);
+  }
+
+  void capture() {
+    // Two steps as they come, on one black image, let cuDNN choose its algorithms and libraries
+    // make what they keep.
+    const Tensor black = torch::zeros({plan_.side * plan_.side * plan_.channels},
+                                      torch::dtype(torch::kUInt8).device(device_));
+    const Tensor first =
+        torch::zeros({trial_.batch_size}, torch::dtype(torch::kInt32).device(device_));
+    cuda::StepState state;
+    state.images = black.const_data_ptr<std::uint8_t>();
+    state.order = first.const_data_ptr<std::int32_t>();
+    state.image_count = 1;
+    demand(
+        cudaMemcpyAsync(state_.data_ptr(), &state, sizeof state, cudaMemcpyHostToDevice, stream_));
+    for (int i = 0; i < 2; ++i) forward_and_backward();
+    demand(cudaStreamSynchronize(stream_));
+    // The graph has memory of its own: that of the trial steps would lie about unused.
+    c10::cuda::CUDACachingAllocator::emptyCache();
+
+    graph_ = std::make_unique<at::cuda::CUDAGraph>();
+    graph_->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+    const Rows value = forward_and_backward();
+    update_->run(device_state(), static_cast<float>(trial_.momentum),
+                 static_cast<float>(trial_.weight_decay), stream_);
+    cuda::advance(device_state(), value.losses.data_ptr<float>(), value.hits.data_ptr<float>(),
+                  value.losses.numel(), stream_);
+    graph_->capture_end();
+    std::vector<const void*> places;
+    for (const Tensor& gradient : gradients_) places.push_back(gradient.data_ptr());
+    update_->read_from(places);
+    gradients_.clear();
+  }
+
+  cuda::StepState* device_state() const { return static_cast<cuda::StepState*>(state_.data_ptr()); }
+
+  // --- the network, forward and backward -------------------------------------------------------
+
+  struct KeptBlock {
+    Tensor x, c1, y1, c2, shortcut, y;
+  };
+  struct KeptDense {
+    Tensor x, z;
+  };
+
+  // Losses and hits whose means are the step's.
+  struct Rows {
+    Tensor losses, hits;
+  };
+
+  Rows forward_and_backward() {
+    const Network::Layers& layers = network_->layers();
+    cuda::augment(plan_, device_state(), input_.data_ptr(), element_, stream_);
+    const Tensor stem = convolve(input_, layers.stem);
+    statistics(stem, layers.stem_norm);
+    Tensor x = apply(stem, layers.stem_norm, {}, nullptr);
+    const Tensor first = x;
+    std::vector<KeptBlock> blocks;
+    for (const Network::Block& block : layers.blocks) {
+      KeptBlock kept;
+      kept.x = x;
+      kept.c1 = convolve(x, block.conv1);
+      statistics(kept.c1, block.norm1);
+      kept.y1 = apply(kept.c1, block.norm1, {}, nullptr);
+      kept.c2 = convolve(kept.y1, block.conv2);
+      statistics(kept.c2, block.norm2);
+      if (block.has_shortcut) {
+        kept.shortcut = convolve(x, block.shortcut);
+        statistics(kept.shortcut, block.shortcut_norm);
+        kept.y = apply(kept.c2, block.norm2, kept.shortcut, saved(block.shortcut_norm));
+      } else {
+        kept.y = apply(kept.c2, block.norm2, x, nullptr);
+      }
+      x = kept.y;
+      blocks.push_back(std::move(kept));
+    }
+
+    const Tensor trunk = x;
+    x = trunk.mean({2, 3});
+    std::vector<KeptDense> dense;
+    for (const Network::Dense& layer : layers.head) x = forward(layer, x, dense);
+    const Tensor embed = x;
+    const bool has_logits = trial_.loss == Loss::rotation;
+    if (has_logits) x = forward(layers.classifier, x, dense);
+
+    auto [value, gradient] = loss_of(x, has_logits);
+    if (has_logits) gradient = backward(layers.classifier, gradient, dense);
+    for (auto layer = layers.head.rbegin(); layer != layers.head.rend(); ++layer)
+      gradient = backward(*layer, gradient, dense);
+    const auto pixels = static_cast<double>(trunk.size(2) * trunk.size(3));
+    Gradient flowing{gradient.div(pixels)
+                         .view({trunk.size(0), trunk.size(1), 1, 1})
+                         .expand_as(trunk)
+                         .contiguous(kChannelsLast),
+                     {}};
+    for (std::size_t i = blocks.size(); i-- > 0;) {
+      flowing = backward(layers.blocks[i], blocks[i], flowing);
+      blocks[i] = {};
+    }
+    const cuda::NormGradient of_stem{flowing.a.data_ptr(), flowing.second(),
+                                     cuda::NormGradient::Mask::x, nullptr};
+    norm_sums(of_stem, stem, layers.stem_norm, nullptr);
+    norm_apply(of_stem, stem, layers.stem_norm, flowing.a);
+    convolve_backward(flowing.a, input_, layers.stem, false);
+    return value;
+  }
+
+  std::pair<Rows, Tensor> loss_of(const Tensor& output, bool has_logits) const {
+    const std::int64_t batch = trial_.batch_size, width = output.size(1);
+    if (!has_logits && (batch > cuda::kInfoNceMostRows || width > cuda::kInfoNceMostWidth))
+      return loss_by_aten(output);
+    Tensor gradient = torch::empty_like(output);
+    const auto floats = output.options().dtype(torch::kFloat32);
+    const std::int64_t rows = has_logits ? output.size(0) : batch;
+    const Rows made{torch::empty({rows}, floats), torch::empty({rows}, floats)};
+    float* losses = made.losses.data_ptr<float>();
+    float* hits = made.hits.data_ptr<float>();
+    if (has_logits) {
+      cuda::rotation_prediction(rows, element_, output.data_ptr(), gradient.data_ptr(), losses,
+                                hits, stream_);
+      return {made, gradient};
+    }
+    const cuda::InfoNce shape{batch, width, trial_.negatives > 0 ? trial_.negatives + 1 : batch,
+                              static_cast<float>(trial_.temperature), element_};
+    const Tensor scratch = torch::empty({cuda::info_nce_scratch(shape)}, floats);
+    cuda::info_nce(shape, output.data_ptr(), scratch.data_ptr<float>(), gradient.data_ptr(), losses,
+                   hits, stream_);
+    return {made, gradient};
+  }
+
+  // For any loss of embeddings that losses.h knows.
+  std::pair<Rows, Tensor> loss_by_aten(const Tensor& output) const {
+    NetworkOutput seen;
+    seen.embed = output.to(torch::kFloat32).detach().requires_grad_(true);
+    const at::AutoGradMode with_gradient(true);
+    const LossValue value = step_loss(trial_, seen);
+    value.loss.backward();
+    return {{value.loss.detach(), value.accuracy}, seen.embed.grad().to(type_)};
+  }
+
+  Tensor forward(const Network::Dense& layer, const Tensor& x, std::vector<KeptDense>& kept) {
+    const Tensor z = layer.has_bias ? at::linear(x, weights_[layer.weight], weights_[layer.bias])
+                                    : at::linear(x, weights_[layer.weight]);
+    kept.push_back({x, z});
+    if (!layer.has_norm) return z;
+    if (z.size(0) > cuda::kNormFewRows) {
+      statistics(z, layer.norm);
+      return apply(z, layer.norm, {}, nullptr);
+    }
+    Tensor y = torch::empty_like(z);
+    cuda::norm_forward_few(shape(z), z.data_ptr(), parameters(layer.norm), saved(layer.norm),
+                           y.data_ptr(), stream_);
+    return y;
+  }
+
+  Tensor backward(const Network::Dense& layer, Tensor gradient, std::vector<KeptDense>& kept) {
+    const KeptDense was = std::move(kept.back());
+    kept.pop_back();
+    if (layer.has_norm && was.z.size(0) <= cuda::kNormFewRows) {
+      cuda::norm_backward_few(shape(was.z), gradient.data_ptr(), was.z.data_ptr(),
+                              weights_[layer.norm.gamma].data_ptr<float>(), saved(layer.norm),
+                              gradient_place(layer.norm.gamma), gradient_place(layer.norm.beta),
+                              gradient.data_ptr(), stream_);
+    } else if (layer.has_norm) {
+      const cuda::NormGradient of_norm{gradient.data_ptr(), nullptr, cuda::NormGradient::Mask::x,
+                                       nullptr};
+      norm_sums(of_norm, was.z, layer.norm, nullptr);
+      norm_apply(of_norm, was.z, layer.norm, gradient);
+    }
+    gradients_[layer.weight] = at::mm(gradient.t(), was.x);
+    if (layer.has_bias) gradients_[layer.bias] = gradient.sum(0);
+    return at::mm(gradient, weights_[layer.weight]);
+  }
+
+  Gradient backward(const Network::Block& block, const KeptBlock& kept, const Gradient& incoming) {
+    // g, the masked sum of what comes in, takes the place of `a`.
+    Tensor g = incoming.a;
+    norm_sums(
+        {incoming.a.data_ptr(), incoming.second(), cuda::NormGradient::Mask::y, kept.y.data_ptr()},
+        kept.c2, block.norm2, g.data_ptr());
+    const cuda::NormGradient plain{g.data_ptr(), nullptr, cuda::NormGradient::Mask::none, nullptr};
+    Tensor dc2 = torch::empty_like(kept.c2);
+    norm_apply(plain, kept.c2, block.norm2, dc2);
+    Tensor skipping = g;
+    if (block.has_shortcut) {
+      norm_sums(plain, kept.shortcut, block.shortcut_norm, nullptr);
+      norm_apply(plain, kept.shortcut, block.shortcut_norm, g);
+      skipping = convolve_backward(g, kept.x, block.shortcut, true);
+    }
+    Tensor dy1 = convolve_backward(dc2, kept.y1, block.conv2, true);
+    const cuda::NormGradient of_norm1{dy1.data_ptr(), nullptr, cuda::NormGradient::Mask::x,
+                                      nullptr};
+    norm_sums(of_norm1, kept.c1, block.norm1, nullptr);
+    norm_apply(of_norm1, kept.c1, block.norm1, dy1);
+    return {convolve_backward(dy1, kept.x, block.conv1, true), skipping};
+  }
+
+  Tensor convolve(const Tensor& x, const Convolution& convolution) const {
+    return at::conv2d(x, weights_[convolution.weight], {}, convolution.stride, convolution.padding);
+  }
+
+  Tensor convolve_backward(const Tensor& gradient, const Tensor& x, const Convolution& convolution,
+                           bool wants_input) {
+    const std::array<std::int64_t, 2> stride{convolution.stride, convolution.stride};
+    const std::array<std::int64_t, 2> padding{convolution.padding, convolution.padding};
+    auto [of_x, of_weight, of_bias] =
+        at::convolution_backward(gradient, x, weights_[convolution.weight], c10::nullopt, stride,
+                                 padding, {1, 1}, false, {0, 0}, 1, {wants_input, true, false});
+    gradients_[convolution.weight] = of_weight.contiguous(kChannelsLast);
+    return wants_input ? of_x.contiguous(kChannelsLast) : of_x;
+  }
+
+  // --- batch norm --------------------------------------------------------------------------------
+
+  cuda::NormShape shape(const Tensor& x) const {
+    return {x.numel() / x.size(1), x.size(1), element_};
+  }
+  float* saved(const Norm& norm) const {
+    const std::ptrdiff_t channel =
+        norm.mean.data_ptr<float>() - network_->statistics().data_ptr<float>();
+    return norms_.data_ptr<float>() + channel * cuda::kNormSaved;
+  }
+  cuda::NormParameters parameters(const Norm& norm) const {
+    return {weights_[norm.gamma].data_ptr<float>(), weights_[norm.beta].data_ptr<float>(),
+            norm.mean.data_ptr<float>(), norm.variance.data_ptr<float>()};
+  }
+  void statistics(const Tensor& x, const Norm& norm) {
+    cuda::norm_statistics(shape(x), x.data_ptr(), parameters(norm), saved(norm),
+                          norm_scratch_.data_ptr(), stream_);
+  }
+  Tensor apply(const Tensor& x, const Norm& norm, const Tensor& residual,
+               const float* residual_saved) {
+    Tensor y = torch::empty_like(x);
+    cuda::norm_apply(shape(x), x.data_ptr(), saved(norm),
+                     residual.defined() ? residual.data_ptr() : nullptr, residual_saved, true,
+                     y.data_ptr(), stream_);
+    return y;
+  }
+  // The gradients of gamma and beta go to their places in the network's gradient buffer.
+  float* gradient_place(std::size_t parameter) {
+    gradients_[parameter] = network_->parameters()[parameter].value.grad();
+    return gradients_[parameter].data_ptr<float>();
+  }
+  void norm_sums(const cuda::NormGradient& gradient, const Tensor& x, const Norm& norm, void* g) {
+    cuda::norm_backward_sums(
+        shape(x), gradient, x.data_ptr(), weights_[norm.gamma].data_ptr<float>(), saved(norm), g,
+        gradient_place(norm.gamma), gradient_place(norm.beta), norm_scratch_.data_ptr(), stream_);
+  }
+  void norm_apply(const cuda::NormGradient& gradient, const Tensor& x, const Norm& norm,
+                  Tensor& dx) {
+    cuda::norm_backward_apply(shape(x), gradient, x.data_ptr(), saved(norm), dx.data_ptr(),
+                              stream_);
+  }
+
+  Trial trial_;
+  torch::Device device_;
+  c10::cuda::CUDAStream stream_;
+  cuda::Element element_;
+  at::ScalarType type_;
+  cuda::AugmentPlan plan_;
+  std::shared_ptr<Network> network_;
+  Tensor velocity_, norms_, norm_scratch_, state_, input_, images_, order_;
+  std::vector<Tensor> weights_;    // by parameter: what the network computes with
+  std::vector<Tensor> gradients_;  // by parameter, while a step is recorded
+  std::unique_ptr<cuda::Update> update_;
+  std::unique_ptr<at::cuda::CUDAGraph> graph_;
+  cuda::StepState here_;  // what begin_epoch sends
+  std::array<cudaEvent_t, 2> passed_{};
+  std::int64_t launched_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<TrainingStep> make_captured_step(const Trial& trial, const Tensor& images,
+                                                 torch::Device device) {
+  return std::make_unique<CapturedStep>(trial, images, device);
+}
+
+}  // namespace occam

@@ -1,0 +1,91 @@
+#include "worker/train/training_step.h"
+
+#include "experiments/error.h"
+
+#ifdef OCCAM_CUDA
+#include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
+#endif
+
+namespace occam {
+namespace {
+
+// The trial with everything at its default that a step does not depend on.
+Trial kind_of(Trial trial) {
+  const Trial standard;
+  trial.inlier = standard.inlier;
+  trial.seed = standard.seed;
+  trial.epochs = standard.epochs;
+  trial.steps = standard.steps;
+  trial.learning_rate = standard.learning_rate;
+  trial.learning_rate_scaling = standard.learning_rate_scaling;
+  trial.schedule = standard.schedule;
+  trial.train_limit = standard.train_limit;
+  return trial;
+}
+
+}  // namespace
+
+bool same_step(const Trial& a, const Trial& b) {
+  return to_json(kind_of(a)) == to_json(kind_of(b));
+}
+
+void set_state(Network& network, torch::Tensor& velocity, const Trial& trial,
+               const std::optional<TrainingState>& from) {
+  if (!from) {
+    network.draw(trial.seed);
+    velocity.zero_();
+    return;
+  }
+  torch::Tensor weights = network.flat(), statistics = network.statistics();
+  if (from->weights.numel() != weights.numel() || from->statistics.numel() != statistics.numel())
+    throw Error("a checkpoint of another network");
+  weights.copy_(from->weights);
+  velocity.copy_(from->velocity);
+  statistics.copy_(from->statistics);
+}
+
+std::unique_ptr<TrainingStep> make_step(const Trial& trial,
+                                        [[maybe_unused]] const torch::Tensor& images,
+                                        torch::Device device) {
+#ifdef OCCAM_CUDA
+  if (device.is_cuda()) return make_captured_step(trial, images, device);
+#endif
+  return make_eager_step(trial, device);
+}
+
+Bench::Bench(torch::Device device) : device_(device) {
+#ifdef OCCAM_CUDA
+  if (!device_.is_cuda()) return;
+  c10::cuda::set_device(device_.index());
+  cudaStream_t stream = nullptr;
+  if (cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) != cudaSuccess)
+    throw Error(device_.str() + ": no stream can be made");
+  stream_ = stream;
+#endif
+}
+
+// The stream stays: memory that was used on it may still be waited for.
+Bench::~Bench() = default;
+
+void Bench::enter() const {
+#ifdef OCCAM_CUDA
+  if (!device_.is_cuda()) return;
+  c10::cuda::set_device(device_.index());
+  c10::cuda::setCurrentCUDAStream(
+      c10::cuda::getStreamFromExternal(static_cast<cudaStream_t>(stream_), device_.index()));
+#endif
+}
+
+bool Bench::is_warm(const Trial& trial) const { return step_ && same_step(*made_for_, trial); }
+
+TrainingStep& Bench::step(const Trial& trial, const torch::Tensor& images) {
+  if (!is_warm(trial)) {
+    step_.reset();
+    step_ = make_step(trial, images, device_);
+    made_for_ = trial;
+  }
+  return *step_;
+}
+
+}  // namespace occam

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "experiments/trial.h"
+#include "worker/model/network.h"
+#include "worker/train/checkpoint.h"
+
+namespace occam {
+
+// One update of a network, over and over: augmentation, forward, loss, backward, SGD. The part of a
+// training that depends on the device. One thread at a time.
+class TrainingStep {
+ public:
+  virtual ~TrainingStep() = default;
+
+  // From the start of the trial, or from a state of it. The trial may differ from the one that this
+  // was made for in what same_step() allows. `images` are bytes on the CPU. Throws Error for a
+  // state of another network.
+  virtual void begin(const Trial& trial, const torch::Tensor& images,
+                     const std::optional<TrainingState>& from) = 0;
+  // The next run() is the epoch's batch `index`. The sums go on from what the state held, once, and
+  // else from 0.
+  virtual void begin_epoch(std::int64_t epoch, std::int64_t index, double rate) = 0;
+  // May return before the device is done.
+  virtual void run() = 0;
+  // Losses and accuracies of this epoch's steps, added up; waits for the device.
+  virtual std::pair<double, double> sums() = 0;
+  // After `steps` updates; waits too.
+  virtual TrainingState state(std::int64_t steps) = 0;
+  virtual const std::shared_ptr<Network>& network() const = 0;
+};
+
+// Whether a step made for one trial can run another: all that it computes is the same but class,
+// seed, rate of learning and budget.
+bool same_step(const Trial& a, const Trial& b);
+
+// For images of this size and number of channels. On a CPU eager operations; on a GPU one CUDA
+// graph, captured on the current stream, on which it must be run too.
+std::unique_ptr<TrainingStep> make_step(const Trial& trial, const torch::Tensor& images,
+                                        torch::Device device);
+
+// Parameters, velocity and statistics as at the start of the trial, or as in the state. Throws
+// Error for a state of another network.
+void set_state(Network& network, torch::Tensor& velocity, const Trial& trial,
+               const std::optional<TrainingState>& from);
+
+std::unique_ptr<TrainingStep> make_eager_step(const Trial& trial, torch::Device device);
+#ifdef OCCAM_CUDA
+// Throws Error for a network that it has no kernels for, and c10::OutOfMemoryError.
+std::unique_ptr<TrainingStep> make_captured_step(const Trial& trial, const torch::Tensor& images,
+                                                 torch::Device device);
+#endif
+
+// What a slot of a worker keeps from one trial to the next: its stream, and the last step, which
+// for a trial of the same kind need not be made again. One thread at a time.
+class Bench {
+ public:
+  explicit Bench(torch::Device device);
+  ~Bench();
+  Bench(const Bench&) = delete;
+
+  torch::Device device() const { return device_; }
+  // Makes the calling thread work on this bench's device and stream.
+  void enter() const;
+  bool is_warm(const Trial& trial) const;
+  TrainingStep& step(const Trial& trial, const torch::Tensor& images);
+
+ private:
+  torch::Device device_;
+  void* stream_ = nullptr;
+  std::optional<Trial> made_for_;
+  std::unique_ptr<TrainingStep> step_;
+};
+
+}  // namespace occam
