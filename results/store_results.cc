@@ -220,10 +220,11 @@ SweepResults Store::results(const std::string& sweep, bool orphaned) const {
     const Transaction snapshot(*database_);
     SweepResults all;
     all.name = chosen_sweep(path_, *database_, sweep);
-    Statement tables(*database_, "SELECT tables FROM sweep WHERE name = ?");
+    Statement tables(*database_, "SELECT tables, text FROM sweep WHERE name = ?");
     tables.bind(1, all.name);
     tables.executeStep();
     all.tables = tables_from_json(tables.getColumn(0).getString());
+    all.text = tables.getColumn(1).getString();
     const auto lists = request_lists(*database_, all.name);
     Statement used(*database_,
                    "SELECT DISTINCT list FROM sweep_trial WHERE sweep = ?1 AND (?2 OR orphaned_at "

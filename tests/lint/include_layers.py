@@ -20,6 +20,7 @@ HOMES = {
     r"nccl\.h": ["worker/distributed/nccl_group.cc"],
     r"SQLiteCpp/.*|sqlite3\.h": ["results/"],
     r"torch/.*|ATen/.*|c10/.*|cuda.*": ["worker/"],
+    r"boost/math/.*": ["results/statistics/"],
     r"boost/program_options\.hpp": ["orchestrator/", "worker/main.cc"],
 }
 
