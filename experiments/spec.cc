@@ -8,34 +8,15 @@
 
 #include "experiments/error.h"
 #include "experiments/json_document.h"
+#include "experiments/listed_values.h"
 
 namespace occam {
 namespace {
 
 using Kind = JsonNode::Kind;
-using FieldValues = std::vector<std::pair<std::string, std::vector<std::string>>>;
-
-// The field whose values are objects; those of all others are scalars.
-Kind kind_of_values(std::string_view field) {
-  return field == "extra" ? Kind::object : Kind::scalar;
-}
-
-// A JSON value or a list of them, as a list.
-std::vector<const JsonNode*> listed(const JsonNode& node, Kind wanted = Kind::scalar) {
-  if (node.kind == wanted) return {&node};
-  if (node.kind != Kind::array) node.fail("must be a value or a list of values");
-  std::vector<const JsonNode*> items;
-  for (const JsonNode& item : node.items) {
-    item.require(wanted, wanted == Kind::scalar ? "a value" : "an object");
-    items.push_back(&item);
-  }
-  if (items.empty()) node.fail("is an empty list");
-  return items;
-}
 
 Setting setting(const std::string& field, const JsonNode& node) {
-  const Kind wanted = kind_of_values(field);
-  node.require(wanted, wanted == Kind::scalar ? "a value" : "an object");
+  require_value(node, kind_of_values(field));
   try {
     return Setting(field, node.json());
   } catch (const UsageError& problem) {
@@ -250,56 +231,6 @@ std::vector<EvaluationRequest> evaluations(const JsonNode& node) {
   return requests;
 }
 
-std::vector<std::string> field_list(const JsonNode& node) {
-  std::vector<std::string> fields;
-  if (node.kind == Kind::array) {
-    for (const JsonNode* item : listed(node)) fields.push_back(item->text("a field's name"));
-  } else {
-    std::stringstream words(node.text("a field's name, or several: \"loss,classifier\""));
-    for (std::string field; std::getline(words, field, ',');) fields.push_back(field);
-  }
-  for (const std::string& field : fields)
-    if (std::find(result_fields().begin(), result_fields().end(), field) == result_fields().end())
-      node.fail("'" + field + "' is no field of a result" + did_you_mean(field, result_fields()));
-  return fields;
-}
-
-FieldValues conditions(const JsonNode& node) {
-  node.require(Kind::object, "an object of fields and values");
-  node.allow_only(result_fields());
-  FieldValues where;
-  for (const auto& [field, values] : node.members) {
-    where.emplace_back(field, std::vector<std::string>{});
-    for (const JsonNode* value : listed(values, kind_of_values(field))) {
-      const nlohmann::json wanted = value->json();
-      where.back().second.push_back(wanted.is_string() ? wanted.get<std::string>() : wanted.dump());
-    }
-  }
-  return where;
-}
-
-TableSpec table(const JsonNode& node) {
-  node.require(Kind::object, "an object with rows and columns");
-  node.allow_only({"rows", "columns", "where", "references", "caption"});
-  TableSpec spec;
-  spec.place = node.where();
-  const JsonNode* rows = node.find("rows");
-  const JsonNode* columns = node.find("columns");
-  if (!rows || !columns)
-    node.fail(
-        "needs rows and columns: {\"rows\": \"batch_size\", \"columns\": \"loss,classifier\"}");
-  spec.rows = field_list(*rows);
-  spec.columns = field_list(*columns);
-  if (const JsonNode* where = node.find("where")) spec.where = conditions(*where);
-  if (const JsonNode* references = node.find("references")) {
-    references->require(Kind::object, "an object of named rows: {\"untrained\": {\"epochs\": 0}}");
-    for (const auto& [name, where] : references->members)
-      spec.references.push_back({name, conditions(where)});
-  }
-  if (const JsonNode* caption = node.find("caption")) spec.caption = caption->text("a text");
-  return spec;
-}
-
 // A class that a block's data set does not have is best said where it stands; an axis of data sets
 // leaves it to the expansion.
 void check_classes(const JsonNode& values, const Block& block) {
@@ -372,16 +303,6 @@ bool sets(const AxisPoint& point, std::string_view field) {
                      [&](const Setting& one) { return one.field() == field; });
 }
 
-const std::vector<std::string>& result_fields() {
-  static const std::vector<std::string> fields = [] {
-    std::vector<std::string> all = field_names();
-    for (const char* more : {"class_name", "variant", "features", "classifier", "parameters"})
-      all.emplace_back(more);
-    return all;
-  }();
-  return fields;
-}
-
 Spec parse_spec(const std::string& text, const std::string& file) {
   const JsonNode root = parse_document(text, file);
   root.require(Kind::object, "an object: {\"name\": …, \"trial\": …, \"grid\": …}");
@@ -423,7 +344,8 @@ Spec parse_spec(const std::string& text, const std::string& file) {
   }
   if (const JsonNode* tables = root.find("tables")) {
     tables->require(Kind::object, "an object of named tables");
-    for (const auto& [title, node] : tables->members) spec.tables.emplace_back(title, table(node));
+    for (const auto& [title, node] : tables->members)
+      spec.tables.emplace_back(title, table_spec(node));
   }
   if (const JsonNode* figures = root.find("figures")) {
     figures->require(Kind::object, "an object of named figures");

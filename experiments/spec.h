@@ -7,6 +7,7 @@
 
 #include "experiments/evaluation.h"
 #include "experiments/figure_spec.h"
+#include "experiments/table_spec.h"
 #include "experiments/trial.h"
 
 namespace occam {
@@ -37,25 +38,6 @@ struct Block {
   std::string where;           // "batch-size.json:3: blocks[0]", for messages
   std::string evaluate_where;  // of what `evaluations` come from
   std::string class_where;     // "batch-size.json:5: blocks[0].grid.class"
-};
-
-// What results can be grouped and filtered by: every trial field, then class_name, variant,
-// features, classifier and parameters.
-const std::vector<std::string>& result_fields();
-
-// How results become a printed table; the same words as `occam table`'s options.
-struct TableSpec {
-  std::vector<std::string> rows{}, columns{};
-  std::vector<std::pair<std::string, std::vector<std::string>>> where{};  // field, accepted values
-  // Rows of their own below the others, each of the results that match: {"untrained", epochs=0}.
-  // A column field that does not apply to such a result does not hold it out of a column.
-  struct Reference {
-    std::string name;
-    std::vector<std::pair<std::string, std::vector<std::string>>> where;
-  };
-  std::vector<Reference> references{};
-  std::string caption{};
-  std::string place{};  // "batch-size.json:12: tables.main"; empty when it is of no spec file
 };
 
 struct Spec {

@@ -11,10 +11,11 @@ namespace occam {
 namespace {
 
 const std::vector<Subcommand> kCommands{
-    kRunCommand,    kEvaluateCommand, kPlanCommand,   kExpandCommand, kStatusCommand,
-    kWatchCommand,  kExplainCommand,  kLogsCommand,   kTableCommand,  kPlotCommand,
-    kReportCommand, kQueryCommand,    kExportCommand, kMergeCommand,  kAddCommand,
-    kCancelCommand, kRetryCommand,    kForgetCommand, kGcCommand,     kDataCommand};
+    kRunCommand,   kEvaluateCommand, kPlanCommand,   kExpandCommand, kStatusCommand,
+    kWatchCommand, kExplainCommand,  kLogsCommand,   kTableCommand,  kCompareCommand,
+    kPaperCommand, kPlotCommand,     kReportCommand, kQueryCommand,  kExportCommand,
+    kMergeCommand, kAddCommand,      kCancelCommand, kRetryCommand,  kForgetCommand,
+    kGcCommand,    kDataCommand};
 
 void print_help() {
   fmt::print(

@@ -83,7 +83,6 @@ struct Result {
   OutcomeStatus status;  // completed or diverged
   EvaluationRequest request;
   std::optional<Evaluation> evaluation;  // none of a diverged trial
-  std::string split;                     // "test" or "validation", the request's
   std::string build, data;
   std::string collapsed = "";  // why the training counts as collapsed, else empty
 };
@@ -100,6 +99,7 @@ struct Missing {
 
 struct SweepResults {
   std::string name;
+  std::string text;                                       // the spec as read
   std::vector<std::pair<std::string, TableSpec>> tables;  // of the spec
   std::vector<EvaluationRequest> requests;                // all that the spec names, in its order
   std::vector<Result> results;  // in the spec's order of trials, then of evaluations

@@ -224,10 +224,11 @@ SweepResults Store::results(const std::string& sweep, bool orphaned) const {
     const Transaction snapshot(*database_);
     SweepResults all;
     all.name = chosen_sweep(path_, *database_, sweep);
-    Statement tables(*database_, "SELECT tables FROM sweep WHERE name = ?");
+    Statement tables(*database_, "SELECT tables, text FROM sweep WHERE name = ?");
     tables.bind(1, all.name);
     tables.executeStep();
     all.tables = tables_from_json(tables.getColumn(0).getString());
+    all.text = tables.getColumn(1).getString();
     const auto lists = request_lists(*database_, all.name);
     Statement used(*database_,
                    "SELECT DISTINCT list FROM sweep_trial WHERE sweep = ?1 AND (?2 OR orphaned_at "
@@ -267,8 +268,7 @@ SweepResults Store::results(const std::string& sweep, bool orphaned) const {
           }
           all.results.push_back({position, id, trial, variant, status, request,
                                  score ? std::optional(*score) : std::nullopt,
-                                 to_string(request.split), planned.getColumn(8).getString(),
-                                 planned.getColumn(7).getString(),
+                                 planned.getColumn(8).getString(), planned.getColumn(7).getString(),
                                  planned.getColumn(9).getString()});
         }
       }

@@ -267,6 +267,40 @@ TEST(Tables, RefuseAFieldThatNoResultHas) {
   EXPECT_EQ(third_line(R"("tables": [])").rfind("spec.json:3: tables: must be an object", 0), 0U);
 }
 
+TEST(Tables, SayHowTheyCompareChooseAndPrint) {
+  const Spec one = spec(kStart + R"("tables": {"a": {"rows": "batch_size", "columns": "loss",
+      "mean": true, "baseline": {"loss": "contrastive"}, "claim": "tasks", "spread": "ci95", "best": "row",
+      "select": "learning_rate", "on": "test", "sort": "mean", "order": {"loss": ["rotation", "contrastive"]},
+      "labels": {"batch_size": "Batch", "loss": {"rotation": "Rotation"}}}}})");
+  const TableSpec& table = one.tables[0].second;
+  EXPECT_TRUE(table.mean);
+  EXPECT_EQ(table.baseline, (FieldValues{{"loss", {"contrastive"}}}));
+  EXPECT_EQ(table.claim, Claim::tasks);
+  EXPECT_EQ(table.spread, Spread::ci95);
+  EXPECT_EQ(table.best, Best::row);
+  EXPECT_EQ(table.select, std::vector<std::string>{"learning_rate"});
+  EXPECT_EQ(table.select_on, "test");
+  EXPECT_EQ(table.sort, "mean");
+  EXPECT_EQ(table.order, (FieldValues{{"loss", {"rotation", "contrastive"}}}));
+  ASSERT_EQ(table.labels.size(), 2U);
+  EXPECT_EQ(table.labels[0].second[0], (std::pair<std::string, std::string>{"", "Batch"}));
+  EXPECT_EQ(table.labels[1].second[0],
+            (std::pair<std::string, std::string>{"rotation", "Rotation"}));
+}
+
+TEST(Tables, RefuseABaselineOfSeveralArmsAndUnknownWords) {
+  const auto said = [](const std::string& more) {
+    return third_line(R"("tables": {"a": {"rows": "loss", "columns": "seed", )" + more + "}}");
+  };
+  EXPECT_EQ(said(R"("baseline": {"loss": ["rotation", "contrastive"]})"),
+            "spec.json:3: tables.a.baseline.loss: must be one value: the baseline is one arm");
+  EXPECT_EQ(said(R"("spread": "se")").rfind("spec.json:3: tables.a.spread: 'se' is none of", 0),
+            0U);
+  EXPECT_EQ(said(R"("on": "train")"),
+            "spec.json:3: tables.a.on: 'train' is none of: validation, test");
+  EXPECT_EQ(said(R"("mean": 1)"), "spec.json:3: tables.a.mean: must be true or false");
+}
+
 // A spec with everything in it, to break at random.
 const std::string kRich = R"({
   "name": "all", // of it

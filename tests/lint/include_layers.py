@@ -22,6 +22,7 @@ HOMES = {
     r"turbojpeg\.h|png\.h": ["images/picture.cc"],
     r"SQLiteCpp/.*|sqlite3\.h": ["results/"],
     r"torch/.*|ATen/.*|c10/.*|cuda.*": ["worker/"],
+    r"boost/math/.*": ["results/statistics/"],
     r"boost/program_options\.hpp": ["orchestrator/", "worker/main.cc"],
 }
 

@@ -43,7 +43,7 @@ TEST_F(StoreTest, GivesBackTheOutcomeThatItTook) {
   EXPECT_EQ(one.evaluation->fpr95, 0.25);
   EXPECT_EQ(one.evaluation->outliers, 100);
   EXPECT_EQ(one.evaluation->inliers, 10);
-  EXPECT_EQ(one.split, "test");
+  EXPECT_EQ(one.request.split, Split::test);
   EXPECT_EQ(one.build, "build-1");
   EXPECT_EQ(one.data, "data-1");
   EXPECT_TRUE(results.missing.empty());
@@ -246,9 +246,9 @@ TEST_F(StoreTest, AsksForBothSplitsOfATrialWithValidationAndKeepsThemApart) {
   EXPECT_TRUE(store.histories(all)[0].missing.empty());
   const SweepResults found = store.results();
   ASSERT_EQ(found.results.size(), 2);
-  EXPECT_EQ(found.results[0].split, "test");
+  EXPECT_EQ(found.results[0].request.split, Split::test);
   EXPECT_EQ(found.results[0].evaluation->auroc, 0.75);
-  EXPECT_EQ(found.results[1].split, "validation");
+  EXPECT_EQ(found.results[1].request.split, Split::validation);
   EXPECT_EQ(found.results[1].evaluation->auroc, 0.5);
 }
 
