@@ -72,7 +72,8 @@ void read(const FieldFacts& facts, const json& value, double& member) {
   member = value.get<double>() + 0.0;  // -0 would be another id
 }
 
-// A name, as a spec has it, or what it was found to hold.
+// A name, as a spec has it, or what it was found to hold: as written, no name of images that were
+// never looked up.
 void read(const FieldFacts&, const json& value, SourceImages& member) {
   if (value.is_string())
     member = {value.get<std::string>(), "", 0, 0, 0};
@@ -81,6 +82,7 @@ void read(const FieldFacts&, const json& value, SourceImages& member) {
               value.at("side")};
   else
     wrong_type(value, "the name of a folder");
+  if (value.is_object() && member == SourceImages{}) return;
   if (member.name.empty() || member.name.front() == '.' ||
       member.name.find('/') != std::string::npos)
     throw UsageError("'" + member.name + "' is not the name of a folder below --data");

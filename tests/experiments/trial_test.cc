@@ -314,6 +314,8 @@ TEST(Source, IsInTheIdAsItsContentAndNotAsItsName) {
               check(trial(R"({"dataset": "folder"})"));
             }).find("\"source\" names their folder"),
             std::string::npos);
+  const Trial before_looking = canonical(trial(R"({"dataset": "celeba", "class": "Eyeglasses"})"));
+  EXPECT_EQ(id_of(trial_from_json(to_json(before_looking))), id_of(before_looking));
   EXPECT_EQ(problem_with("source", "a/b"), "'a/b' is not the name of a folder below --data");
   EXPECT_NE(problem_with("source", ".."), "no error");
 }
