@@ -15,16 +15,20 @@ constexpr std::string_view kLatexBegin = "% occam: ", kMarkdownBegin = "<!-- occ
                            kMarkdownEnd = " -->";
 
 nlohmann::ordered_json to_json(const Provenance& one) {
-  return {{"version", one.version}, {"revision", one.revision},   {"spec", one.spec},
-          {"results", one.results}, {"databases", one.databases}, {"query", one.query},
-          {"date", one.date}};
+  nlohmann::ordered_json json{{"version", one.version},     {"revision", one.revision},
+                              {"spec", one.spec},           {"results", one.results},
+                              {"databases", one.databases}, {"command", one.command},
+                              {"query", one.query},         {"date", one.date}};
+  if (!one.drawing.empty()) json["drawing"] = one.drawing;
+  return json;
 }
 
 Provenance from_json(const std::string& text) {
   try {
     const auto json = nlohmann::json::parse(text);
-    return {json.at("version"),   json.at("revision"), json.at("spec"), json.at("results"),
-            json.at("databases"), json.at("query"),    json.at("date")};
+    return {json.at("version"), json.at("revision"),  json.at("spec"),
+            json.at("results"), json.at("databases"), json.at("query"),
+            json.at("date"),    json.at("command"),   json.value("drawing", "")};
   } catch (const nlohmann::json::exception& problem) {
     throw Error(std::string("its stamp cannot be read: ") + problem.what());
   }
