@@ -72,8 +72,7 @@ void read(const FieldFacts& facts, const json& value, double& member) {
   member = value.get<double>() + 0.0;  // -0 would be another id
 }
 
-// A name, as a spec has it, or what it was found to hold: as written, no name of images that were
-// never looked up.
+// A name, as a spec has it, or what it was found to hold.
 void read(const FieldFacts&, const json& value, SourceImages& member) {
   if (value.is_string())
     member = {value.get<std::string>(), "", 0, 0, 0};
@@ -82,7 +81,6 @@ void read(const FieldFacts&, const json& value, SourceImages& member) {
               value.at("side")};
   else
     wrong_type(value, "the name of a folder");
-  if (value.is_object() && member == SourceImages{}) return;
   if (member.name.empty() || member.name.front() == '.' ||
       member.name.find('/') != std::string::npos)
     throw UsageError("'" + member.name + "' is not the name of a folder below --data");
@@ -135,7 +133,8 @@ json written(const Member& member) {
   else if constexpr (std::is_same_v<Member, AugmentationSet>)
     return member.text();
   else if constexpr (std::is_same_v<Member, SourceImages>)
-    return member.content.empty() ? json(member.name)
+    // Images of no name have not been looked up yet.
+    return member.content.empty() ? (member.name.empty() ? json() : json(member.name))
                                   : json{{"name", member.name},
                                          {"content", member.content},
                                          {"train_rows", member.train_rows},
