@@ -1,7 +1,7 @@
 """The recipe as a plain PyTorch script, to compare occam with. It shares no code with occam.
 
   peer.py replay FOLDER        repeats a training that `occam-worker record CONFIG.json --keep FOLDER` wrote
-                               down, step by step, and compares every loss and every update of the weights
+                               down, batch by batch, and compares losses, weights and running statistics
   peer.py train [OPTIONS]      trains on its own random streams and prints a line of JSON with the AUROC of
                                every classifier (scikit-learn's), as bench/peer_sweep.py asks for it
 
@@ -169,47 +169,55 @@ def network_of(recipe):
                    recipe["head_width"] or 0, recipe["embedding"] or 0)
 
 
-def replay(folder):
-    """Every step from the weights that occam met it with: the recipe is chaotic at its learning rate (in PyTorch
-    itself float32 and float64 part by 1e-2 in the loss within ten steps), so that weights which were left to run on
-    would tell nothing of formulas. The velocity is what the last step added to the weights."""
+def replay(folder, restart):
+    """With occam's initial weights and batches. With `restart` every step begins with the weights that occam met it
+    with, the velocity being what the last step added to them: left to run, two programs part by rounding, which the
+    recipe enlarges some tenfold a step at its learning rate."""
     about = json.loads((folder / "recipe.json").read_text())
     recipe = about["trial"]
-    network = network_of(recipe).train()
+    network = network_of(recipe).train().double()
     named = network.by_name()
     if {p["name"] for p in about["parameters"]} != set(named):
         raise SystemExit(f"the networks differ: {set(named) ^ {p['name'] for p in about['parameters']}}")
-    parameters = [(named[p["name"]], p["shape"]) for p in about["parameters"]]
-    sgd = Sgd(recipe, [weight for weight, _ in parameters])
+    sgd = Sgd(recipe, [named[p["name"]] for p in about["parameters"]])
 
     def parts(flat):
         start = 0
-        for _, shape in parameters:
-            size = math.prod(shape)
-            yield flat[start:start + size].view(shape).clone()
-            start += size
+        for parameter in about["parameters"]:
+            yield flat.as_strided(parameter["shape"], parameter["strides"], start).clone()
+            start += math.prod(parameter["shape"])
+
+    def distance(flat):
+        squares = [float((weight.data - value).square().sum()) for weight, value in
+                   zip(sgd.parameters, parts(flat))]
+        return math.sqrt(sum(squares))
 
     losses = numpy.load(folder / "losses.npy")
     read = lambda name: torch.from_numpy(numpy.load(folder / name))
     met = [read(f"weights.{step}.npy") for step in range(len(losses))] + [read("trained.npy")]
     worst_loss = worst_weights = worst_change = 0.0
     for step, their_loss in enumerate(losses):
-        for (weight, _), value in zip(parameters, parts(met[step])):
-            weight.data = value
-        sgd.velocities = list(parts(met[step] - met[step - 1] if step > 0 else torch.zeros_like(met[0])))
-        loss = loss_of(recipe, network, read(f"images.{step}.npy"))
+        if restart or step == 0:
+            for weight, value in zip(sgd.parameters, parts(met[step])):
+                weight.data = value
+            sgd.velocities = list(parts(met[step] - met[step - 1] if step > 0 else torch.zeros_like(met[0])))
+        loss = loss_of(recipe, network, read(f"images.{step}.npy").double())
         loss.backward()
         sgd.step(learning_rate(recipe, step // about["steps_per_epoch"], about["epochs"]))
-        made = torch.cat([weight.data.flatten() for weight, _ in parameters])
-        difference = float((made - met[step + 1]).norm())
+        difference = distance(met[step + 1])
         worst_loss = max(worst_loss, abs(float(loss) - float(their_loss)))
         worst_weights = max(worst_weights, difference / float(met[step + 1].norm()))
         worst_change = max(worst_change, difference / float((met[step + 1] - met[step]).norm()))
-    print(json.dumps({"loss": recipe["loss"], "steps": len(losses), "largest_loss_difference": worst_loss,
-                      "largest_relative_weight_difference": worst_weights,
+    norms = [module for module in network.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    statistics = torch.cat([norm.running_mean for norm in norms] + [norm.running_var for norm in norms])
+    theirs = read("statistics.npy")
+    worst_statistics = float((statistics - theirs).norm() / theirs.norm())
+    print(json.dumps({"loss": recipe["loss"], "steps": len(losses),
+                      "largest_loss_difference": worst_loss, "largest_relative_weight_difference": worst_weights,
                       "the_same_relative_to_the_step": worst_change,
+                      "relative_statistics_difference": worst_statistics,
                       "first_loss": float(losses[0]), "last_loss": float(losses[-1])}), flush=True)
-    return worst_loss <= 1e-4 and worst_weights <= 1e-3
+    return worst_loss <= 1e-4 and worst_weights <= 1e-3 and worst_statistics <= 1e-3
 
 
 # ---- on its own random streams ----
@@ -316,7 +324,9 @@ def train(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("replay").add_argument("folder", type=pathlib.Path)
+    again = commands.add_parser("replay")
+    again.add_argument("folder", type=pathlib.Path)
+    again.add_argument("--free", action="store_true", help="from one's own weights, not every step from occam's")
     one = commands.add_parser("train")
     one.add_argument("--data", type=pathlib.Path, default=pathlib.Path("/usr/share/datasets/fashion-mnist"))
     one.add_argument("--class", dest="inlier", type=int, required=True)
@@ -331,7 +341,7 @@ def main():
     options = parser.parse_args()
     if options.command == "train":
         train(options)
-    elif not replay(options.folder):
+    elif not replay(options.folder, not options.free):
         raise SystemExit("the trainings differ")
 
 

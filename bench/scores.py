@@ -3,8 +3,9 @@
 Usage: python3 bench/scores.py build/release/bin [--train 5000] [--test 10000] [--features 512] [--threads 1]
        [--rounds 3] [--skip-linear]
 
-Features are drawn as a trained network's pool features look: sparse after ReLU, of low rank with noise. Rounds
-alternate, so that a busy machine slows both; each classifier's figure is its best round. Prints a Markdown
+Features are drawn as a trained network's pool features look: sparse after ReLU, of low rank with noise. Times
+are CPU seconds of all threads, of which a busy machine takes none away; rounds alternate, and each
+classifier's figure is its best one. Prints a Markdown
 table. Needs scikit-learn: run it with the Python that has it.
 """
 
@@ -55,12 +56,12 @@ with tempfile.TemporaryDirectory() as folder:
         for name, seconds in found.items():
             ours[name] = min(seconds, ours.get(name, seconds))
         wide_train, wide_test = train.astype(numpy.float64), test.astype(numpy.float64)
-        before, scores = time.perf_counter(), scores_oracle.one_class_scores(wide_train, wide_test)
+        before, scores = time.process_time(), scores_oracle.one_class_scores(wide_train, wide_test)
         while True:
             name, _ = next(scores, (None, None))
             if name is None:
                 break
-            seconds, before = time.perf_counter() - before, time.perf_counter()
+            seconds, before = time.process_time() - before, time.process_time()
             if name not in found:
                 continue
             theirs[name] = min(seconds, theirs.get(name, seconds))
@@ -68,7 +69,7 @@ with tempfile.TemporaryDirectory() as folder:
                 break
 
 print(f"{options.train:,} x {options.features} train, {options.test:,} test rows, {options.threads} thread(s), best of "
-      f"{options.rounds}:\n\n| classifier | occam, s | scikit-learn, s | times as fast |\n|---|---|---|---|")
+      f"{options.rounds}:\n\n| classifier | occam, CPU s | scikit-learn, CPU s | times as fast |\n|---|---|---|---|")
 for name, seconds in theirs.items():
     print(f"| {name} | {ours[name]:.2f} | {seconds:.2f} | {seconds / ours[name]:.1f} |")
 both = ours["preparing"] + sum(ours[name] for name in theirs)

@@ -32,7 +32,7 @@ constexpr const char* kUsage = R"(occam-worker: trains and scores the trials tha
 
   occam-worker [OPTIONS]                 messages as JSON lines on stdin and stdout (occam run starts it so)
   occam-worker train CONFIG.json         one trial alone; its outcome as JSON on stdout
-  occam-worker record CONFIG.json        the same training with every batch written down, for bench/peer.py
+  occam-worker record CONFIG.json        the same training in float64, every step written down, for bench/peer.py
   occam-worker check DATASET...          can this machine run such trials? devices and data as JSON
 
 Examples:

@@ -250,8 +250,14 @@ Ran run(const Trial& trial, const Tensor& images, torch::Device device, std::int
 }
 
 class GpuStep : public Gpu, public testing::WithParamInterface<Loss> {};
-INSTANTIATE_TEST_SUITE_P(Losses, GpuStep, testing::Values(Loss::contrastive, Loss::rotation),
-                         [](const auto& one) { return to_string(one.param); });
+INSTANTIATE_TEST_SUITE_P(Losses, GpuStep,
+                         testing::Values(Loss::contrastive, Loss::rotation,
+                                         Loss::contrastive_symmetric),
+                         [](const auto& one) {
+                           std::string name = to_string(one.param);
+                           std::erase(name, '-');
+                           return name;
+                         });
 
 // As near to the CPU's step as ATen's own operations on the same GPU are: sums in another order
 // make some difference, which InfoNCE and momentum enlarge.

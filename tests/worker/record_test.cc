@@ -22,7 +22,7 @@ TEST(Record, WritesDownWhatAnotherImplementationNeedsToRepeatTheTraining) {
   const auto recipe = nlohmann::json::parse(file);
   EXPECT_EQ(recipe.at("steps_per_epoch"), 4);
   EXPECT_EQ(recipe.at("trial").at("loss"), "rotation");
-  Network untrained(trial, torch::kCPU);
+  Network untrained(trial, torch::kCPU, torch::kFloat64);
   EXPECT_TRUE(same_bits(read_npy(folder.path() / "weights.0.npy"), untrained.flat()));
   std::int64_t elements = 0;
   for (const auto& one : recipe.at("parameters")) {
@@ -40,7 +40,7 @@ TEST(Record, WritesDownWhatAnotherImplementationNeedsToRepeatTheTraining) {
     EXPECT_TRUE(same_bits(read_npy(folder.path() / name), weights)) << name;
   };
   hooks.on_epoch = [&](const Progress& progress) { curve.push_back(progress.loss); };
-  Bench bench(torch::kCPU);
+  Bench bench(torch::kCPU, torch::kFloat64);
   const Training training = train(trial, images, bench, std::nullopt, hooks);
   EXPECT_TRUE(same_bits(read_npy(folder.path() / "trained.npy"), training.network->flat()));
   EXPECT_TRUE(

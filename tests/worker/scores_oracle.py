@@ -28,7 +28,7 @@ def one_class_scores(train, test):
     yield "nearest", neighbours.kneighbors(test)[0][:, 0]
 
     fifth = NearestNeighbors(n_neighbors=min(5, len(train)), metric="cosine").fit(train)
-    yield "nearest, k 5", fifth.kneighbors(test)[0][:, -1]
+    yield "nearest, k 5", numpy.round(fifth.kneighbors(test)[0][:, -1], 5)
 
     cosines = unit_test @ unit_train.T
     yield "kde", -logsumexp(2 * gamma * cosines, axis=1) / gamma

@@ -20,7 +20,10 @@ struct Kind {
   const char* name;  // NumPy's, little-endian
   torch::ScalarType type;
 };
-constexpr Kind kKinds[] = {{"<f4", torch::kFloat}, {"|u1", torch::kUInt8}, {"<i8", torch::kInt64}};
+constexpr Kind kKinds[] = {{"<f4", torch::kFloat},
+                           {"<f8", torch::kDouble},
+                           {"|u1", torch::kUInt8},
+                           {"<i8", torch::kInt64}};
 
 }  // namespace
 
@@ -47,7 +50,7 @@ torch::Tensor read_npy(const std::filesystem::path& path) {
     const auto* kind = std::find_if(std::begin(kKinds), std::end(kKinds),
                                     [&](const Kind& one) { return header.kind == one.name; });
     if (kind == std::end(kKinds))
-      throw Error("holds " + header.kind + ", not float32, uint8 or int64");
+      throw Error("holds " + header.kind + ", not float32, float64, uint8 or int64");
     torch::Tensor tensor = at::empty(header.sizes, kind->type);
     file.clear();
     file.seekg(static_cast<std::streamoff>(header.bytes));

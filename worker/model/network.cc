@@ -82,7 +82,7 @@ class Network::Builder {
   void make_flat(Network& network, torch::Device device) const {
     std::int64_t total = 0;
     for (const Shape& shape : shapes_) total += shape.initial().count();
-    network.flat_ = torch::empty({total}, torch::kFloat32).to(device);
+    network.flat_ = torch::empty({total}, network.type_).to(device);
     network.gradient_ = torch::zeros_like(network.flat_);
     std::int64_t at = 0;
     for (const Shape& shape : shapes_) {
@@ -100,7 +100,7 @@ class Network::Builder {
                        torch::Device device) const {
     std::int64_t total = 0;
     for (std::int64_t channels : channels_) total += channels;
-    network.statistics_ = torch::empty({2 * total}, torch::kFloat32).to(device);
+    network.statistics_ = torch::empty({2 * total}, network.type_).to(device);
     std::int64_t at = 0;
     for (std::size_t i = 0; i < norms.size(); ++i) {
       norms[i]->mean = network.statistics_.narrow(0, at, channels_[i]);
@@ -114,8 +114,8 @@ class Network::Builder {
   std::vector<std::int64_t> channels_;
 };
 
-Network::Network(const Trial& trial, torch::Device device)
-    : loss_(trial.loss), precision_(trial.precision) {
+Network::Network(const Trial& trial, torch::Device device, torch::ScalarType type)
+    : loss_(trial.loss), precision_(trial.precision), type_(type) {
   Builder builder;
   std::int64_t channels = 64;
   layers_.stem = builder.convolution("stem", 3, channels, 3, 1);
@@ -166,20 +166,21 @@ void Network::draw(std::int64_t seed) {
   const std::int64_t half = statistics_.numel() / 2;
   statistics_.narrow(0, 0, half).fill_(0);
   statistics_.narrow(0, half, half).fill_(1);
-  if (device().is_cuda()) {
+  // In place where the network is float32.
+  torch::Tensor drawn = flat_.to(torch::kFloat32);
+  float* value = drawn.data_ptr<float>();
+  for (const Parameter& parameter : parameters_) {
 #ifdef OCCAM_CUDA
-    float* values = flat_.data_ptr<float>();
-    for (const Parameter& parameter : parameters_) {
-      cuda::fill(parameter.initial, seed, values, c10::cuda::getCurrentCUDAStream());
-      values += parameter.initial.count();
+    if (device().is_cuda()) {
+      cuda::fill(parameter.initial, seed, value, c10::cuda::getCurrentCUDAStream());
+      value += parameter.initial.count();
+      continue;
     }
 #endif
-    return;
-  }
-  float* value = flat_.data_ptr<float>();
-  for (const Parameter& parameter : parameters_)
     for (std::int64_t i = 0; i < parameter.initial.count(); ++i)
       *value++ = parameter.initial.at(parameter.initial.index_of(i), seed);
+  }
+  if (!drawn.is_same(flat_)) flat_.copy_(drawn);
 }
 
 torch::Tensor Network::convolve(const torch::Tensor& x, const Convolution& convolution) const {
@@ -201,7 +202,7 @@ torch::Tensor Network::dense(const torch::Tensor& x, const Dense& layer, bool tr
 
 NetworkOutput Network::forward(const torch::Tensor& images, bool training) {
   const PrecisionScope scope(precision_);
-  torch::Tensor x = images.contiguous(at::MemoryFormat::ChannelsLast);
+  torch::Tensor x = images.to(type_).contiguous(at::MemoryFormat::ChannelsLast);
   x = normalise(convolve(x, layers_.stem), layers_.stem_norm, training).relu_();
   for (const Block& block : layers_.blocks) {
     torch::Tensor out = normalise(convolve(x, block.conv1), block.norm1, training).relu_();
@@ -212,12 +213,11 @@ NetworkOutput Network::forward(const torch::Tensor& images, bool training) {
     x = out.add_(shortcut).relu_();
   }
   NetworkOutput output;
-  output.pool = x.mean({2, 3}).to(torch::kFloat32);
+  output.pool = x.mean({2, 3}).to(type_);
   x = output.pool;
   for (const Dense& layer : layers_.head) x = dense(x, layer, training);
-  if (loss_ != Loss::rotation || !layers_.head.empty()) output.embed = x.to(torch::kFloat32);
-  if (loss_ == Loss::rotation)
-    output.logits = dense(x, layers_.classifier, training).to(torch::kFloat32);
+  if (loss_ != Loss::rotation || !layers_.head.empty()) output.embed = x.to(type_);
+  if (loss_ == Loss::rotation) output.logits = dense(x, layers_.classifier, training).to(type_);
   return output;
 }
 

@@ -10,7 +10,7 @@
 
 namespace occam {
 
-// What the network says of a batch, float32.
+// What the network says of a batch, in its type.
 struct NetworkOutput {
   torch::Tensor pool;    // f(x): global average of the trunk, 512 x width channels
   torch::Tensor embed;   // contrastive: the head's output; rotation: the head's last, linear layer
@@ -27,8 +27,9 @@ struct NetworkOutput {
 // Not copyable; one thread at a time.
 class Network {
  public:
-  // Drawn by the trial's seed.
-  Network(const Trial& trial, torch::Device device);
+  // Drawn by the trial's seed, as float32 under either type: float32, or float64 for comparing with
+  // other programs.
+  Network(const Trial& trial, torch::Device device, torch::ScalarType type = torch::kFloat32);
   Network(const Network&) = delete;
 
   // Parameters and running statistics as they are at the start of a training with this seed, in
@@ -51,6 +52,8 @@ class Network {
   };
   const std::vector<Parameter>& parameters() const { return parameters_; }
   torch::Device device() const { return flat_.device(); }
+  // Of everything above, and of what forward() gives.
+  torch::ScalarType type() const { return type_; }
 
   // The layers, for whoever computes with them in another way; indices are those of parameters().
   struct Norm {
@@ -89,6 +92,7 @@ class Network {
 
   Loss loss_;
   Precision precision_;
+  torch::ScalarType type_;
   torch::Tensor flat_, gradient_, statistics_;
   std::vector<Parameter> parameters_;
   Layers layers_;

@@ -17,11 +17,11 @@ struct TrainingTail {
 };
 
 // Root mean square distance of the rows, each normalised, from their mean: 0 when all agree, at
-// most
-// 1. `embeddings` is n x d; a row of zeros stays one.
+// most 1, which is also what directions drawn at random come to. `embeddings` is n x d; a row of
+// zeros stays one.
 double embedding_spread(const torch::Tensor& embeddings);
 
-// Below this the representation says nothing of an image. Trainings that learn keep 0.1 and more.
+// A hundredth of what random directions have: below it the representation says nothing of an image.
 inline constexpr double kLeastSpread = 0.01;
 
 // Why a finished training counts as collapsed, decided from training data alone and never from a

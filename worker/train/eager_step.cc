@@ -11,8 +11,8 @@ namespace {
 
 class EagerStep final : public TrainingStep {
  public:
-  EagerStep(const Trial& trial, torch::Device device)
-      : network_(std::make_shared<Network>(trial, device)),
+  EagerStep(const Trial& trial, torch::Device device, torch::ScalarType type)
+      : network_(std::make_shared<Network>(trial, device, type)),
         velocity_(torch::zeros_like(network_->flat())),
         sums_(torch::zeros({2}, torch::kFloat64).to(device)) {}
 
@@ -85,8 +85,9 @@ class EagerStep final : public TrainingStep {
 
 }  // namespace
 
-std::unique_ptr<TrainingStep> make_eager_step(const Trial& trial, torch::Device device) {
-  return std::make_unique<EagerStep>(trial, device);
+std::unique_ptr<TrainingStep> make_eager_step(const Trial& trial, torch::Device device,
+                                              torch::ScalarType type) {
+  return std::make_unique<EagerStep>(trial, device, type);
 }
 
 }  // namespace occam

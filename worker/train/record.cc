@@ -22,7 +22,9 @@ void record_training(const Trial& trial, const torch::Tensor& train_images,
   Network untrained(trial, torch::kCPU);
   json parameters = json::array();
   for (const Network::Parameter& one : untrained.parameters())
-    parameters.push_back({{"name", one.name}, {"shape", one.value.sizes().vec()}});
+    parameters.push_back({{"name", one.name},
+                          {"shape", one.value.sizes().vec()},
+                          {"strides", one.value.strides().vec()}});
   const std::filesystem::path recipe = folder / "recipe.json";
   std::ofstream(recipe) << json{
       {"trial", to_json(trial)},
@@ -31,18 +33,18 @@ void record_training(const Trial& trial, const torch::Tensor& train_images,
       {"parameters",
        parameters}}.dump(1);
 
-  std::vector<float> losses;
+  std::vector<double> losses;
   TrainingHooks hooks;
   hooks.on_batch = [&](const torch::Tensor& images, const torch::Tensor& weights,
                        const torch::Tensor& loss) {
     const std::string step = std::to_string(losses.size());
     write_npy(folder / ("images." + step + ".npy"), images);
     write_npy(folder / ("weights." + step + ".npy"), weights);
-    losses.push_back(loss.item<float>());
+    losses.push_back(loss.item<double>());
   };
-  Bench bench(torch::kCPU);
+  Bench bench(torch::kCPU, torch::kFloat64);
   const Training training = train(trial, train_images, bench, std::nullopt, hooks);
-  write_npy(folder / "losses.npy", at::tensor(losses));
+  write_npy(folder / "losses.npy", at::tensor(losses, torch::kFloat64));
   write_npy(folder / "trained.npy", training.network->flat());
   write_npy(folder / "statistics.npy", training.network->statistics());
 }

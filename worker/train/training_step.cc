@@ -54,7 +54,7 @@ std::unique_ptr<TrainingStep> make_step(const Trial& trial,
   return make_eager_step(trial, device);
 }
 
-Bench::Bench(torch::Device device) : device_(device) {
+Bench::Bench(torch::Device device, torch::ScalarType type) : device_(device), type_(type) {
 #ifdef OCCAM_CUDA
   if (!device_.is_cuda()) return;
   c10::cuda::set_device(device_.index());
@@ -96,7 +96,8 @@ bool Bench::is_warm(const Trial& trial) const { return step_ && same_step(*made_
 TrainingStep& Bench::step(const Trial& trial, const torch::Tensor& images) {
   if (!is_warm(trial)) {
     step_.reset();
-    step_ = make_step(trial, images, device_);
+    step_ = type_ == torch::kFloat32 ? make_step(trial, images, device_)
+                                     : make_eager_step(trial, device_, type_);
     made_for_ = trial;
   }
   return *step_;

@@ -56,7 +56,8 @@ std::unique_ptr<TrainingStep> make_step(const Trial& trial, const torch::Tensor&
 void set_state(Network& network, torch::Tensor& velocity, const Trial& trial,
                const std::optional<TrainingState>& from);
 
-std::unique_ptr<TrainingStep> make_eager_step(const Trial& trial, torch::Device device);
+std::unique_ptr<TrainingStep> make_eager_step(const Trial& trial, torch::Device device,
+                                              torch::ScalarType type = torch::kFloat32);
 #ifdef OCCAM_CUDA
 // Throws Error for a network that it has no kernels for, and c10::OutOfMemoryError.
 std::unique_ptr<TrainingStep> make_captured_step(const Trial& trial, const torch::Tensor& images,
@@ -67,7 +68,8 @@ std::unique_ptr<TrainingStep> make_captured_step(const Trial& trial, const torch
 // for a trial of the same kind need not be made again. One thread at a time.
 class Bench {
  public:
-  explicit Bench(torch::Device device);
+  // `type` is the network's; float64 is for comparing, in eager operations on any device.
+  explicit Bench(torch::Device device, torch::ScalarType type = torch::kFloat32);
   ~Bench();
   Bench(const Bench&) = delete;
 
@@ -82,6 +84,7 @@ class Bench {
 
  private:
   torch::Device device_;
+  torch::ScalarType type_;
   void *training_ = nullptr, *evaluation_ = nullptr;  // streams
   std::optional<Trial> made_for_;
   std::unique_ptr<TrainingStep> step_;
