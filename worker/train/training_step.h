@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "experiments/trial.h"
+#include "worker/cuda/part.h"
 #include "worker/model/network.h"
 #include "worker/train/checkpoint.h"
 
@@ -60,7 +61,8 @@ std::unique_ptr<TrainingStep> make_captured_step(const Trial& trial, const torch
 // for a trial of the same kind need not be made again. One thread at a time.
 class Bench {
  public:
-  explicit Bench(torch::Device device);
+  // On a GPU trainings run on that part of it.
+  explicit Bench(torch::Device device, cuda::Part part = {});
   ~Bench();
   Bench(const Bench&) = delete;
 
@@ -70,11 +72,15 @@ class Bench {
   // After all training work is done: on a stream that goes before the other slots' trainings. An
   // evaluation is many small launches, each of which would else wait for theirs.
   void enter_evaluation() const;
+  cuda::Part part() const { return part_; }
   bool is_warm(const Trial& trial) const;
+  bool has_step() const { return step_ != nullptr; }
+  void drop_step() { step_.reset(); }
   TrainingStep& step(const Trial& trial, const torch::Tensor& images);
 
  private:
   torch::Device device_;
+  cuda::Part part_;
   void *training_ = nullptr, *evaluation_ = nullptr;  // streams
   std::optional<Trial> made_for_;
   std::unique_ptr<TrainingStep> step_;
