@@ -56,13 +56,14 @@ std::string digest_of(const SweepResults& sweep) {
   for (const Result& one : sweep.results)
     rows.push_back(one.trial_id + " " + to_string(one.request.features) + " " +
                    to_string(one.request.classifier) + " " + parameters_text(one.request) + " " +
-                   one.split + " " +
+                   to_string(one.request.split) + " " +
                    (one.evaluation ? shortest(one.evaluation->auroc) : to_string(one.status)) +
                    " " + one.collapsed + " " + one.build + " " + one.data + "\n");
   for (const Missing& one : sweep.missing)
     for (const EvaluationRequest& request : one.evaluations)
       rows.push_back(one.trial_id + " " + to_string(request.features) + " " +
-                     to_string(request.classifier) + " " + parameters_text(request) + " missing\n");
+                     to_string(request.classifier) + " " + parameters_text(request) + " " +
+                     to_string(request.split) + " missing\n");
   std::sort(rows.begin(), rows.end());
   return digest_of(joined(rows, ""));
 }

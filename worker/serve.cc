@@ -137,11 +137,12 @@ class Server {
     at::set_num_threads(options_.threads);
     // Once the images are there, it is known how many trials came together.
     try {
-      images_.get(slot.start.config.dataset);
+      images_.get(slot.start.config.dataset, slot.start.config.source);
     } catch (const Error&) {  // run_trial says so
     }
     std::unique_ptr<Bench> bench = benches_.take(slot.start.config, slot.start.share, running());
     RunOptions run;
+    run.build = OCCAM_NUMERIC_DIGEST;
     run.checkpoint_every = options_.checkpoint_every;
     run.stop_wanted = [this] { return stop_.load(); };
     run.on_progress = [this](const Progress& progress) { writer_.write(progress); };
