@@ -87,9 +87,12 @@ void note_meaning(Figure& figure, const Table& table) {
 }
 
 // Doublings, as of batch sizes, are steps of equal size.
-bool spans_magnitudes(const std::vector<double>& values) {
-  const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  return values.size() > 2 && *least > 0 && *most / *least >= 8;
+bool spans_magnitudes(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  if (values.size() < 3 || values.front() <= 0) return false;
+  const auto less_than_double = [](double one, double next) { return next < 1.9 * one; };
+  return values.back() / values.front() >= 8 ||
+         std::adjacent_find(values.begin(), values.end(), less_than_double) == values.end();
 }
 
 // One series a column, in panels by all column fields but the last.

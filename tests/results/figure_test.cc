@@ -152,6 +152,10 @@ TEST_F(FigureTest, TakesTheTablesLabelsAndNotItsDifferences) {
 
 TEST_F(FigureTest, PutsDoublingsOnALogarithmicAxis) {
   EXPECT_TRUE(made({{}, "batch_size", "", {"loss", "classifier"}, {}, ""}).log_x);
+  EXPECT_TRUE(
+      made({{}, "batch_size", "", {"loss", "classifier"}, {{"batch_size", {"8", "16", "32"}}}, ""})
+          .log_x);
+  EXPECT_FALSE(made({{}, "seed", "", {"batch_size", "loss", "classifier"}, {}, ""}).log_x);
   EXPECT_FALSE(
       made({{}, "batch_size", "", {"loss", "classifier"}, {{"batch_size", {"16", "32"}}}, ""})
           .log_x);
