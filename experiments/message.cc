@@ -58,6 +58,7 @@ json written(const Start& m) {
           {"lease", m.lease},
           {"resumable", m.resumable},
           {"folder", m.folder},
+          {"share", m.share},
           {"keep",
            {{"folder", m.keep.folder},
             {"features", m.keep.features},
@@ -129,9 +130,13 @@ DownMessage down_from_json(const json& m) {
   const std::string type = m.at("type");
   if (type == "begin") return Begin{m.at("device"), m.at("most_workers")};
   if (type == "start") {
-    Start start{
-        m.at("trial"), trial_from_json(m.at("config")), {}, m.at("lease"), m.at("resumable"),
-        m.at("folder")};
+    Start start{m.at("trial"),
+                trial_from_json(m.at("config")),
+                {},
+                m.at("lease"),
+                m.at("resumable"),
+                m.at("folder"),
+                m.value("share", 1.0)};
     for (const json& request : m.at("evaluations"))
       start.evaluations.push_back(request_from_json(request));
     if (m.contains("keep")) {

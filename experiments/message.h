@@ -40,6 +40,7 @@ struct Start {
   std::int64_t lease;                   // of this attempt; comes back with everything about it
   std::vector<std::int64_t> resumable;  // leases whose checkpoints may be continued
   std::string folder;                   // where this trial's checkpoints live; may not exist yet
+  double share = 1;                     // of the worker's device, that the trial is meant to use
   Keep keep = {};
 };
 struct Stop {};  // checkpoint every trial, answer `stopped` for each, take no more

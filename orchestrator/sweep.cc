@@ -141,6 +141,7 @@ void Sweep::carry_out(const std::vector<Command>& commands) {
 void Sweep::carry_out(const StartTrial& command) {
   Start& message = starts_[command.task];
   message.lease = command.lease;
+  message.share = command.share;
   const auto checkpoint = newest_checkpoint(message);
   write([&] {
     store_.begin_attempt(message.trial, command.lease, workers_[command.worker].facts, checkpoint);

@@ -14,6 +14,18 @@ namespace {
 namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
+constexpr const char* kPreamble = R"(\documentclass{article}
+\usepackage[landscape,margin=1cm]{geometry}
+\usepackage{booktabs}
+\usepackage{graphicx}
+% A table that is wider than the page is shrunk to it.
+\newsavebox{\tablebox}
+\let\plaintabular\tabular
+\let\endplaintabular\endtabular
+\renewenvironment{tabular}[1]{\begin{lrbox}{\tablebox}\plaintabular{#1}}{\endplaintabular\end{lrbox}%
+  \ifdim\wd\tablebox>\linewidth\resizebox{\linewidth}{!}{\usebox{\tablebox}}\else\usebox{\tablebox}\fi}
+)";
+
 constexpr const char* kUsage = R"(occam paper [DB] -o DIR [OPTIONS]
 occam paper --check DIR [DB]
 
@@ -66,9 +78,7 @@ class Paper {
       body += "\\begin{figure}\\centering\\includegraphics{" + slug(name) + ".pdf}\\end{figure}\n";
     }
     write_output((folder_ / "paper.tex").string(),
-                 "\\documentclass{article}\n\\usepackage[landscape,margin=1cm]{geometry}\n"
-                 "\\usepackage{booktabs}\n\\usepackage{graphicx}\n\\begin{document}\n" +
-                     body + "\\end{document}\n");
+                 kPreamble + ("\\begin{document}\n" + body) + "\\end{document}\n");
     std::cerr << folder_.string() << ": " << sweep_.tables.size()
               << " tables as .tex, .md and .csv, " << figures_.size()
               << " figures as .pdf and .svg, and paper.tex of them all\n";

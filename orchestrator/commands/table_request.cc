@@ -18,9 +18,9 @@ are one table.
 
 Examples:
   occam table quickstart.db
-  occam table occam.db --rows batch_size --columns loss,classifier --format md -o table.md
+  occam table occam.db --rows batch_size --columns loss,classifier -o table.md
   occam table occam.db --rows class_name --columns batch_size --where loss=contrastive --where classifier=kde --mean
-  occam table occam.db --baseline loss=contrastive --spread ci95 --format latex -o table.tex
+  occam table occam.db --baseline loss=contrastive --spread ci95 -o table.tex
   occam table occam.db --select learning_rate --on validation
   occam table occam.db --against published
   occam table occam.db --baseline loss=contrastive --seeds-until 0.5 -o more-seeds.json
@@ -51,6 +51,14 @@ void add_label(TableSpec& spec, const std::string& text) {
        {{equals == std::string::npos ? "" : what.substr(equals + 1), text.substr(colon + 1)}}});
 }
 
+// What a file of this name holds; text where the ending says nothing.
+std::string format_by_ending(const std::string& path) {
+  for (const auto& [ending, format] :
+       {std::pair{".tex", "latex"}, {".md", "md"}, {".csv", "csv"}, {".json", "json"}})
+    if (path.size() > std::string(ending).size() && path.ends_with(ending)) return format;
+  return "text";
+}
+
 std::shared_ptr<const PublishedValues> published_values(const std::string& against) {
   if (against.empty()) return nullptr;
   // What is part of the program is not ours to free.
@@ -77,7 +85,8 @@ TableRequest table_request(const std::vector<std::string>& words) {
   add("table", po::value(&request.table), "a table that the spec names");
   add("sweep", po::value(&request.sweeps)->default_value("", "the last one"),
       "name of the sweep; several with commas");
-  add("format", po::value(&format)->default_value("text"), "text, md, latex, csv or json");
+  add("format", po::value(&format)->default_value("", "as -o ends, else text"),
+      "text, md, latex, csv or json");
   add("spread", po::value(&spread),
       "±: sd of the seeds' means, ci95 of them, or paper: average over classes of each one's sd");
   add("mean", po::bool_switch(&mean), "means over the classes, and over all data sets' tasks");
@@ -108,6 +117,10 @@ TableRequest table_request(const std::vector<std::string>& words) {
   request.databases = arguments.positional();
   if (request.databases.empty()) request.databases.emplace_back("occam.db");
 
+  // Kept with the file, so that --check knows it without the file's name.
+  const bool by_ending = format.empty();
+  if (by_ending) format = format_by_ending(request.output);
+
   const auto said = [&](const char* name, const std::string& value) {
     if (!arguments.has(name)) return;
     request.query.push_back(std::string("--") + name);
@@ -131,6 +144,8 @@ TableRequest table_request(const std::vector<std::string>& words) {
                                     {"caption", caption},
                                     {"collapsed", collapsed}})
     said(name, value);
+  if (by_ending && format != "text")
+    request.query.insert(request.query.end(), {"--format", format});
   all_said("where", where);
   all_said("baseline", baseline);
   all_said("order", order);

@@ -114,6 +114,21 @@ TEST_F(TableCommands, CheckThatAFileIsStillWhatTheResultsGive) {
   }
 }
 
+TEST_F(TableCommands, AFilesEndingChoosesItsFormat) {
+  const std::pair<const char*, const char*> endings[] = {{"a.tex", "\\begin{tabular}"},
+                                                         {"a.md", "|---|"},
+                                                         {"a.csv", "loss,classifier,mean"},
+                                                         {"a.json", "\"loss\": "},
+                                                         {"a.out", "─────"}};
+  for (const auto& [name, part] : endings) {
+    ASSERT_EQ(run(kTableCommand, {path_, "-o", file(name)}).code, 0);
+    EXPECT_THAT(text_of(file(name)), HasSubstr(part)) << name;
+    EXPECT_EQ(run(kTableCommand, {"--check", file(name), path_}).code, 0) << name;
+  }
+  ASSERT_EQ(run(kTableCommand, {path_, "--format", "md", "-o", file("b.tex")}).code, 0);
+  EXPECT_THAT(text_of(file("b.tex")), HasSubstr("|---|"));
+}
+
 TEST_F(TableCommands, CheckSeesThatResultsHaveChanged) {
   ASSERT_EQ(run(kTableCommand, {path_, "--format", "md", "-o", file("t.md")}).code, 0);
   {

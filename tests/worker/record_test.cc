@@ -40,7 +40,7 @@ TEST(Record, WritesDownWhatAnotherImplementationNeedsToRepeatTheTraining) {
     EXPECT_TRUE(same_bits(read_npy(folder.path() / name), weights)) << name;
   };
   hooks.on_epoch = [&](const Progress& progress) { curve.push_back(progress.loss); };
-  Bench bench(torch::kCPU, torch::kFloat64);
+  Bench bench(torch::kCPU, {}, torch::kFloat64);
   const Training training = train(trial, images, bench, std::nullopt, hooks);
   EXPECT_TRUE(same_bits(read_npy(folder.path() / "trained.npy"), training.network->flat()));
   EXPECT_TRUE(

@@ -476,6 +476,9 @@ void with_gradient(const NormGradient& gradient, Work work) {
   }
 }
 
+// Sums of more blocks than this take the last one long to add up.
+int sum_blocks(const NormShape& shape) { return std::min(kMostBlocks, 2 * shape.processors); }
+
 float* partials(void* scratch) { return static_cast<float*>(scratch); }
 unsigned* counters(void* scratch) {
   return reinterpret_cast<unsigned*>(static_cast<float*>(scratch) + kMostPartials);
@@ -490,7 +493,7 @@ std::int64_t norm_scratch_bytes(std::int64_t most_channels) {
 void norm_statistics(const NormShape& shape, const void* x, const NormParameters& parameters,
                      float* saved, void* scratch, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
-    const Layout layout = layout_of<T, V::value>(shape, kMostBlocks, 8);
+    const Layout layout = layout_of<T, V::value>(shape, sum_blocks(shape), 8);
     statistics<T, V::value><<<grid(layout), kThreads, 0, stream>>>(
         layout, static_cast<const T*>(x), parameters, saved, partials(scratch), counters(scratch));
   });
@@ -500,7 +503,7 @@ void norm_statistics(const NormShape& shape, const void* x, const NormParameters
 void norm_apply(const NormShape& shape, const void* x, const float* saved, const void* residual,
                 const float* residual_saved, bool relu, void* y, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
-    const Layout layout = layout_of<T, V::value>(shape, 4 * kMostBlocks, 8);
+    const Layout layout = layout_of<T, V::value>(shape, 8 * shape.processors, 8);
     apply<T, V::value><<<grid(layout), kThreads, 0, stream>>>(
         layout, static_cast<const T*>(x), saved, static_cast<const T*>(residual), residual_saved,
         relu, static_cast<T*>(y));
@@ -523,7 +526,7 @@ void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, co
                         float* beta_gradient, void* scratch, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
     with_gradient(gradient, [&]<class M, class Two>(M, Two) {
-      const Layout layout = layout_of<T, V::value>(shape, kMostBlocks, 8);
+      const Layout layout = layout_of<T, V::value>(shape, sum_blocks(shape), 8);
       backward_sums<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
           layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
           static_cast<const T*>(gradient.y), static_cast<const T*>(x), gamma, saved,
@@ -537,7 +540,7 @@ void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, c
                          const float* saved, void* dx, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
     with_gradient(gradient, [&]<class M, class Two>(M, Two) {
-      const Layout layout = layout_of<T, V::value>(shape, 4 * kMostBlocks, 8);
+      const Layout layout = layout_of<T, V::value>(shape, 8 * shape.processors, 8);
       backward_apply<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
           layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
           static_cast<const T*>(gradient.y), static_cast<const T*>(x), saved, static_cast<T*>(dx));

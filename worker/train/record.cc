@@ -42,7 +42,7 @@ void record_training(const Trial& trial, const torch::Tensor& train_images,
     write_npy(folder / ("weights." + step + ".npy"), weights);
     losses.push_back(loss.item<double>());
   };
-  Bench bench(torch::kCPU, torch::kFloat64);
+  Bench bench(torch::kCPU, {}, torch::kFloat64);
   const Training training = train(trial, train_images, bench, std::nullopt, hooks);
   write_npy(folder / "losses.npy", at::tensor(losses, torch::kFloat64));
   write_npy(folder / "trained.npy", training.network->flat());

@@ -54,17 +54,17 @@ std::unique_ptr<TrainingStep> make_step(const Trial& trial,
   return make_eager_step(trial, device);
 }
 
-Bench::Bench(torch::Device device, torch::ScalarType type) : device_(device), type_(type) {
+Bench::Bench(torch::Device device, cuda::Part part, torch::ScalarType type)
+    : device_(device), part_(part), type_(type) {
 #ifdef OCCAM_CUDA
   if (!device_.is_cuda()) return;
   c10::cuda::set_device(device_.index());
   int least = 0, greatest = 0;
-  cudaStream_t training = nullptr, evaluation = nullptr;
+  cudaStream_t evaluation = nullptr;
   if (cudaDeviceGetStreamPriorityRange(&least, &greatest) != cudaSuccess ||
-      cudaStreamCreateWithPriority(&training, cudaStreamNonBlocking, least) != cudaSuccess ||
       cudaStreamCreateWithPriority(&evaluation, cudaStreamNonBlocking, greatest) != cudaSuccess)
     throw Error(device_.str() + ": no stream can be made");
-  training_ = training;
+  training_ = cuda::part_stream(part_);
   evaluation_ = evaluation;
 #endif
 }

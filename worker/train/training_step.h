@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "experiments/trial.h"
+#include "worker/cuda/part.h"
 #include "worker/model/network.h"
 #include "worker/train/checkpoint.h"
 
@@ -68,8 +69,10 @@ std::unique_ptr<TrainingStep> make_captured_step(const Trial& trial, const torch
 // for a trial of the same kind need not be made again. One thread at a time.
 class Bench {
  public:
-  // `type` is the network's; float64 is for comparing, in eager operations on any device.
-  explicit Bench(torch::Device device, torch::ScalarType type = torch::kFloat32);
+  // On a GPU trainings run on that part of it. `type` is the network's; float64 is for comparing,
+  // in eager operations on any device.
+  explicit Bench(torch::Device device, cuda::Part part = {},
+                 torch::ScalarType type = torch::kFloat32);
   ~Bench();
   Bench(const Bench&) = delete;
 
@@ -79,11 +82,15 @@ class Bench {
   // After all training work is done: on a stream that goes before the other slots' trainings. An
   // evaluation is many small launches, each of which would else wait for theirs.
   void enter_evaluation() const;
+  cuda::Part part() const { return part_; }
   bool is_warm(const Trial& trial) const;
+  bool has_step() const { return step_ != nullptr; }
+  void drop_step() { step_.reset(); }
   TrainingStep& step(const Trial& trial, const torch::Tensor& images);
 
  private:
   torch::Device device_;
+  cuda::Part part_;
   torch::ScalarType type_;
   void *training_ = nullptr, *evaluation_ = nullptr;  // streams
   std::optional<Trial> made_for_;
