@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "experiments/error.h"
+#include "worker/distributed/across.h"
 #include "worker/evaluate/evaluate.h"
 #include "worker/evaluate/export.h"
 #include "worker/evaluate/extract.h"
@@ -12,7 +13,7 @@ namespace occam {
 
 template <>
 std::span<const std::string_view> names_of<Pulse::Phase>() {
-  static constexpr std::string_view names[] = {"loading", "training", "evaluating"};
+  static constexpr std::string_view names[] = {"loading", "joining", "training", "evaluating"};
   return names;
 }
 
@@ -20,18 +21,34 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+using Brought = std::variant<Outcome, Stopped, Left>;
+
 struct StopWanted {};  // thrown out of an evaluation
 
 double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
-std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, Bench& bench,
-                                       Pulse& pulse, const RunOptions& options) {
+Brought attempt(const Start& start, ImageCache& images, Bench& bench, Pulse& pulse,
+                const RunOptions& options) {
   const Trial& trial = start.config;
+  Group* const group = options.group.get();
+  const bool speaks = !group || group->rank() == 0;
+  // The gang's work is done, in one way or another: its step goes, then the gang.
+  const auto part = [&] {
+    if (!group) return;
+    bench.clear();
+    group->leave();
+  };
   if (bench.device().is_cpu() && trial.precision != Precision::fp32)
     throw Error("precision " + to_string(trial.precision) +
                 " needs a GPU; on a CPU there is fp32 alone");
+  if (group) {
+    share_of(trial.batch_size, group);  // throws before anybody waits
+    pulse.phase = Pulse::Phase::joining;
+    group->join(options.on_ticket);
+    pulse.phase = Pulse::Phase::loading;
+  }
   const auto image_data = images.get(trial.dataset);
   const OneClassData data = one_class(*image_data, trial);
   const CheckpointFolder checkpoints(start.folder, start.trial);
@@ -42,8 +59,10 @@ std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, B
   hooks.save_every = std::chrono::duration<double>(options.checkpoint_every);
   hooks.stop_wanted = options.stop_wanted;
   hooks.on_step = [&](std::int64_t step) { pulse.count = step; };
-  hooks.save = [&](const TrainingState& state) { checkpoints.save(start.lease, state); };
+  if (speaks)
+    hooks.save = [&](const TrainingState& state) { checkpoints.save(start.lease, state); };
   hooks.on_epoch = [&](Progress progress) {
+    if (!speaks) return;
     progress.trial = start.trial;
     progress.lease = start.lease;
     options.on_progress(progress);
@@ -52,13 +71,18 @@ std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, B
   const Clock::time_point train_began = Clock::now();
   Training training;
   try {
-    training = train(trial, data.train, bench, checkpoints.newest(start.resumable), hooks);
+    training = train(trial, data.train, bench,
+                     speaks ? checkpoints.newest(start.resumable) : std::nullopt, hooks, group);
   } catch (const Diverged& problem) {
+    part();
+    if (!speaks) return Left{start.trial, start.lease, ""};
     outcome.status = OutcomeStatus::diverged;
     outcome.error = problem.what();
     outcome.train_seconds = seconds_since(train_began);
     return outcome;
   }
+  part();
+  if (!speaks) return Left{start.trial, start.lease, ""};
   if (training.stopped) return Stopped{start.trial, start.lease};
   outcome.train_seconds = seconds_since(train_began);
   outcome.steps = training.steps;
@@ -96,12 +120,26 @@ std::shared_ptr<const ImageData> ImageCache::get(Dataset dataset) {
   return images;
 }
 
-std::variant<Outcome, Stopped> run_trial(const Start& start, ImageCache& images, Bench& bench,
-                                         Pulse& pulse, const RunOptions& options) {
+std::variant<Outcome, Stopped, Left> run_trial(const Start& start, ImageCache& images, Bench& bench,
+                                               Pulse& pulse, const RunOptions& options) {
+  Group* const group = options.group.get();
+  const std::int64_t rank = group ? group->rank() : 0;
   try {
     bench.enter_training();
     return attempt(start, images, bench, pulse, options);
+  } catch (const GroupBroken& problem) {
+    bench.clear();
+    if (pulse.phase != Pulse::Phase::joining || !options.stop_wanted())
+      return Left{start.trial, start.lease, problem.what()};
+    // Stopped before it began.
+    if (rank == 0) return Stopped{start.trial, start.lease};
+    return Left{start.trial, start.lease, ""};
   } catch (const std::exception& problem) {
+    if (group) {
+      group->abort("rank " + std::to_string(rank) + ": " + problem.what());
+      bench.clear();
+    }
+    if (rank > 0) return Left{start.trial, start.lease, problem.what()};
     return Outcome{start.trial, start.lease, OutcomeStatus::failed, problem.what(), {}, 0, 0,
                    0,           ""};
   }

@@ -22,7 +22,7 @@ class Diverged : public Error {
 struct TrainingHooks {
   std::function<void(const Progress&)> on_epoch;  // trial and lease are left to the caller
   std::function<void(std::int64_t step)> on_step;
-  std::function<bool()> stop_wanted;               // asked after every step
+  std::function<bool()> stop_wanted;  // asked after every step; in a group after every 16th
   std::function<void(const TrainingState&)> save;  // wanted every `save_every` and on stop
   std::chrono::duration<double> save_every{300};
 };
@@ -35,8 +35,14 @@ struct Training {
 
 // Trains to the end of the trial's budget, from `from` or from the start; on a CPU the result is
 // the same bits either way. Throws Diverged.
+//
+// With a group its members do so together and end with the same network. `from` is then rank 0's
+// alone, the others' is passed over; the hooks may differ, `save` should be rank 0's alone; all
+// stop at the same step, within some steps of the first member's wish, and all diverge or none. The
+// bench's step must be cleared before the group goes.
 Training train(const Trial& trial, const torch::Tensor& train_images, Bench& bench,
-               const std::optional<TrainingState>& from, const TrainingHooks& hooks);
+               const std::optional<TrainingState>& from, const TrainingHooks& hooks,
+               Group* group = nullptr);
 
 // The state of a network that is not training any more, as a checkpoint at `step`.
 TrainingState finished_state(Network& network, std::int64_t step);
