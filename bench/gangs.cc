@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "worker/data/synthetic.h"
 #include "worker/model/precision.h"
 #include "worker/serve.h"
 #include "worker/train/training_step.h"
@@ -207,6 +208,42 @@ void as_member(const Options& options) {
   group->leave();
 }
 
+// Trains until a line of input asks to leave, as the thread that reads messages hears it, and then
+// some steps alone: is the process still of use?
+void until_asked_to_leave(const Options& options) {
+  const json& given = options.given;
+  Gang gang{given.at("rank"), given.at("size"), ""};
+  if (gang.rank > 0) std::getline(std::cin, gang.ticket);
+  const Trial trial = options.trial(given.at("batches").at(0));
+  Clock::time_point asked;
+  {
+    const std::shared_ptr<Group> group =
+        make_group(options.device, gang, std::chrono::seconds(given.value("timeout", 60)));
+    group->join([](const std::string& ticket) { say({{"ticket", ticket}}); });
+    std::thread reader;
+    try {
+      const std::unique_ptr<TrainingStep> step = make(options, trial, group.get(), true);
+      Runner runner(*step, trial, options.images);
+      runner.run(3);
+      say({{"running", gang.rank}});
+      reader = std::thread([&asked, group] {
+        std::string line;
+        std::getline(std::cin, line);
+        asked = Clock::now();
+        group->abort("it was asked to leave");
+      });
+      while (true) runner.run(64);
+    } catch (const GroupBroken& problem) {
+      say({{"broken", problem.what()}});
+    }
+    if (reader.joinable()) reader.join();
+  }
+  say({{"left_after_seconds", seconds_since(asked)}});
+  const std::unique_ptr<TrainingStep> step = make(options, trial, nullptr, true);
+  Runner(*step, trial, options.images).run(3);
+  say({{"usable", true}});
+}
+
 // `slots` trials at once without a gang, started together with other processes by a line of input.
 void packed(const Options& options) {
   const int slots = options.given.value("slots", 1);
@@ -250,15 +287,17 @@ void run(const json& given) {
   options.given = given;
   options.device = torch::Device(given.value("device", "cpu"));
   at::set_num_threads(1);
-  at::manual_seed(1);
+  const torch::Tensor drawn = synthetic_images().train.images;
+  const std::int64_t rows = given.value("rows", std::int64_t{20000});
   options.images =
-      at::randint(0, 256, {given.value("rows", std::int64_t{20000}), 1, 32, 32}, torch::kUInt8);
+      drawn.repeat({1 + rows / drawn.size(0), 1, 1, 1}).narrow(0, 0, rows).contiguous();
   if (given.value("deterministic", false)) set_deterministic();
   const Bench bench(options.device);
   bench.enter_training();
   if (given.value("rank", 0) == 0)
     say({{"device", device_name(options.device)}, {"torch", TORCH_VERSION}});
   if (given.at("work") == "gang") return as_member(options);
+  if (given.at("work") == "leave") return until_asked_to_leave(options);
   if (given.at("work") == "packed") return packed(options);
   if (given.contains("file")) return train_to_file(options, nullptr, given["file"], true);
   for (const std::int64_t batch : given.at("batches"))

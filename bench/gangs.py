@@ -134,6 +134,39 @@ def packed(program, size, options):
                 process.kill()
 
 
+def leaving(program, size, options):
+    """Of a gang whose last member is killed, or of one alone: what rank 0 says when it is told to go."""
+    processes = [
+        start(program, options | {"work": "leave", "rank": rank, "size": size, "device": device_of(rank)})
+        for rank in range(size)
+    ]
+    said = {}
+
+    def heard(line):
+        shown(f"leaving, R={size}: {line}")
+        said.update(line)
+        if "ticket" in line:
+            for process in processes[1:]:
+                process.stdin.write(line["ticket"] + "\n")
+                process.stdin.flush()
+        if "running" in line:
+            time.sleep(1)
+            if size > 1:
+                processes[-1].kill()
+            time.sleep(0.5)
+            processes[0].stdin.write("leave\n")
+            processes[0].stdin.flush()
+
+    try:
+        for line in lines_of(processes[0], "rank 0", 120):
+            heard(line)
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+    return said
+
+
 def device_of(rank):
     return f"cuda:{rank}" if arguments.device == "cuda" else "cpu"
 
@@ -197,11 +230,16 @@ def main():
         }  # fmt: skip
         for size in sizes:
             independent[size] = packed(program, size, options)
-    table(said, sizes, rates, rows, independent)
+    left = {}
+    if "leave" in parts:
+        options = small | {"batches": [arguments.equality_batch]}
+        for size in sizes[:2]:
+            left[size] = leaving(program, size, options)
+    table(said, sizes, rates, rows, independent, left)
     return 0 if all(relative <= EQUAL for what, same, relative in rows if what.endswith("fp32")) else 1
 
 
-def table(said, sizes, rates, rows, independent):
+def table(said, sizes, rates, rows, independent, left):
     about = next((line for line in said if "device" in line), {})
     print(f"\n{about.get('device', arguments.device)}, torch {about.get('torch', '?')}, {arguments.loss}")
     if rates:
@@ -230,6 +268,12 @@ def table(said, sizes, rates, rows, independent):
               f"{rate / independent[1] / size:.3f} of {size} times one")  # fmt: skip
 
 
+    for size, told in left.items():
+        print(f"gang of {size}, {'a member killed' if size > 1 else 'told to leave'}: "
+              + (f"left after {told.get('left_after_seconds', -1):.2f} s" if "broken" in told else "did not break")
+              + (", and trained on alone" if told.get("usable") else ", and was of no use after"))  # fmt: skip
+
+
 def words_of(text):
     return text.split(",")
 
@@ -241,7 +285,7 @@ parser.add_argument("--most", type=int, help="the largest gang; default: as many
 parser.add_argument("--batches", type=lambda text: [int(word) for word in text.split(",")])
 parser.add_argument("--loss", default="contrastive")
 parser.add_argument("--seconds", type=float, default=2.0, help="of each timing")
-parser.add_argument("--parts", type=words_of, default=["speed", "equality", "packed"])
+parser.add_argument("--parts", type=words_of, default=["equality", "speed", "packed", "leave"])
 parser.add_argument("--steps", type=int, default=20, help="before parameters are compared")
 parser.add_argument("--equality-batch", type=int, default=64)
 parser.add_argument("--learning-rate", type=float, default=0.001, help="where parameters are compared")

@@ -259,7 +259,11 @@ class CapturedStep final : public TrainingStep {
     state.image_count = 1;
     demand(
         cudaMemcpyAsync(state_.data_ptr(), &state, sizeof state, cudaMemcpyHostToDevice, stream_));
-    for (int i = 0; i < 2; ++i) forward_and_backward();
+    for (int i = 0; i < 2; ++i) {
+      // Sums beside would disturb cuDNN's measurements, which are in the first.
+      overlaps_ = i > 0;
+      forward_and_backward();
+    }
     finish();
     // The graph has memory of its own: that of the trial steps would lie about unused.
     c10::cuda::CUDACachingAllocator::emptyCache();
@@ -417,7 +421,7 @@ class CapturedStep final : public TrainingStep {
     const std::int64_t offset = begin - network_->gradient().data_ptr<float>();
     demand(cudaEventRecord(made_, stream_));
     demand(cudaStreamWaitEvent(*beside_, made_));
-    const c10::cuda::CUDAStreamGuard guard(*beside_);
+    const c10::cuda::CUDAStreamGuard guard(overlaps_ ? *beside_ : stream_);
     group_->all_reduce(network_->gradient().narrow(0, offset, count), Group::Lane::second);
     summed_from_ = first;
   }
@@ -606,6 +610,7 @@ class CapturedStep final : public TrainingStep {
   Tensor norm_sums_;               // in a group
   std::optional<c10::cuda::CUDAStream> beside_;
   cudaEvent_t made_ = nullptr, summed_ = nullptr;
+  bool overlaps_ = true;
   std::size_t summed_from_ = 0;  // the gradients from here on are added up, or on their way
   std::unique_ptr<cuda::Update> update_;
   std::unique_ptr<at::cuda::CUDAGraph> graph_;
