@@ -68,6 +68,7 @@ struct Options {
     trial.width = given.value("width", 1.0);
     trial.depth = given.value("depth", std::int64_t{18});
     trial.learning_rate = given.value("learning_rate", 0.01);
+    trial.head_layers = given.value("head_layers", trial.head_layers);
     trial.batch_size = batch;
     return trial;
   }
@@ -286,7 +287,7 @@ void run(const json& given) {
   Options options;
   options.given = given;
   options.device = torch::Device(given.value("device", "cpu"));
-  at::set_num_threads(1);
+  at::set_num_threads(given.value("threads", 1));
   const torch::Tensor drawn = synthetic_images().train.images;
   const std::int64_t rows = given.value("rows", std::int64_t{20000});
   options.images =

@@ -360,37 +360,60 @@ __device__ inline void sum_gradient(const G& gradient, const T* x, const float* 
   }
 }
 
-// The gradients of gamma and beta, which are left out where there is no place for them, and the
-// coefficients of dx, which are left out without gamma.
-__device__ inline void finish_backward(const Layout& layout, std::int64_t first_channel, int slab,
-                                       const float* sums, const float* gamma, float* saved,
-                                       float* gamma_gradient, float* beta_gradient) {
+// dx = scale g + slope x + constant, for a channel's sums of g and of g (x - mean).
+struct Coefficients {
+  float scale, slope, constant;
+};
+__device__ inline Coefficients coefficients_of(float sum, float product, float gamma, float mean,
+                                               float inverse, float rows) {
+  const float of_gamma = product * inverse;
+  const float scale = gamma * inverse;
+  const float slope = -scale * inverse * of_gamma / rows;
+  return {scale, slope, -scale * sum / rows - slope * mean};
+}
+
+// The gradients of gamma and beta, and dx' coefficients, which are left out without gamma.
+__device__ inline void finish_backward(const Layout& layout, int slab, const float* sums,
+                                       const float* gamma, float* saved, float* gamma_gradient,
+                                       float* beta_gradient) {
   const auto rows = static_cast<float>(layout.rows);
   for (int i = threadIdx.x; i < slab; i += kThreads) {
-    const std::int64_t channel = first_channel + i;
+    const std::int64_t channel = static_cast<std::int64_t>(blockIdx.x) * slab + i;
     const float inverse = saved[3 * layout.channels + channel];
-    const float centre = saved[2 * layout.channels + channel];
-    const float of_gamma = sums[slab + i] * inverse;
-    if (gamma_gradient) {
-      gamma_gradient[channel] = of_gamma;
-      beta_gradient[channel] = sums[i];
-    }
+    const float mean = saved[2 * layout.channels + channel];
+    gamma_gradient[channel] = sums[slab + i] * inverse;
+    beta_gradient[channel] = sums[i];
     if (!gamma) continue;
-    const float scale = gamma[channel] * inverse;
-    const float slope = -scale * inverse * of_gamma / rows;
-    saved[4 * layout.channels + channel] = scale;
-    saved[5 * layout.channels + channel] = slope;
-    saved[6 * layout.channels + channel] = -scale * sums[i] / rows - slope * centre;
+    const Coefficients made =
+        coefficients_of(sums[i], sums[slab + i], gamma[channel], mean, inverse, rows);
+    saved[4 * layout.channels + channel] = made.scale;
+    saved[5 * layout.channels + channel] = made.slope;
+    saved[6 * layout.channels + channel] = made.constant;
   }
 }
 
 template <class T, int V, class G>
 __device__ inline void apply_gradient(const G& gradient, const T* x, const float* saved, T* dx,
-                                      const Layout& layout, const Place& place) {
+                                      const Layout& layout, const Place& place,
+                                      const NormSums& sums) {
   float of_g[V], of_x[V], constant[V];
-  load<V>(saved + 4 * layout.channels + place.channel, of_g);
-  load<V>(saved + 5 * layout.channels + place.channel, of_x);
-  load<V>(saved + 6 * layout.channels + place.channel, constant);
+  if (sums.values) {
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      const std::int64_t channel = place.channel + i;
+      const Coefficients made =
+          coefficients_of(sums.values[channel], sums.values[layout.channels + channel],
+                          sums.gamma[channel], saved[2 * layout.channels + channel],
+                          saved[3 * layout.channels + channel], static_cast<float>(sums.rows));
+      of_g[i] = made.scale;
+      of_x[i] = made.slope;
+      constant[i] = made.constant;
+    }
+  } else {
+    load<V>(saved + 4 * layout.channels + place.channel, of_g);
+    load<V>(saved + 5 * layout.channels + place.channel, of_x);
+    load<V>(saved + 6 * layout.channels + place.channel, constant);
+  }
   constexpr int kRows = 2;
   for (std::int64_t row = place.row; row < place.end; row += kRows * place.step) {
     float value[kRows][V], g[kRows][V];
@@ -427,23 +450,16 @@ __global__ void __launch_bounds__(kThreads)
   if (!sum_over_strips<V>(layout, sums, partial, done)) return;
   const int slab = layout.lanes * V;
   if (sums_out) write_sums(layout, slab, sums, sums_out);
-  finish_backward(layout, static_cast<std::int64_t>(blockIdx.x) * slab, slab, sums, gamma, saved,
-                  gamma_gradient, beta_gradient);
-}
-
-__global__ void __launch_bounds__(kThreads)
-    finish_backward_of(Layout layout, const float* sums, const float* gamma, float* saved) {
-  finish_backward(layout, 0, static_cast<int>(layout.channels), sums, gamma, saved, nullptr,
-                  nullptr);
+  finish_backward(layout, slab, sums, gamma, saved, gamma_gradient, beta_gradient);
 }
 
 template <class T, int V, NormGradient::Mask M, bool kTwo>
 __global__ void __launch_bounds__(kThreads)
     backward_apply(Layout layout, const T* a, const T* b, const T* y, const T* x,
-                   const float* saved, T* dx) {
+                   const float* saved, T* dx, NormSums sums) {
   const Place place = place_of<V>(layout);
   const Gradient<T, V, M, kTwo> gradient(a, b, y, saved, layout, place);
-  apply_gradient<T, V>(gradient, x, saved, dx, layout, place);
+  apply_gradient<T, V>(gradient, x, saved, dx, layout, place, sums);
 }
 
 template <class T, int V>
@@ -457,11 +473,9 @@ __global__ void __launch_bounds__(kThreads)
   float sum[V] = {}, product[V] = {};
   sum_gradient<T, V>(gradient, x, saved, static_cast<T*>(nullptr), layout, place, sum, product);
   sum_over_block<V>(sum, product, layout, place.lane, sums);
-  const int slab = layout.lanes * V;
-  finish_backward(layout, static_cast<std::int64_t>(blockIdx.x) * slab, slab, sums, gamma, saved,
-                  gamma_gradient, beta_gradient);
+  finish_backward(layout, layout.lanes * V, sums, gamma, saved, gamma_gradient, beta_gradient);
   __syncthreads();
-  apply_gradient<T, V>(gradient, x, saved, dx, layout, place);
+  apply_gradient<T, V>(gradient, x, saved, dx, layout, place, {});
 }
 
 dim3 grid(const Layout& layout) {
@@ -615,20 +629,15 @@ void norm_backward_own_sums(const NormShape& shape, const NormGradient& gradient
                        few, scratch, stream);
 }
 
-void norm_backward_of_sums(std::int64_t rows, std::int64_t channels, const float* sums,
-                           const float* gamma, float* saved, Stream stream) {
-  finish_backward_of<<<1, kThreads, 0, stream>>>(layout_of_all(rows, channels), sums, gamma, saved);
-  check_launch("norm_backward_of_sums");
-}
-
 void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, const void* x,
-                         const float* saved, void* dx, Stream stream) {
+                         const float* saved, void* dx, Stream stream, const NormSums& sums) {
   with_element(shape, [&]<class T, class V>(T, V) {
     with_gradient(gradient, [&]<class M, class Two>(M, Two) {
       const Layout layout = layout_of<T, V::value>(shape, 4 * kMostBlocks, 8);
       backward_apply<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
           layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
-          static_cast<const T*>(gradient.y), static_cast<const T*>(x), saved, static_cast<T*>(dx));
+          static_cast<const T*>(gradient.y), static_cast<const T*>(x), saved, static_cast<T*>(dx),
+          sums);
     });
   });
   check_launch("norm_backward_apply");

@@ -64,9 +64,17 @@ void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, co
                         const float* gamma, float* saved, void* g, float* gamma_gradient,
                         float* beta_gradient, void* scratch, Stream stream);
 
-// dx = a g + b x + c (dx may be one of the gradient's own buffers).
+// Of a batch that is spread over several GPUs: all their sums, added up, and all their rows.
+struct NormSums {
+  const float* values = nullptr;  // 2 x channels
+  const float* gamma = nullptr;
+  std::int64_t rows = 0;
+};
+
+// dx = a g + b x + c (dx may be one of the gradient's own buffers). The coefficients are those in
+// `saved`, or, where there are sums, what follows from these.
 void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, const void* x,
-                         const float* saved, void* dx, Stream stream);
+                         const float* saved, void* dx, Stream stream, const NormSums& sums = {});
 
 // Both in one launch for few rows, with the ReLU's mask from x.
 void norm_backward_few(const NormShape& shape, const void* gradient, const void* x,
@@ -82,11 +90,10 @@ void norm_statistics_sums(const NormShape& shape, const void* x, const NormParam
 void norm_statistics_of_sums(std::int64_t rows, std::int64_t channels, const float* sums,
                              const NormParameters& parameters, float* saved, Stream stream);
 
-// Likewise norm_backward_sums: the gradients of gamma and beta are those of this GPU's rows.
+// Likewise the first half of norm_backward_sums, of which norm_backward_apply is the second: the
+// gradients of gamma and beta are those of this GPU's rows.
 void norm_backward_own_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
                             float* saved, void* g, float* gamma_gradient, float* beta_gradient,
                             float* sums, bool few, void* scratch, Stream stream);
-void norm_backward_of_sums(std::int64_t rows, std::int64_t channels, const float* sums,
-                           const float* gamma, float* saved, Stream stream);
 
 }  // namespace occam::cuda

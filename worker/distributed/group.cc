@@ -47,7 +47,7 @@ void Group::wait(const std::function<bool()>& done) {
       fail("rank " + std::to_string(rank_) + " heard nothing of the others for " +
            std::to_string(static_cast<std::int64_t>(timeout_.count())) + " s");
     std::this_thread::sleep_for(pause);
-    pause = std::min(pause * 2, std::chrono::microseconds(1000));
+    pause = std::min(pause * 2, std::chrono::microseconds(500));
   }
 }
 

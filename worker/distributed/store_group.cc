@@ -24,7 +24,6 @@ using std::chrono::milliseconds;
 
 // The store refuses values of more than 8 MiB.
 constexpr std::size_t kMostBytes = std::size_t{4} << 20;
-constexpr milliseconds kPatience(250);  // until a wait looks whether the group still stands
 constexpr milliseconds kBeat(100);
 // Counted in beats of the member that listens, so that a machine which is slow for all of them
 // makes nobody look dead.
@@ -213,22 +212,14 @@ class StoreGroup final : public Group {
   std::vector<Bytes> meet(const std::vector<std::string>& others, const Bytes& mine) {
     try {
       store_->set(key(number_, rank_), mine);
-      wait([&] { return have_come(others); });
+      // Asked again and again: a wait of the store's own cannot be broken off.
+      wait([&] { return store_->check(others); });
       std::vector<Bytes> all = store_->multiGet(others);
       if (number_ > 0) store_->deleteKey(key(number_ - 1, rank_));
       return all;
     } catch (const c10::Error& problem) {
       // Where the heart knows more, that is the reason.
       fail(store_is_lost(problem));
-    }
-  }
-
-  bool have_come(const std::vector<std::string>& keys) {
-    try {
-      store_->wait(keys, kPatience);
-      return true;
-    } catch (const c10::DistStoreError&) {
-      return false;  // not within our patience
     }
   }
 

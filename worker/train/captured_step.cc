@@ -390,6 +390,7 @@ class CapturedStep final : public TrainingStep {
     if (group_) {
       demand(cudaEventRecord(summed_, *beside_));
       demand(cudaStreamWaitEvent(stream_, summed_));
+      copied_.clear();
     }
     return value;
   }
@@ -408,21 +409,26 @@ class CapturedStep final : public TrainingStep {
     for (std::size_t i = first; i < summed_from_; ++i) {
       const Tensor place = parameters[i].value.grad();
       if (gradients_[i].data_ptr() == place.data_ptr()) continue;
-      if (i == network_->layers().stem.weight) {
-        place.copy_(gradients_[i].narrow(1, 0, 3));
-      } else {
-        from.push_back(gradients_[i]);
-        to.push_back(place);
-      }
+      from.push_back(gradients_[i]);
+      to.push_back(place);
       gradients_[i] = place;
     }
-    if (!to.empty()) at::_foreach_copy_(to, from);
     const float* begin = parameters[first].value.grad().data_ptr<float>();
     const std::int64_t offset = begin - network_->gradient().data_ptr<float>();
     demand(cudaEventRecord(made_, stream_));
     demand(cudaStreamWaitEvent(*beside_, made_));
     const c10::cuda::CUDAStreamGuard guard(overlaps_ ? *beside_ : stream_);
+    if (first == network_->layers().stem.weight) {
+      // Its own has channels of zeros more.
+      to[0].copy_(from[0].narrow(1, 0, 3));
+      copied_.push_back(from[0]);
+      from.erase(from.begin());
+      to.erase(to.begin());
+    }
+    if (!to.empty()) at::_foreach_copy_(to, from);
     group_->all_reduce(network_->gradient().narrow(0, offset, count), Group::Lane::second);
+    // Not to be given to another tensor before they are copied.
+    copied_.insert(copied_.end(), from.begin(), from.end());
     summed_from_ = first;
   }
 
@@ -553,15 +559,13 @@ class CapturedStep final : public TrainingStep {
                                    norm_scratch_.data_ptr(), stream_);
     cuda::norm_statistics_sums(shape(x), x.data_ptr(), parameters(norm), shared_sums(), few,
                                norm_scratch_.data_ptr(), stream_);
-    const std::int64_t rows = sum_over_members(x);
-    cuda::norm_statistics_of_sums(rows, x.size(1), shared_sums(), parameters(norm), saved(norm),
-                                  stream_);
+    sum_over_members(x);
+    cuda::norm_statistics_of_sums(shape(x).rows * group_->size(), x.size(1), shared_sums(),
+                                  parameters(norm), saved(norm), stream_);
   }
   float* shared_sums() const { return norm_sums_.data_ptr<float>(); }
-  // Adds up a norm's sums; returns the rows of all.
-  std::int64_t sum_over_members(const Tensor& x) {
+  void sum_over_members(const Tensor& x) {
     group_->all_reduce(norm_sums_.narrow(0, 0, 2 * x.size(1)));
-    return shape(x).rows * group_->size();
   }
   Tensor apply(const Tensor& x, const Norm& norm, const Tensor& residual,
                const float* residual_saved) {
@@ -586,13 +590,16 @@ class CapturedStep final : public TrainingStep {
                                       of_gamma, of_beta, norm_scratch_.data_ptr(), stream_);
     cuda::norm_backward_own_sums(shape(x), gradient, x.data_ptr(), saved(norm), g, of_gamma,
                                  of_beta, shared_sums(), few, norm_scratch_.data_ptr(), stream_);
-    const std::int64_t rows = sum_over_members(x);
-    cuda::norm_backward_of_sums(rows, x.size(1), shared_sums(), gamma, saved(norm), stream_);
+    sum_over_members(x);
   }
   void norm_apply(const cuda::NormGradient& gradient, const Tensor& x, const Norm& norm,
                   Tensor& dx) {
-    cuda::norm_backward_apply(shape(x), gradient, x.data_ptr(), saved(norm), dx.data_ptr(),
-                              stream_);
+    cuda::NormSums sums;
+    if (group_)
+      sums = {shared_sums(), weights_[norm.gamma].data_ptr<float>(),
+              shape(x).rows * group_->size()};
+    cuda::norm_backward_apply(shape(x), gradient, x.data_ptr(), saved(norm), dx.data_ptr(), stream_,
+                              sums);
   }
 
   Trial trial_;
@@ -607,6 +614,7 @@ class CapturedStep final : public TrainingStep {
   Tensor velocity_, norms_, norm_scratch_, state_, input_, images_, order_;
   std::vector<Tensor> weights_;    // by parameter: what the network computes with
   std::vector<Tensor> gradients_;  // by parameter, while a step is recorded
+  std::vector<Tensor> copied_;     // from these, beside the backward pass
   Tensor norm_sums_;               // in a group
   std::optional<c10::cuda::CUDAStream> beside_;
   cudaEvent_t made_ = nullptr, summed_ = nullptr;
