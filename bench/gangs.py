@@ -310,7 +310,7 @@ parser.add_argument("--seconds", type=float, default=2.0, help="of each timing")
 parser.add_argument("--parts", type=words_of, default=["equality", "speed", "packed", "leave"])
 parser.add_argument("--steps", type=int, default=50, help="before parameters are compared")
 parser.add_argument("--equality-batch", type=int, default=64)
-parser.add_argument("--learning-rate", type=float, default=1e-5, help="where parameters are compared; at the "
+parser.add_argument("--learning-rate", type=float, default=2e-6, help="where parameters are compared; at the "
                     "usual one a rounding grows by far more than 1e-5, without a gang too")  # fmt: skip
 parser.add_argument("--head-layers", type=int, default=1, help="where parameters are compared")
 parser.add_argument("--losses", type=words_of, default=["contrastive", "rotation"], help="likewise")

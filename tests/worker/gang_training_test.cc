@@ -32,7 +32,7 @@ Trial gang_trial(Loss loss) {
   trial.head_width = 32;
   trial.embedding = 16;
   trial.batch_size = 16;
-  trial.learning_rate = 3e-5;
+  trial.learning_rate = 1e-6;
   trial.schedule = Schedule::constant;
   trial.steps = 50;
   trial.train_limit = 64;
@@ -92,7 +92,6 @@ TEST_P(GangOfLoss, EndsAfterFiftyStepsWhereOneDeviceDoes) {
   const Trial trial = gang_trial(GetParam());
   const Trained alone = trained(trial, nullptr);
   const double moved = relative(alone.weights, Network(trial, torch::kCPU).flat());
-  EXPECT_GT(moved, 2e-4) << "a wrong gradient would not be seen";
   const Trained of_one = trained_by(1, trial)[0];
   EXPECT_TRUE(same_bits(of_one.weights, alone.weights));
   EXPECT_TRUE(same_bits(of_one.statistics, alone.statistics));
@@ -104,6 +103,7 @@ TEST_P(GangOfLoss, EndsAfterFiftyStepsWhereOneDeviceDoes) {
     std::cout << to_string(trial.loss) << ", " << size << " members: parameters moved by " << moved
               << " and differ by " << weights << ", statistics by " << statistics << "\n";
     EXPECT_LT(weights, 1e-5);
+    EXPECT_LT(weights, 0.05 * moved) << "a wrong gradient";
     EXPECT_LT(statistics, 1e-5);
     EXPECT_NEAR(gang[0].losses.back(), alone.losses.back(), 1e-4);
     for (std::int64_t rank = 1; rank < size; ++rank) {

@@ -67,12 +67,14 @@ std::string own_address() {
   return addresses.empty() ? "127.0.0.1" : addresses.front();
 }
 
-Store connect(const std::string& host, std::uint16_t port, std::chrono::duration<double> timeout) {
+using Address = std::pair<std::string, std::uint16_t>;
+
+Store connect(const Address& address, std::chrono::duration<double> timeout) {
   c10d::TCPStoreOptions options;
-  options.port = port;
+  options.port = address.second;
   options.waitWorkers = false;
   options.timeout = std::chrono::duration_cast<milliseconds>(timeout);
-  return c10::make_intrusive<c10d::TCPStore>(host, options);
+  return c10::make_intrusive<c10d::TCPStore>(address.first, options);
 }
 
 class StoreGroup final : public Group {
@@ -97,8 +99,10 @@ class StoreGroup final : public Group {
         on_ticket(own_address() + ":" + std::to_string(store_->getPort()));
       } else {
         address_ = read_ticket();
-        store_ = connect(address_.first, address_.second, timeout_);
+        store_ = reach_rank_zero();
       }
+      // The heart has a connection of its own, since one serves a call at a time.
+      heart_store_ = connect(address_, timeout_);
     } catch (const c10::Error& problem) {
       fail("rank " + std::to_string(rank_) + " found no store" +
            (rank_ == 0 ? std::string() : " at " + ticket_) + ": " +
@@ -164,6 +168,7 @@ class StoreGroup final : public Group {
     }
     heart_wakes_.notify_all();
     heart_.join();
+    heart_store_.reset();
     store_.reset();
   }
 
@@ -180,13 +185,26 @@ class StoreGroup final : public Group {
   void on_abort() override { heart_wakes_.notify_all(); }
   void poll() override {}
 
-  std::pair<std::string, std::uint16_t> read_ticket() const {
+  Address read_ticket() const {
     const std::size_t colon = ticket_.rfind(':');
     std::int64_t port = 0;
     if (colon == std::string::npos ||
         !read_number(std::string_view(ticket_).substr(colon + 1), port) || port < 1 || port > 65535)
       throw Error("'" + ticket_ + "' is no ticket of a gang on CPUs, which reads host:port");
     return {ticket_.substr(0, colon), static_cast<std::uint16_t>(port)};
+  }
+
+  // Trying to connect cannot be broken off, so it is tried for a short while at a time.
+  Store reach_rank_zero() {
+    const auto began = std::chrono::steady_clock::now();
+    while (true) {
+      check();
+      try {
+        return connect(address_, std::min(timeout_, std::chrono::duration<double>(2)));
+      } catch (const c10::Error&) {
+        if (std::chrono::steady_clock::now() - began > timeout_) throw;
+      }
+    }
   }
 
   std::string key(std::int64_t number, std::int64_t member) const {
@@ -235,7 +253,7 @@ class StoreGroup final : public Group {
 
   void beat() {
     try {
-      const Store store = connect(address_.first, address_.second, timeout_);
+      const Store& store = heart_store_;
       std::vector<std::int64_t> heard(static_cast<std::size_t>(size_), 0);
       std::vector<int> silent(static_cast<std::size_t>(size_), 0);
       bool published = false;
@@ -287,8 +305,8 @@ class StoreGroup final : public Group {
 
   static Bytes words(const std::string& text) { return {text.begin(), text.end()}; }
 
-  Store store_;
-  std::pair<std::string, std::uint16_t> address_;
+  Store store_, heart_store_;
+  Address address_;
   std::int64_t number_ = 0;  // of the next exchange
   std::thread heart_;
   std::mutex heart_mutex_;
