@@ -141,6 +141,7 @@ void Sweep::carry_out(const std::vector<Command>& commands) {
 void Sweep::carry_out(const StartTrial& command) {
   Start& message = starts_[command.task];
   message.lease = command.lease;
+  message.share = command.share;
   const auto checkpoint = newest_checkpoint(message);
   write([&] {
     store_.begin_attempt(message.trial, command.lease, workers_[command.worker].facts, checkpoint);
@@ -252,6 +253,8 @@ void Sweep::finish(const Outcome& outcome, std::size_t task) {
   } else {
     if (outcome.status == OutcomeStatus::diverged)
       progress_.say(fmt::format("trial {} diverged: {}", outcome.trial, outcome.error));
+    if (!outcome.collapsed.empty())
+      progress_.say(fmt::format("trial {} collapsed: {}", outcome.trial, outcome.collapsed));
     const double work = coordinator_.tasks()[task].work;
     ++shown_.done;
     shown_.work_done += work;

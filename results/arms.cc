@@ -123,51 +123,54 @@ std::string verdict(const Comparison& found, std::size_t family) {
 
 // With its sign where the sentence does not name the direction.
 std::string points(const Comparison& found, std::size_t family) {
-  const bool named = !found.p || (family > 1 ? *found.corrected : *found.p) <= 0.05;
+  const bool named = (family > 1 ? *found.corrected : *found.p) <= 0.05;
   return named ? fmt::format("{:.2f}", std::abs(100 * *found.estimate))
                : signed_points(*found.estimate);
 }
 
+std::string counted(std::int64_t count, const std::string& one, const std::string& many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+std::string classes(const Comparison& found) { return counted(found.tasks, "class", "classes"); }
+
 std::string seeds_sentence(const std::string& first, const ArmsComparison::Pair& pair,
                            std::size_t family) {
   const Comparison& found = pair.seeds;
-  std::string text = "These tasks, new seeds: " + first + " is ";
-  if (found.p)
-    text += verdict(found, family);
-  else
-    text += *found.estimate >= 0 ? "above" : "below";
-  text += " " + pair.name +
-          fmt::format(", by {} AUROC points ({} against {}; {}", points(found, family),
-                      percent(pair.one), percent(pair.other), interval_text(found));
-  if (found.p)
-    text += fmt::format("; paired t over {} seeds of the mean over {} classes, t({}) = {:.2f}, {}",
-                        found.seeds, found.tasks, found.seeds - 1, found.statistic,
-                        p_text(found, family));
-  else
-    text += fmt::format("; {} of {} classes, so no test",
-                        found.seeds == 1 ? "one seed" : "no deviation between seeds", found.tasks);
-  return text + ").";
+  const std::string means = percent(pair.one) + " against " + percent(pair.other);
+  const std::string lead = "These tasks, new seeds: ";
+  if (!found.p)
+    return lead + fmt::format("no claim, from {} of {}; {} less {} is {} AUROC points ({}).",
+                              found.seeds == 1 ? "one seed" : "seeds without any deviation",
+                              classes(found), first, pair.name, signed_points(*found.estimate),
+                              means);
+  return lead + first + " is " + verdict(found, family) + " " + pair.name +
+         fmt::format(
+             ", by {} AUROC points ({}; {}; paired t over {} seeds of the mean over {}, "
+             "t({}) = {:.2f}, {}).",
+             points(found, family), means, interval_text(found), found.seeds, classes(found),
+             found.seeds - 1, found.statistic, p_text(found, family));
 }
 
 std::string tasks_sentence(const std::string& first, const ArmsComparison::Pair& pair,
                            std::size_t family) {
   const Comparison& found = pair.tasks;
-  std::string text = "New tasks: " + first + " is ";
-  text += found.p ? verdict(found, family) : *found.estimate >= 0 ? "above" : "below";
-  text += " " + pair.name +
-          fmt::format(", by a median of {} points (Hodges-Lehmann, {}), better on {} of {} classes",
-                      points(found, family), interval_text(found), pair.wins, found.tasks);
-  if (pair.ties > 0) text += fmt::format(" and equal on {}", pair.ties);
-  if (found.p)
-    text += fmt::format(
-        "; exact Wilcoxon signed ranks over {} classes of the mean over {} seeds, W = {:g}, {}; "
-        "sign flips p {}{}",
-        found.tasks, found.seeds, found.statistic, p_text(found, family),
-        *pair.flips_p < 0.001 ? "" : "= ", printed_p(*pair.flips_p));
-  else
-    text += fmt::format("; {} classes cannot give a p under {:.3g}, so none is given", found.tasks,
-                        found.least_p);
-  return text + ".";
+  const std::string lead = "New tasks: ";
+  std::string wins = fmt::format("better on {} of {}", pair.wins, classes(found));
+  if (pair.ties > 0) wins += fmt::format(" and equal on {}", pair.ties);
+  if (!found.p)
+    return lead + fmt::format(
+                      "no claim, since {} cannot give a p under {:.3g}; {} less {} is {} points in "
+                      "the median (Hodges-Lehmann, {}), {}.",
+                      classes(found), found.least_p, first, pair.name,
+                      signed_points(*found.estimate), interval_text(found), wins);
+  return lead + first + " is " + verdict(found, family) + " " + pair.name +
+         fmt::format(
+             ", by a median of {} points (Hodges-Lehmann, {}), {}; exact Wilcoxon signed ranks "
+             "over {} of the mean over {}, W = {:g}, {}; sign flips p {}{}.",
+             points(found, family), interval_text(found), wins, classes(found),
+             counted(found.seeds, "seed", "seeds"), found.statistic, p_text(found, family),
+             *pair.flips_p < 0.001 ? "" : "= ", printed_p(*pair.flips_p));
 }
 
 }  // namespace
@@ -194,6 +197,9 @@ ArmsComparison compare_arms(const SweepResults& sweep, const std::vector<Arm>& a
   comparison.first = arms.front().name;
   if (!sources.empty()) comparison.notes.push_back("pooled: results of " + sources);
   for (std::size_t i = 1; i < arms.size(); ++i) {
+    if (found[i].entries == found[0].entries)
+      throw UsageError("'" + arms[i].name + "' and '" + comparison.first +
+                       "' are the same trials, so there is nothing to compare");
     ArmsComparison::Pair pair;
     pair.name = arms[i].name;
     pair.seeds = compare(found[0].scores, found[i].scores, Claim::seeds);

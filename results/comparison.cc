@@ -12,17 +12,27 @@ struct Common {
   std::set<Task> tasks;
 };
 
+// Every seed with every task. Where a score lacks, its task is left out or its seed, whichever
+// keeps more: a seed that has only begun costs itself, not the tasks that it lacks yet.
 Common common_of(const Scores& one, const Scores& other) {
   std::map<Task, std::set<std::int64_t>> seeds_of;
-  Common common;
+  std::map<std::int64_t, std::set<Task>> tasks_of;
   for (const auto& [key, auroc] : one)
     if (other.count(key) > 0) {
       seeds_of[key.second].insert(key.first);
-      common.seeds.insert(key.first);
+      tasks_of[key.first].insert(key.second);
     }
-  for (const auto& [task, seeds] : seeds_of)
-    if (seeds == common.seeds) common.tasks.insert(task);
-  return common;
+  Common all_seeds, all_tasks;
+  for (const auto& [seed, tasks] : tasks_of) {
+    all_seeds.seeds.insert(seed);
+    if (tasks.size() == seeds_of.size()) all_tasks.seeds.insert(seed);
+  }
+  for (const auto& [task, seeds] : seeds_of) {
+    all_tasks.tasks.insert(task);
+    if (seeds.size() == tasks_of.size()) all_seeds.tasks.insert(task);
+  }
+  const auto size = [](const Common& common) { return common.seeds.size() * common.tasks.size(); };
+  return size(all_tasks) > size(all_seeds) ? all_tasks : all_seeds;
 }
 
 double rounded(double value) { return std::round(value * 1e12) / 1e12; }
@@ -32,7 +42,7 @@ double rounded(double value) { return std::round(value * 1e12) / 1e12; }
 PairedDifferences paired_differences(const Scores& one, const Scores& other, Claim claim) {
   const Common common = common_of(one, other);
   PairedDifferences paired;
-  if (common.tasks.empty()) return paired;
+  if (common.tasks.empty() || common.seeds.empty()) return paired;
   paired.seeds = static_cast<std::int64_t>(common.seeds.size());
   paired.tasks = static_cast<std::int64_t>(common.tasks.size());
   const auto difference = [&](std::int64_t seed, const Task& task) {
@@ -63,6 +73,8 @@ Comparison compare(const Scores& one, const Scores& other, Claim claim) {
   found.claim = claim;
   found.seeds = paired.seeds;
   found.tasks = paired.tasks;
+  const auto used = static_cast<std::size_t>(paired.seeds * paired.tasks);
+  found.whole = used == one.size() && used == other.size();
   if (paired.values.empty()) return found;
   found.mean = mean_of(paired.values);
   found.deviation = sample_deviation(paired.values);

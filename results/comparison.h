@@ -15,8 +15,8 @@ namespace occam {
 // AUROC in [0, 1] of one arm, by seed and task.
 using Scores = std::map<std::pair<std::int64_t, Task>, double>;
 
-// One arm less another, over the seeds and tasks that both have: tasks that lack one of the common
-// seeds on either side are left out.
+// One arm less another, over seeds and tasks that both have all scores of: where some lack, either
+// the tasks or the seeds that lack them are left out, whichever keeps more scores.
 struct Comparison {
   Claim claim = Claim::seeds;
   std::int64_t seeds = 0, tasks = 0;   // that both have
@@ -25,6 +25,7 @@ struct Comparison {
   std::optional<Interval> interval;    // 95 %, of the estimate
   std::optional<double> p, corrected;  // none where no p can be had, or none under 5 %
   std::optional<double> deviation;     // sample deviation of the differences
+  bool whole = false;                  // no score of either side is left out
   double statistic = 0;
   double least_p = 0;
 };

@@ -173,8 +173,12 @@ void note_comparisons(Table& table) {
   if (table.spec.baseline.empty()) return;
   std::size_t family = 0, without_interval = 0, without_p = 0;
   double least = 1;
-  for_each_cell(table, [&](std::size_t, std::size_t, const Cell& cell) {
+  std::vector<std::string> of_fewer;
+  for_each_cell(table, [&](std::size_t row, std::size_t column, const Cell& cell) {
     if (!cell.difference || !cell.difference->mean) return;
+    if (!cell.difference->whole)
+      of_fewer.push_back(fmt::format("{}x{} at {}", cell.difference->seeds, cell.difference->tasks,
+                                     place_of_cell(table, row, column)));
     family += cell.difference->p.has_value();
     without_interval += !cell.difference->interval;
     if (cell.difference->p || cell.difference->least_p <= 0.05) return;
@@ -190,8 +194,12 @@ void note_comparisons(Table& table) {
       "Δ: points above the baseline " + joined(arm, ", ") + " [95 % interval, uncorrected]" +
       (tasks ? ", the median over pairs of classes (Hodges-Lehmann)" : "") + "; " +
       description(claim) +
-      (family > 0 ? fmt::format("; p after Holm over the {} differences in this table", family)
-                  : ""));
+      (family > 1   ? fmt::format("; p after Holm over the {} differences in this table", family)
+       : family > 0 ? "; the table's one p, so nothing to correct"
+                    : ""));
+  if (!of_fewer.empty())
+    table.notes.push_back("Δ over the seeds and classes that a cell and its baseline both have: " +
+                          some_of(of_fewer));
   if (without_interval > 0)
     table.notes.push_back(
         fmt::format("{} without an interval: {}", without_interval,
@@ -238,10 +246,15 @@ void note_published(Table& table) {
 
 void note_choices(Table& table) {
   std::map<std::string, std::vector<std::string>> by_split;
+  std::map<std::string, std::set<std::string>> different;
   for_each_cell(table, [&](std::size_t row, std::size_t column, const Cell& cell) {
-    if (!cell.chosen.empty() && is_own(table, row, column))
-      by_split[cell.chosen_on].push_back(cell.chosen + " at " + place_of_cell(table, row, column));
+    if (cell.chosen.empty() || !is_own(table, row, column)) return;
+    by_split[cell.chosen_on].push_back(cell.chosen + " at " + place_of_cell(table, row, column));
+    different[cell.chosen_on].insert(cell.chosen);
   });
+  for (auto& [split, choices] : by_split)
+    if (choices.size() > 1 && different[split].size() == 1)
+      choices = {fmt::format("{} at {} cells", *different[split].begin(), choices.size())};
   for (const auto& [split, choices] : by_split)
     table.notes.push_back(
         split == "test"

@@ -21,12 +21,12 @@ namespace occam {
 class ImageCache {
  public:
   explicit ImageCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  std::shared_ptr<const ImageData> get(Dataset dataset);
+  std::shared_ptr<const ImageData> get(Dataset dataset, const SourceImages& source = {});
 
  private:
   std::filesystem::path folder_;
   std::mutex mutex_;
-  std::map<Dataset, std::shared_ptr<const ImageData>> images_;
+  std::map<std::pair<Dataset, std::string>, std::shared_ptr<const ImageData>> images_;
 };
 
 // How far a running trial is, for the heartbeat; read by another thread.
@@ -42,7 +42,7 @@ struct RunOptions {
   double checkpoint_every = 300;  // seconds
   std::function<bool()> stop_wanted = [] { return false; };
   std::function<void(const Progress&)> on_progress = [](const Progress&) {};
-  std::filesystem::path export_folder;  // writes the features there; empty is nowhere
+  std::string build;  // of this program, as Ready says it
   // Of a trial that a gang trains: this worker's side of it, not joined yet, and who hears rank 0's
   // ticket. Rank 0 alone reports progress, saves checkpoints and evaluates.
   std::shared_ptr<Group> group;

@@ -22,6 +22,7 @@
 #include "experiments/error.h"
 #include "experiments/message.h"
 #include "generated/revision.h"
+#include "worker/benches.h"
 #include "worker/run_trial.h"
 
 namespace occam {
@@ -98,7 +99,11 @@ struct Slot {
 class Server {
  public:
   Server(int out, const ServeOptions& options)
-      : options_(options), writer_(out), images_(options.data) {}
+      : options_(options),
+        writer_(out),
+        images_(options.data),
+        benches_(options.device, options.slots,
+                 [this](const std::string& text) { writer_.write(Log{text}); }) {}
 
   int run(int in) {
     writer_.write(Ready{"", device_name(options_.device), options_.slots, device_memory(),
@@ -161,8 +166,14 @@ class Server {
 
   void work(Slot& slot) {
     at::set_num_threads(options_.threads);
-    std::unique_ptr<Bench> bench = take_bench(slot.start.config);
+    // Once the images are there, it is known how many trials came together.
+    try {
+      images_.get(slot.start.config.dataset, slot.start.config.source);
+    } catch (const Error&) {  // run_trial says so
+    }
+    std::unique_ptr<Bench> bench = benches_.take(slot.start.config, slot.start.share, running());
     RunOptions run;
+    run.build = OCCAM_NUMERIC_DIGEST;
     run.checkpoint_every = options_.checkpoint_every;
     run.stop_wanted = [this, &slot] { return stop_ || slot.leaves; };
     run.group = slot.group;
@@ -173,7 +184,7 @@ class Server {
     auto brought = run_trial(slot.start, images_, *bench, slot.pulse, run);
     if (slot.leaves && std::holds_alternative<Stopped>(brought))
       brought = Left{slot.start.trial, slot.start.lease, "it was asked to leave"};
-    give_back(std::move(bench));
+    benches_.give_back(std::move(bench));
     run.group.reset();
     {
       const std::lock_guard lock(mutex_);
@@ -183,20 +194,10 @@ class Server {
     std::visit([this](const auto& message) { writer_.write(message); }, brought);
   }
 
-  // The bench that is warm for the trial, else any, else a new one.
-  std::unique_ptr<Bench> take_bench(const Trial& trial) {
+  int running() {
     const std::lock_guard lock(mutex_);
-    if (benches_.empty()) return std::make_unique<Bench>(options_.device);
-    auto best = std::find_if(benches_.begin(), benches_.end(),
-                             [&](const auto& bench) { return bench->is_warm(trial); });
-    if (best == benches_.end()) best = benches_.begin();
-    std::unique_ptr<Bench> taken = std::move(*best);
-    benches_.erase(best);
-    return taken;
-  }
-  void give_back(std::unique_ptr<Bench> bench) {
-    const std::lock_guard lock(mutex_);
-    benches_.push_back(std::move(bench));
+    return static_cast<int>(
+        std::count_if(slots_.begin(), slots_.end(), [](const auto& slot) { return !slot->done; }));
   }
 
   void beat() {
@@ -232,9 +233,9 @@ class Server {
   ServeOptions options_;
   LineWriter writer_;
   ImageCache images_;
+  Benches benches_;
   std::atomic<bool> stop_{false};
-  std::mutex mutex_;  // of slots_, which the heartbeat reads, and of benches_
-  std::vector<std::unique_ptr<Bench>> benches_;  // of slots that wait
+  std::mutex mutex_;  // of slots_, which the heartbeat reads
   std::vector<std::unique_ptr<Slot>> slots_;
 };
 

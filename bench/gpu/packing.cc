@@ -29,14 +29,15 @@ struct Rate {
   double images_per_second, build_seconds;
 };
 
-Rate measure(const Trial& trial, const torch::Tensor& images, int slots, double seconds) {
+Rate measure(const Trial& trial, const torch::Tensor& images, int slots, int parts,
+             double seconds) {
   std::barrier ready(slots + 1);
   std::vector<std::thread> threads;
   std::vector<double> rates(static_cast<std::size_t>(slots));
   const Clock::time_point began = Clock::now();
   for (int slot = 0; slot < slots; ++slot)
     threads.emplace_back([&, slot] {
-      Bench bench(torch::Device(torch::kCUDA, 0));
+      Bench bench(torch::Device(torch::kCUDA, 0), {slot % parts, parts});
       bench.enter_training();
       Trial mine = trial;
       mine.seed = slot + 1;
@@ -70,13 +71,13 @@ Rate measure(const Trial& trial, const torch::Tensor& images, int slots, double 
   return {sum, build};
 }
 
-void show_kernels(const Trial& trial, const torch::Tensor& images, int slots) {
+void show_kernels(const Trial& trial, const torch::Tensor& images, int slots, int parts) {
   constexpr int kSteps = 40;
   std::barrier ready(slots + 1);
   std::vector<std::thread> threads;
   for (int slot = 0; slot < slots; ++slot)
-    threads.emplace_back([&] {
-      Bench bench(torch::Device(torch::kCUDA, 0));
+    threads.emplace_back([&, slot] {
+      Bench bench(torch::Device(torch::kCUDA, 0), {slot % parts, parts});
       bench.enter_training();
       TrainingStep& step = bench.step(trial, images);
       step.begin(trial, images, {});
@@ -108,7 +109,8 @@ int main(int count, char** words) {
   options.add_options()("loss", po::value(&loss)->default_value("contrastive"), "")(
       "batch", po::value(&batches)->default_value("32"), "comma-separated")(
       "precision", po::value(&precision)->default_value("bf16"), "")(
-      "slots", po::value(&slots_list)->default_value("1,8"), "comma-separated")(
+      "slots", po::value(&slots_list)->default_value("1,8"),
+      "comma-separated; 8/4 is eight on four parts of the GPU")(
       "seconds", po::value(&seconds)->default_value(3), "")(
       "head-layers", po::value(&trial.head_layers)->default_value(8), "");
   options.add_options()("deterministic", po::bool_switch(&deterministic), "");
@@ -128,16 +130,18 @@ int main(int count, char** words) {
     trial.batch_size = std::stol(batch);
     std::istringstream list(slots_list);
     for (std::string slots; std::getline(list, slots, ',');) {
+      const std::size_t slash = slots.find('/');
+      const int parts = slash == std::string::npos ? 1 : std::stoi(slots.substr(slash + 1));
       if (kernels) {
         std::cout << loss << " batch " << batch << " " << precision << " slots " << slots
                   << std::endl;
-        show_kernels(trial, images, std::stoi(slots));
+        show_kernels(trial, images, std::stoi(slots), parts);
         continue;
       }
-      const Rate rate = measure(trial, images, std::stoi(slots), seconds);
-      std::cout << loss << " batch " << batch << " " << precision << " slots " << slots << ": "
-                << static_cast<std::int64_t>(rate.images_per_second) << " images/s (built in "
-                << rate.build_seconds << " s)" << std::endl;
+      const Rate rate = measure(trial, images, std::stoi(slots), parts, seconds);
+      std::cout << loss << " batch " << batch << " " << precision << " slots " << slots << " parts "
+                << parts << ": " << static_cast<std::int64_t>(rate.images_per_second)
+                << " images/s (built in " << rate.build_seconds << " s)" << std::endl;
     }
   }
 }

@@ -1,12 +1,8 @@
 #include "orchestrator/commands/table_request.h"
 
-#include <chrono>
-#include <fstream>
-#include <sstream>
-
 #include "experiments/error.h"
 #include "experiments/number.h"
-#include "orchestrator/version.h"
+#include "orchestrator/commands/origin.h"
 #include "results/combine.h"
 
 namespace occam {
@@ -22,9 +18,9 @@ are one table.
 
 Examples:
   occam table quickstart.db
-  occam table occam.db --rows batch_size --columns loss,classifier --format md -o table.md
+  occam table occam.db --rows batch_size --columns loss,classifier -o table.md
   occam table occam.db --rows class_name --columns batch_size --where loss=contrastive --where classifier=kde --mean
-  occam table occam.db --baseline loss=contrastive --spread ci95 --format latex -o table.tex
+  occam table occam.db --baseline loss=contrastive --spread ci95 -o table.tex
   occam table occam.db --select learning_rate --on validation
   occam table occam.db --against published
   occam table occam.db --baseline loss=contrastive --seeds-until 0.5 -o more-seeds.json
@@ -55,12 +51,12 @@ void add_label(TableSpec& spec, const std::string& text) {
        {{equals == std::string::npos ? "" : what.substr(equals + 1), text.substr(colon + 1)}}});
 }
 
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file || text.str().empty()) throw Error(path + ": cannot read this file");
-  return text.str();
+// What a file of this name holds; text where the ending says nothing.
+std::string format_by_ending(const std::string& path) {
+  for (const auto& [ending, format] :
+       {std::pair{".tex", "latex"}, {".md", "md"}, {".csv", "csv"}, {".json", "json"}})
+    if (path.size() > std::string(ending).size() && path.ends_with(ending)) return format;
+  return "text";
 }
 
 std::shared_ptr<const PublishedValues> published_values(const std::string& against) {
@@ -89,7 +85,8 @@ TableRequest table_request(const std::vector<std::string>& words) {
   add("table", po::value(&request.table), "a table that the spec names");
   add("sweep", po::value(&request.sweeps)->default_value("", "the last one"),
       "name of the sweep; several with commas");
-  add("format", po::value(&format)->default_value("text"), "text, md, latex, csv or json");
+  add("format", po::value(&format)->default_value("", "as -o ends, else text"),
+      "text, md, latex, csv or json");
   add("spread", po::value(&spread),
       "±: sd of the seeds' means, ci95 of them, or paper: average over classes of each one's sd");
   add("mean", po::bool_switch(&mean), "means over the classes, and over all data sets' tasks");
@@ -120,6 +117,10 @@ TableRequest table_request(const std::vector<std::string>& words) {
   request.databases = arguments.positional();
   if (request.databases.empty()) request.databases.emplace_back("occam.db");
 
+  // Kept with the file, so that --check knows it without the file's name.
+  const bool by_ending = format.empty();
+  if (by_ending) format = format_by_ending(request.output);
+
   const auto said = [&](const char* name, const std::string& value) {
     if (!arguments.has(name)) return;
     request.query.push_back(std::string("--") + name);
@@ -143,6 +144,8 @@ TableRequest table_request(const std::vector<std::string>& words) {
                                     {"caption", caption},
                                     {"collapsed", collapsed}})
     said(name, value);
+  if (by_ending && format != "text")
+    request.query.insert(request.query.end(), {"--format", format});
   all_said("where", where);
   all_said("baseline", baseline);
   all_said("order", order);
@@ -215,42 +218,6 @@ TableOptions options_of(const TableRequest& request, const SweepResults& sweep) 
   }
   if (base) options.spec = with_options(*base, options.spec);
   return options;
-}
-
-Provenance provenance_of(const SweepResults& sweep, const std::vector<std::string>& databases,
-                         const std::vector<std::string>& query) {
-  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char date[sizeof "2026-01-01T00:00:00Z"];
-  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return {version(), revision(), digest_of(sweep.text), digest_of(sweep), databases, query, date};
-}
-
-void write_stamped(const std::string& path, const std::string& text, const Provenance& provenance) {
-  const StampStyle style = stamp_style(path);
-  const std::string stamp = stamp_text(provenance, style);
-  if (style == StampStyle::sidecar) {
-    write_output(path, text);
-    write_output(path + ".provenance.json", stamp);
-  } else if (style == StampStyle::latex) {
-    write_output(path, stamp + text);
-  } else {
-    write_output(path, text + stamp);
-  }
-}
-
-StampedFile read_stamped(const std::string& path) {
-  const StampStyle style = stamp_style(path);
-  const std::string text = read_file(path);
-  const std::string sidecar = path + ".provenance.json";
-  try {
-    const auto stamp = read_stamp(style == StampStyle::sidecar ? read_file(sidecar) : text, style);
-    if (stamp) return {without_stamp(text, style), *stamp};
-  } catch (const Error& problem) {
-    throw Error(path + ": " + problem.what());
-  }
-  throw Error(path + ": says nothing of its origin; a file that `occam table -o` wrote does");
 }
 
 }  // namespace occam

@@ -99,12 +99,11 @@ Series mean_curve(const std::vector<Trained>& trials, double CurvePoint::*member
   return series;
 }
 
-std::string label_of(const Fields& fields, const TableEntry& entry, std::size_t first,
-                     std::size_t last) {
+std::string label_of(const TableSpec& labels, const Fields& fields, const TableEntry& entry,
+                     std::size_t first, std::size_t last) {
   Fields parts;
   for (std::size_t i = first; i < last; ++i)
-    parts.push_back(is_number(fields[i]) ? printed_field(fields[i]) + " " + entry.value(fields[i])
-                                         : entry.value(fields[i]));
+    parts.push_back(printed_value(labels, fields[i], entry.value(fields[i])));
   return joined(parts);
 }
 
@@ -159,14 +158,14 @@ Figure curve_figure(const SweepResults& sweep, const Curves& curves, const Figur
   figure.title = options.title;
   figure.x_label = "epoch";
   figure.y_label = y.label;
-  Fields names;
+  const TableSpec labels = labels_of_tables(sweep);
   std::map<std::vector<std::size_t>, std::size_t> panels;
   std::map<std::vector<std::size_t>, std::string> series_names;
   for (const auto& [key, trials] : groups) {
     const TableEntry& one = *trials.front().entry;
     if (panels.emplace(key.first, figure.panels.size()).second)
-      figure.panels.push_back({label_of(options.by, one, 0, last), {}, {}});
-    series_names[key.second] = label_of(options.by, one, last, options.by.size());
+      figure.panels.push_back({label_of(labels, options.by, one, 0, last), {}, {}});
+    series_names[key.second] = label_of(labels, options.by, one, last, options.by.size());
   }
   if (series_names.size() > kMostSeries)
     throw UsageError(fmt::format(

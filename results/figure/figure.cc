@@ -7,33 +7,42 @@
 #include <set>
 
 #include "experiments/number.h"
+#include "results/printed_cell.h"
 #include "results/result_field.h"
 #include "results/table.h"
+#include "results/table_shown.h"
 
 namespace occam {
 namespace {
 
 using Fields = std::vector<std::string>;
 
-// A number alone would not say what it is of.
-std::string label_of(const std::string& field, const std::string& value) {
-  return is_number(field) ? printed_field(field) + " " + value : value;
+// Some of a column's values: what tells lines and panels apart, whatever they are called.
+Fields part_of(const Fields& values, std::size_t first, std::size_t last) {
+  return {values.begin() + static_cast<std::ptrdiff_t>(first),
+          values.begin() + static_cast<std::ptrdiff_t>(last)};
 }
 
-std::string label_of(const Fields& fields, const Fields& values, std::size_t first,
+std::string label_of(const Table& table, const Fields& values, std::size_t first,
                      std::size_t last) {
   Fields parts;
   for (std::size_t i = first; i < last && i < values.size(); ++i)
-    parts.push_back(label_of(fields[i], values[i]));
+    parts.push_back(printed_value(table.spec, table.column_fields[i], values[i]));
   return joined(parts);
 }
 
-// The place of a name, which is added where it is new.
-std::size_t place_of(Fields& names, const std::string& name) {
-  const auto known = std::find(names.begin(), names.end(), name);
-  if (known != names.end()) return static_cast<std::size_t>(known - names.begin());
-  names.push_back(name);
-  return names.size() - 1;
+std::string axis_label(const Table& table, const std::string& field) {
+  const std::string shown = shown_field(table.spec, field);
+  return shown == field ? printed_field(field) : shown;
+}
+
+// The place of a value, which is added where it is new.
+template <class Value>
+std::size_t place_of(std::vector<Value>& values, const Value& value) {
+  const auto known = std::find(values.begin(), values.end(), value);
+  if (known != values.end()) return static_cast<std::size_t>(known - values.begin());
+  values.push_back(value);
+  return values.size() - 1;
 }
 
 void check_count(const Fields& names, const std::string& field) {
@@ -78,28 +87,34 @@ void note_meaning(Figure& figure, const Table& table) {
 }
 
 // Doublings, as of batch sizes, are steps of equal size.
-bool spans_magnitudes(const std::vector<double>& values) {
-  const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  return values.size() > 2 && *least > 0 && *most / *least >= 8;
+bool spans_magnitudes(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  if (values.size() < 3 || values.front() <= 0) return false;
+  const auto less_than_double = [](double one, double next) { return next < 1.9 * one; };
+  return values.back() / values.front() >= 8 ||
+         std::adjacent_find(values.begin(), values.end(), less_than_double) == values.end();
 }
 
 // One series a column, in panels by all column fields but the last.
 void add_series(Figure& figure, const Table& table, const std::vector<double>& x) {
   const std::size_t last = table.column_fields.size() - 1;
-  Fields panels, names;
+  Fields names;
+  std::vector<Fields> panels;
   for (const Fields& column : table.columns) {
-    place_of(panels, label_of(table.column_fields, column, 0, last));
-    place_of(names, label_of(table.column_fields, column, last, last + 1));
+    place_of(panels, part_of(column, 0, last));
+    place_of(names, column[last]);
   }
   check_count(names, table.column_fields[last]);
-  for (const std::string& panel : panels) {
-    figure.panels.push_back({panel, {}, {}});
-    for (const std::string& name : names) figure.panels.back().series.push_back({name, {}});
+  for (const Fields& panel : panels) {
+    figure.panels.push_back({label_of(table, panel, 0, last), {}, {}});
+    for (const std::string& name : names)
+      figure.panels.back().series.push_back(
+          {printed_value(table.spec, table.column_fields[last], name), {}});
   }
   for (std::size_t column = 0; column < table.columns.size(); ++column) {
-    const std::string panel = label_of(table.column_fields, table.columns[column], 0, last);
-    const std::string name = label_of(table.column_fields, table.columns[column], last, last + 1);
-    Series& series = figure.panels[place_of(panels, panel)].series[place_of(names, name)];
+    const Fields& values = table.columns[column];
+    Series& series = figure.panels[place_of(panels, part_of(values, 0, last))]
+                         .series[place_of(names, values[last])];
     for (std::size_t row = 0; row < table.rows.size(); ++row)
       if (table.cells[row][column].applies)
         series.points.push_back(point_of(x[row], table.cells[row][column]));
@@ -119,14 +134,14 @@ void place_names(Figure& figure, const Table& table, std::vector<double>& x) {
     const double part = kRoom * (static_cast<double>(figure.x_names.size()) + 0.8);
     x[row] = figure.log_x ? *last * std::pow(*last / *first, part)
                           : *last + part * std::max(*last - *first, 1.0);
-    figure.x_names.emplace_back(x[row], table.rows[row].front());
+    figure.x_names.emplace_back(x[row], labels_of_row(table, row).front());
   }
 }
 
 Figure lines_of(const Table& table, const std::string& field) {
   Figure figure;
   figure.kind = FigureKind::lines;
-  figure.x_label = printed_field(field);
+  figure.x_label = axis_label(table, field);
   std::vector<double> x, numbers;
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     const bool reference = row + table.references >= table.rows.size();
@@ -146,11 +161,11 @@ Figure lines_of(const Table& table, const std::string& field) {
 Figure bars_of(const Table& table, const std::string& field) {
   Figure figure;
   figure.kind = FigureKind::bars;
-  figure.x_label = printed_field(field);
+  figure.x_label = axis_label(table, field);
   std::vector<double> x;
-  for (const Fields& row : table.rows) {
-    x.push_back(static_cast<double>(x.size()));
-    figure.x_names.emplace_back(x.back(), row.front());
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
+    x.push_back(static_cast<double>(row));
+    figure.x_names.emplace_back(x.back(), labels_of_row(table, row).front());
   }
   add_series(figure, table, x);
   return figure;
@@ -162,12 +177,13 @@ Figure heat_of(const Table& table) {
   figure.kind = FigureKind::heat;
   const std::size_t last = table.column_fields.size() - 1;
   const std::string& x_field = table.column_fields[last];
-  figure.x_label = printed_field(x_field);
-  figure.y_label = printed_field(table.row_fields.front());
+  figure.x_label = axis_label(table, x_field);
+  figure.y_label = axis_label(table, table.row_fields.front());
   figure.y_grows = is_number(table.row_fields.front());
-  Fields panels, x;
+  Fields x;
+  std::vector<Fields> panels;
   for (const Fields& column : table.columns) {
-    place_of(panels, label_of(table.column_fields, column, 0, last));
+    place_of(panels, part_of(column, 0, last));
     place_of(x, column[last]);
   }
   if (is_number(x_field))
@@ -178,15 +194,16 @@ Figure heat_of(const Table& table) {
       return first < second;
     });
   for (std::size_t i = 0; i < x.size(); ++i)
-    figure.x_names.emplace_back(static_cast<double>(i), x[i]);
+    figure.x_names.emplace_back(static_cast<double>(i), shown_value(table.spec, x_field, x[i]));
   const std::size_t rows = table.rows.size() - table.references;
-  for (std::size_t row = 0; row < rows; ++row) figure.y_names.push_back(table.rows[row].front());
-  for (const std::string& panel : panels)
-    figure.panels.push_back(
-        {panel, {}, {rows, std::vector<std::optional<double>>(x.size(), std::nullopt)}});
+  for (std::size_t row = 0; row < rows; ++row)
+    figure.y_names.push_back(labels_of_row(table, row).front());
+  for (const Fields& panel : panels)
+    figure.panels.push_back({label_of(table, panel, 0, last),
+                             {},
+                             {rows, std::vector<std::optional<double>>(x.size(), std::nullopt)}});
   for (std::size_t column = 0; column < table.columns.size(); ++column) {
-    Panel& panel = figure.panels[place_of(
-        panels, label_of(table.column_fields, table.columns[column], 0, last))];
+    Panel& panel = figure.panels[place_of(panels, part_of(table.columns[column], 0, last))];
     for (std::size_t row = 0; row < rows; ++row)
       if (const auto& mean = table.cells[row][column].mean)
         panel.grid[row][place_of(x, table.columns[column][last])] = 100 * *mean;
@@ -209,6 +226,11 @@ Table table_of(const SweepResults& sweep, const FigureOptions& options) {
     if (!options.x.empty()) wanted.spec.rows = {options.x};
     wanted.spec.columns = options.by;
   }
+  // Differences from a baseline stand in the table alone.
+  wanted.spec = chosen_table(sweep, wanted.spec);
+  wanted.spec.baseline.clear();
+  const TableSpec labels = labels_of_tables(sweep);
+  wanted.spec.labels.insert(wanted.spec.labels.begin(), labels.labels.begin(), labels.labels.end());
   return ablation(sweep, wanted);
 }
 
@@ -218,6 +240,19 @@ std::string printed_field(const std::string& field) {
   std::string text = field == "class_name" ? "class" : field;
   std::replace(text.begin(), text.end(), '_', ' ');
   return text;
+}
+
+TableSpec labels_of_tables(const SweepResults& sweep) {
+  TableSpec all;
+  for (auto table = sweep.tables.rbegin(); table != sweep.tables.rend(); ++table)
+    all.labels.insert(all.labels.end(), table->second.labels.begin(), table->second.labels.end());
+  return all;
+}
+
+std::string printed_value(const TableSpec& labels, const std::string& field,
+                          const std::string& value) {
+  const std::string shown = shown_value(labels, field, value);
+  return is_number(field) && shown == one_line(value) ? printed_field(field) + " " + shown : shown;
 }
 
 std::string counted_seeds(std::int64_t least, std::int64_t most) {

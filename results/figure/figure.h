@@ -61,8 +61,14 @@ struct Figure {
 
 inline constexpr std::size_t kMostSeries = 7;  // that colours and marks tell apart
 
-// A field's name as print has it: "batch size"; and "3 seeds" or "2 to 3 seeds".
+// A field's name as print has it, "batch size".
 std::string printed_field(const std::string& field);
+// A field's value, as the labels name it; a number alone would not say what it is of.
+std::string printed_value(const TableSpec& labels, const std::string& field,
+                          const std::string& value);
+// What the sweep's tables call fields and values, the first above the others.
+TableSpec labels_of_tables(const SweepResults& sweep);
+// "3 seeds" or "2 to 3 seeds".
 std::string counted_seeds(std::int64_t least, std::int64_t most);
 
 // What a spec's figure asks for.

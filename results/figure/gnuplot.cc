@@ -58,7 +58,7 @@ double last_x(const Figure& figure) {
   for (const Panel& panel : figure.panels)
     for (const Series& series : panel.series)
       for (const Point& point : series.points) most = std::max(most, point.x);
-  return std::isfinite(most) ? std::max(most, first_x(figure) + 1) : 1;
+  return std::isfinite(most) ? most : 1;
 }
 
 // The places that were measured, as far as their labels find room.
@@ -113,9 +113,13 @@ std::string x_axis(const Figure& figure, const Layout& layout) {
       return fmt::format("set xrange [-0.5:{:.1f}]\nset xtics ({}) {}\n",
                          static_cast<double>(figure.x_names.size()) - 0.5, tics(figure.x_names),
                          layout.slanted ? "rotate by 35 right" : "");
-    case FigureKind::curves:
-      return fmt::format("set xrange [{:g}:{:g}]\nset xtics autofreq\n", first_x(figure),
-                         last_x(figure));
+    case FigureKind::curves: {
+      const double first = first_x(figure), last = last_x(figure);
+      // Room around one epoch's mark; there is no half an epoch.
+      const double room = last > first ? 0 : 0.5;
+      return fmt::format("set xrange [{:g}:{:g}]\nset xtics {}\n", first - room, last + room,
+                         last - first < 8 ? "1" : "autofreq");
+    }
   }
   throw std::logic_error("unknown figure kind");
 }

@@ -50,6 +50,13 @@ std::string lines_in(const Figure& figure, std::size_t panel) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     const SeriesStyle& style = kSeriesStyles[i];
     if (!has_points(all[i])) continue;
+    // A curve of one epoch is a mark with its deviation.
+    if (!marks && all[i].points.size() == 1) {
+      parts.push_back(fmt::format(
+          "$p{}s{} using 1:2{} lc rgb '{}' pt {} ps mark_size lw 1.6 notitle", panel, i,
+          has_spread(all[i]) ? ":3:4 with yerrorbars" : " with points", style.colour, style.mark));
+      continue;
+    }
     parts.push_back(fmt::format("$p{}s{} using ({}):2 with {} lc rgb '{}' dt {} lw 1.6 {} notitle",
                                 panel, i, named ? fmt::format("$1<{:.10g}?$1:NaN", end) : "$1",
                                 marks ? "linespoints" : "lines", style.colour, style.dashes,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "results/figure/layout.h"
 #include "results/printed_cell.h"
 #include "results/report/html.h"
 #include "results/report/trial_data.h"
@@ -29,14 +30,18 @@ std::string list_of(const std::vector<std::string>& items, const char* of) {
 
 // ---- tables ----
 
-std::string cell_of(const Cell& cell) {
+std::string cell_of(const Table& table, const Cell& cell) {
   if (!cell.applies) return "<td>–</td>";
-  if (!cell.mean)
-    return fmt::format("<td data-v=\"\">… <small>({})</small></td>", html(counts(cell)));
+  std::string beside = "<small>(" + html(counts(cell)) + ")</small>";
+  if (const std::string difference = printed_difference(cell); !difference.empty())
+    beside += "<br><small>Δ " + html(difference) + "</small>";
+  if (!cell.mean) return "<td data-v=\"\">… " + beside + "</td>";
   std::string value = percent(*cell.mean);
-  if (cell.deviation) value += " ± " + percent(*cell.deviation);
-  return fmt::format("<td data-v=\"{:.6f}\">{} <small>({})</small></td>", *cell.mean,
-                     cell.best ? "<strong>" + value + "</strong>" : value, html(counts(cell)));
+  if (const auto spread = spread_of(cell, table.spread)) value += " ± " + percent(*spread);
+  if (cell.best) value = "<strong>" + value + "</strong>";
+  if (cell.second) value = "<u>" + value + "</u>";
+  if (cell.chosen_on == "test") value += "†";
+  return fmt::format("<td data-v=\"{:.6f}\">{} {}</td>", *cell.mean, value, beside);
 }
 
 // `lines`: from the table's outer to its inner field.
@@ -46,31 +51,20 @@ std::string header(const std::vector<std::string>& lines) {
   return "<th scope=\"col\"><button type=\"button\">" + text + "</button></th>";
 }
 
-std::vector<std::string> header_of(const Table& table, std::size_t column) {
-  std::vector<std::string> labels;
-  for (std::size_t i = 0; i < table.column_fields.size(); ++i) {
-    const std::string& field = table.column_fields[i];
-    const std::string& label = table.columns[column][i];
-    labels.push_back(is_number(field) ? field + " " + label : label);
-  }
-  return labels;
-}
-
 std::string table_of(const Table& table) {
   // More columns than paper holds upright.
   std::string text =
       fmt::format("<div class=\"scroll{}\"><table class=\"sortable numbers\">\n<thead><tr>",
                   table.columns.size() > 8 ? " wide" : "");
-  for (const std::string& field : table.row_fields) text += header({field});
-  for (std::size_t i = 0; i < table.columns.size(); ++i) text += header(header_of(table, i));
+  for (const std::string& field : table.row_fields)
+    text += header({shown_field(table.spec, field)});
+  for (std::size_t i = 0; i < table.columns.size(); ++i) text += header(headers_of(table, i));
   text += "</tr></thead>\n<tbody>\n";
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
-    const bool reference = row + table.references >= table.rows.size();
-    text += reference ? "<tr class=\"reference\">" : "<tr>";
-    for (std::size_t i = 0; i < table.row_fields.size(); ++i)
-      text += fmt::format("<th scope=\"row\">{}</th>",
-                          i < table.rows[row].size() ? html(table.rows[row][i]) : "");
-    for (const Cell& cell : table.cells[row]) text += cell_of(cell);
+    text += is_reference(table, row) ? "<tr class=\"reference\">" : "<tr>";
+    for (const std::string& label : labels_of_row(table, row))
+      text += fmt::format("<th scope=\"row\">{}</th>", html(label));
+    for (const Cell& cell : table.cells[row]) text += cell_of(table, cell);
     text += "</tr>\n";
   }
   return text + "</tbody></table></div>\n";
@@ -80,15 +74,18 @@ std::string table_of(const Table& table) {
 
 std::string figure_of(const std::string& title, const std::function<Figure()>& make,
                       const Drawer& drawer) {
-  std::string text = "<figure>\n";
+  std::string text;
   try {
     const Figure made = make();
-    text += image(drawer(made), title + ": " + made.y_label + " over " + made.x_label + ". " +
-                                    joined(made.notes, "; "));
+    const std::string picture = drawer(made);
+    // A third larger than in print, where its letters have eight points.
+    text = fmt::format("<figure style=\"max-width: {:.0f}px\">\n", 128 * layout_of(made).width);
+    text += image(picture, title + ": " + made.y_label + " over " + made.x_label + ". " +
+                               joined(made.notes, "; "));
     text += fmt::format("\n<figcaption>{}</figcaption>\n", html(title));
   } catch (const Error& problem) {
-    text += fmt::format("<figcaption>{}: not drawn. {}</figcaption>\n", html(title),
-                        html(problem.what()));
+    text = fmt::format("<figure>\n<figcaption>{}: not drawn. {}</figcaption>\n", html(title),
+                       html(problem.what()));
   }
   return text + "</figure>\n";
 }
@@ -198,16 +195,20 @@ std::string title_of(const std::string& name, const std::string& caption) {
 
 std::string tables_part(const SweepResults& results) {
   std::string text =
-      "<section id=\"tables\"><h2>Tables</h2>\n<p>AUROC in %: mean over the classes of each seed, "
-      "then "
-      "over seeds ± their sample deviation (seeds x classes). A heading sorts by its column.</p>\n";
+      "<section id=\"tables\"><h2>Tables</h2>\n<p>A heading sorts by its column.</p>\n";
   for (const auto& [name, spec] : tables_of(results)) {
     text += fmt::format("<h3>{}</h3>\n", html(title_of(name, spec.caption)));
     try {
       TableOptions options;
       options.spec = spec;
       const Table table = ablation(results, options);
-      text += table_of(table) + list_of(table.notes, "notes");
+      std::vector<std::string> notes{table.what};
+      if (const std::string best = best_of_what(table); !best.empty())
+        notes.push_back("bold: best of its " + best +
+                        (has_second(table) ? "; underlined: second" : "") +
+                        ", to the printed precision");
+      notes.insert(notes.end(), table.notes.begin(), table.notes.end());
+      text += table_of(table) + list_of(notes, "notes");
     } catch (const Error& problem) {
       text += fmt::format("<p class=\"problem\">No table: {}</p>\n", html(problem.what()));
     }

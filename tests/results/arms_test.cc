@@ -90,9 +90,12 @@ TEST(Arms, GiveNoPThatCouldNotBeSmall) {
   rotating.loss = Loss::rotation;
   plan.done(trial(0), kKde, 0.8).done(canonical(rotating), kKde, 0.9);
   const ArmsComparison found = compare_arms(plan.sweep(), {kRotation, kContrastive}, {});
-  EXPECT_THAT(sentences(found), AllOf(HasSubstr("one seed of 1 classes, so no test"),
-                                      HasSubstr("cannot give a p under 1, so none is given"),
-                                      Not(HasSubstr("significant"))));
+  EXPECT_THAT(sentences(found),
+              AllOf(HasSubstr("These tasks, new seeds: no claim, from one seed of "
+                              "1 class; rotation less contrastive is +10.00"),
+                    HasSubstr("New tasks: no claim, since 1 class cannot give a "
+                              "p under 1"),
+                    Not(HasSubstr("significant"))));
 }
 
 TEST(Arms, RefuseWhatTheyWouldMix) {
@@ -102,6 +105,10 @@ TEST(Arms, RefuseWhatTheyWouldMix) {
                 compare_arms(plan.sweep(), {kRotation, kContrastive}, {});
               }),
               HasSubstr("'contrastive' would mix classifier kde, gde; choose with --where"));
+  EXPECT_THAT(message_of([&] {
+                compare_arms(seven_classes().sweep(), {kRotation, kRotation}, {});
+              }),
+              HasSubstr("are the same trials"));
   EXPECT_THAT(message_of([&] {
                 compare_arms(plan.sweep(), {kRotation, {"x", {{"loss", {"contrastiv"}}}}}, {});
               }),

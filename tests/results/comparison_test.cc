@@ -40,6 +40,19 @@ TEST(Comparison, UsesTheSeedsAndClassesThatBothSidesHave) {
   EXPECT_TRUE(paired_differences(scores({{.9}}), {}, Claim::seeds).values.empty());
 }
 
+TEST(Comparison, LeavesOutASeedThatHasOnlyBegunAndKeepsTheTasksThatItLacks) {
+  // Seed 3 has class 0 alone on one side, as in a sweep that still runs.
+  const auto paired =
+      paired_differences(scores({{.9, .7, .6}, {.8, .8, .7}, {.5}}),
+                         scores({{.8, .6, .5}, {.7, .7, .6}, {.4, .4, .4}}), Claim::seeds);
+  EXPECT_EQ(paired.seeds, 2);
+  EXPECT_EQ(paired.tasks, 3);
+  // No seed has every class and no class every seed.
+  EXPECT_TRUE(
+      paired_differences(scores({{.9, 0}, {0, .8}}), scores({{.9, 0}, {0, .8}}), Claim::seeds)
+          .values.empty());
+}
+
 TEST(Comparison, TiesThatRoundingWouldPart) {
   // 0.9 - 0.8 and 0.4 - 0.3 differ in their last bits, as ranks they are the same.
   const auto paired = paired_differences(scores({{.9, .4}}), scores({{.8, .3}}), Claim::tasks);

@@ -120,8 +120,42 @@ TEST_F(FigureTest, TakesTheSpecsFirstTableWithoutAnyFields) {
   EXPECT_EQ(drawn.panels.size(), 2u);
 }
 
+TEST_F(FigureTest, TakesTheTablesLabelsAndNotItsDifferences) {
+  Spec named = spec("labelled");
+  TableSpec table;
+  table.rows = {"batch_size"};
+  table.columns = {"classifier", "loss"};
+  table.baseline = {{"loss", {"contrastive"}}};
+  table.labels = {{"loss", {{"rotation", "Rotation"}, {"contrastive", "Rotation"}}},
+                  {"batch_size", {{"", "Batch"}}}};
+  named.tables = {{"main", table}};
+  store_.record_sweep(named, expansion(trials_, {kKde, kGde}));
+  const SweepResults results = store_.results("labelled");
+  const Figure drawn = figure(results, {});
+  EXPECT_EQ(drawn.x_label, "Batch");
+  for (const std::string& note : drawn.notes) EXPECT_THAT(note, testing::Not(HasSubstr("Δ")));
+  // Two that are called the same stay two.
+  ASSERT_EQ(drawn.panels[0].series.size(), 2u);
+  EXPECT_EQ(drawn.panels[0].series[0].name, "Rotation");
+  EXPECT_THAT(xs(drawn.panels[0].series[1]), ElementsAre(8, 16, 32, 64));
+  // Also where the fields are given, and on curves.
+  EXPECT_EQ(figure(results, {{}, "class_name", "", {"classifier", "batch_size", "loss"}, {}, ""})
+                .panels[0]
+                .series[0]
+                .name,
+            "Rotation");
+  FigureOptions options;
+  options.by = {"loss", "batch_size"};
+  EXPECT_EQ(curve_figure(results, read_curves(store_, "labelled"), options).panels[0].title,
+            "Rotation");
+}
+
 TEST_F(FigureTest, PutsDoublingsOnALogarithmicAxis) {
   EXPECT_TRUE(made({{}, "batch_size", "", {"loss", "classifier"}, {}, ""}).log_x);
+  EXPECT_TRUE(
+      made({{}, "batch_size", "", {"loss", "classifier"}, {{"batch_size", {"8", "16", "32"}}}, ""})
+          .log_x);
+  EXPECT_FALSE(made({{}, "seed", "", {"batch_size", "loss", "classifier"}, {}, ""}).log_x);
   EXPECT_FALSE(
       made({{}, "batch_size", "", {"loss", "classifier"}, {{"batch_size", {"16", "32"}}}, ""})
           .log_x);

@@ -56,6 +56,16 @@ TEST(Gnuplot, DrawsEveryKindInEveryFormat) {
   }
 }
 
+TEST(Gnuplot, MarksACurveOfOneEpoch) {
+  Figure figure = small_figure(FigureKind::curves);
+  figure.panels.pop_back();
+  figure.panels[0].series = {{"one", {{1, 2.5, 0.5}}}, {"bare", {{1, 2.0, std::nullopt}}}};
+  const std::string script = gnuplot_script(figure, FigureFormat::svg, "x.svg");
+  EXPECT_THAT(script, HasSubstr("$p0s0 using 1:2:3:4 with yerrorbars"));
+  EXPECT_THAT(script, HasSubstr("$p0s1 using 1:2 with points"));
+  EXPECT_THAT(script, HasSubstr("set xrange [0.5:1.5]\nset xtics 1\n"));
+}
+
 TEST(Gnuplot, DrawsTheSameBytesAgain) {
   NEEDS_GNUPLOT();
   const Figure figure = small_figure(FigureKind::lines);

@@ -71,6 +71,23 @@ TEST_F(ReportTest, ShowsTextsAsTheyAre) {
   EXPECT_THAT(text, HasSubstr("\\u003c/script> no memory"));
 }
 
+// The words and marks of `occam table`.
+TEST_F(ReportTest, ShowsTheTableAsItsSpecSaysIt) {
+  Spec named = spec("differences");
+  TableSpec table;
+  table.rows = {"batch_size"};
+  table.columns = {"classifier"};
+  table.spread = Spread::ci95;
+  table.baseline = {{"classifier", {"kde"}}};
+  table.labels = {{"classifier", {{"gde", "Gaussian"}}}, {"batch_size", {{"", "Batch"}}}};
+  named.tables = {{"main", table}};
+  store_.record_sweep(named, expansion({done_}, {kKde, kGde}));
+  const std::string text = page();
+  for (const char* shown : {">Gaussian</button>", ">Batch</button>", "Δ -47.92",
+                            "half of their 95 % t interval", "Δ: points above the baseline"})
+    EXPECT_THAT(text, HasSubstr(shown));
+}
+
 TEST_F(ReportTest, SaysHowFarTheSweepIsAndWhoMadeThePage) {
   const std::string text = page();
   EXPECT_THAT(text, HasSubstr("<dt>trials done</dt><dd>1 of 3</dd>"));

@@ -67,6 +67,24 @@ TEST(Baseline, CorrectsOverTheDifferencesThatTheTablePrints) {
   EXPECT_THAT(render(table, TableFormat::text), HasSubstr("Δ +3.00 [+0.52, +5.48] p 0.07"));
 }
 
+TEST(Baseline, SaysOverHowManyADifferenceIsWhereACellHasMore) {
+  EXPECT_THAT(ablation(two_losses().sweep(), against_contrastive()).notes,
+              Not(Contains(HasSubstr("Δ over"))));
+  Plan plan = two_losses();
+  plan.missing(rotating(0, 4), kKde).done(rotating(1, 4), kKde, 0.9);
+  plan.done(trial(0, 4), kKde, 0.8).done(trial(1, 4), kKde, 0.8);
+  EXPECT_THAT(ablation(plan.sweep(), against_contrastive()).notes,
+              Contains("Δ over the seeds and classes that a cell and its baseline both have: 3x2 "
+                       "at batch_size=32, loss=rotation"));
+}
+
+TEST(Baseline, HasNothingToCorrectWithOneDifference) {
+  TableOptions options = against_contrastive();
+  options.spec.where = {{"batch_size", {"32"}}};
+  EXPECT_THAT(ablation(two_losses().sweep(), options).notes,
+              Contains(AllOf(HasSubstr("the table's one p"), Not(HasSubstr("Holm")))));
+}
+
 TEST(Baseline, OfNewTasksSaysThatSoFewClassesCannotTell) {
   TableOptions options = against_contrastive();
   options.spec.claim = Claim::tasks;
@@ -155,6 +173,16 @@ TEST(Where, ThatKeepsOneOfSeveralRatesIsAChoiceOnTest) {
   const Table table = ablation(three_rates().sweep(), options);
   EXPECT_EQ(table.cells[0][0].chosen_on, "test");
   EXPECT_THAT(table.notes, Contains(HasSubstr("†: chosen on test")));
+  Plan two = three_rates();
+  for (const double rate : {0.01, 0.05}) {
+    Trial other = at_rate(rate);
+    other.batch_size = 64;
+    two.done(other, kKde, 0.8);
+  }
+  options.spec.rows = {"batch_size"};
+  EXPECT_THAT(ablation(two.sweep(), options).notes,
+              Contains(HasSubstr("too good: learning_rate=0.05 at 2 cells")));
+  options.spec.rows = {"loss"};
   options.spec.where = {{"learning_rate", {"0.01"}}};  // the released one
   EXPECT_EQ(ablation(three_rates().sweep(), options).cells[0][0].chosen_on, "");
 }

@@ -522,10 +522,13 @@ void with_gradient(const NormGradient& gradient, Work work) {
   }
 }
 
+// Sums of more blocks than this take the last one long to add up.
+int sum_blocks(const NormShape& shape) { return std::min(kMostBlocks, 2 * shape.processors); }
+
 // The layout of a norm's sums over its rows.
 template <class T, int V>
 Layout layout_of_sums(const NormShape& shape, bool few) {
-  return few ? layout_of<T, V>(shape, 1, 1) : layout_of<T, V>(shape, kMostBlocks, 8);
+  return few ? layout_of<T, V>(shape, 1, 1) : layout_of<T, V>(shape, sum_blocks(shape), 8);
 }
 
 // All channels in one block.
@@ -597,7 +600,7 @@ void norm_statistics_of_sums(std::int64_t rows, std::int64_t channels, const flo
 void norm_apply(const NormShape& shape, const void* x, const float* saved, const void* residual,
                 const float* residual_saved, bool relu, void* y, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
-    const Layout layout = layout_of<T, V::value>(shape, 4 * kMostBlocks, 8);
+    const Layout layout = layout_of<T, V::value>(shape, 8 * shape.processors, 8);
     apply<T, V::value><<<grid(layout), kThreads, 0, stream>>>(
         layout, static_cast<const T*>(x), saved, static_cast<const T*>(residual), residual_saved,
         relu, static_cast<T*>(y));
@@ -633,7 +636,7 @@ void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, c
                          const float* saved, void* dx, Stream stream, const NormSums& sums) {
   with_element(shape, [&]<class T, class V>(T, V) {
     with_gradient(gradient, [&]<class M, class Two>(M, Two) {
-      const Layout layout = layout_of<T, V::value>(shape, 4 * kMostBlocks, 8);
+      const Layout layout = layout_of<T, V::value>(shape, 8 * shape.processors, 8);
       backward_apply<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
           layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
           static_cast<const T*>(gradient.y), static_cast<const T*>(x), saved, static_cast<T*>(dx),

@@ -221,7 +221,7 @@ NetworkOutput Network::forward(const torch::Tensor& images, bool training, Group
   output.pool = x.mean({2, 3}).to(torch::kFloat32);
   x = output.pool;
   for (const Dense& layer : layers_.head) x = dense(x, layer, mode);
-  if (loss_ == Loss::contrastive || !layers_.head.empty()) output.embed = x.to(torch::kFloat32);
+  if (loss_ != Loss::rotation || !layers_.head.empty()) output.embed = x.to(torch::kFloat32);
   if (loss_ == Loss::rotation)
     output.logits = dense(x, layers_.classifier, mode).to(torch::kFloat32);
   return output;

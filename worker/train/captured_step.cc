@@ -11,6 +11,7 @@
 #include "experiments/error.h"
 #include "worker/cuda/batch_norm.h"
 #include "worker/cuda/loss.h"
+#include "worker/cuda/part.h"
 #include "worker/cuda/update.h"
 #include "worker/data/augment.h"
 #include "worker/data/order.h"
@@ -26,6 +27,8 @@ namespace {
 
 using torch::Tensor;
 constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
+// Where a trial must give the same bits on every part of a GPU.
+constexpr int kAnyProcessors = 132;
 
 void demand(cudaError_t error) {
   if (error != cudaSuccess) throw Error(cudaGetErrorString(error));
@@ -52,6 +55,8 @@ class CapturedStep final : public TrainingStep {
         element_(trial.precision == Precision::bf16 ? cuda::Element::bfloat16
                                                     : cuda::Element::float32),
         type_(trial.precision == Precision::bf16 ? torch::kBFloat16 : torch::kFloat32),
+        processors_(at::globalContext().deterministicCuDNN() ? kAnyProcessors
+                                                             : cuda::processors(stream_)),
         plan_(augment_plan(trial, static_cast<int>(images.size(2)),
                            static_cast<int>(images.size(1)), share_of(trial.batch_size, group))) {
     if (!group_ && !captured_) throw Error("a step that is not captured needs a group");
@@ -434,8 +439,10 @@ class CapturedStep final : public TrainingStep {
 
   std::pair<Rows, Tensor> loss_of(const Tensor& output, bool has_logits) const {
     const std::int64_t batch = trial_.batch_size, width = output.size(1);
-    if (!has_logits && (batch > cuda::kInfoNceMostRows || width > cuda::kInfoNceMostWidth))
-      return loss_by_aten(output);
+    const bool has_kernel =
+        has_logits || (trial_.loss == Loss::contrastive && batch <= cuda::kInfoNceMostRows &&
+                       width <= cuda::kInfoNceMostWidth);
+    if (!has_kernel) return loss_by_aten(output);
     Tensor gradient = torch::empty_like(output);
     const auto floats = output.options().dtype(torch::kFloat32);
     const std::int64_t rows = has_logits ? output.size(0) : batch;
@@ -542,7 +549,7 @@ class CapturedStep final : public TrainingStep {
   // --- batch norm --------------------------------------------------------------------------------
 
   cuda::NormShape shape(const Tensor& x) const {
-    return {x.numel() / x.size(1), x.size(1), element_};
+    return {x.numel() / x.size(1), x.size(1), element_, processors_};
   }
   float* saved(const Norm& norm) const {
     const std::ptrdiff_t channel =
@@ -609,6 +616,7 @@ class CapturedStep final : public TrainingStep {
   c10::cuda::CUDAStream stream_;
   cuda::Element element_;
   at::ScalarType type_;
+  int processors_;
   cuda::AugmentPlan plan_;
   std::shared_ptr<Network> network_;
   Tensor velocity_, norms_, norm_scratch_, state_, input_, images_, order_;

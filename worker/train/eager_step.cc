@@ -44,6 +44,7 @@ class EagerStep final : public TrainingStep {
     NetworkOutput output = network_->forward(images, true, group_);
     if (group_) gather(output);
     const LossValue value = step_loss(trial_, output);
+    if (on_batch) on_batch(images, weights, value.loss);
     value.loss.backward();
     const at::NoGradGuard no_gradient;
     if (group_) group_->all_reduce(gradient);

@@ -35,8 +35,9 @@ std::optional<TrainingState> shared_state(const std::optional<TrainingState>& ow
   };
   const TrainingState nothing;
   const TrainingState& ours = has ? *own : nothing;
-  const torch::Tensor sums =
-      sent(torch::tensor({ours.loss_sum, ours.accuracy_sum}, torch::kFloat64));
+  const torch::Tensor sums = sent(
+      torch::tensor({ours.loss_sum, ours.accuracy_sum, ours.tail_loss_sum, ours.tail_accuracy_sum},
+                    torch::kFloat64));
   TrainingState state;
   state.step = size(0);
   state.weights = floats(ours.weights, size(1));
@@ -44,6 +45,8 @@ std::optional<TrainingState> shared_state(const std::optional<TrainingState>& ow
   state.statistics = floats(ours.statistics, size(2));
   state.loss_sum = sums[0].item<double>();
   state.accuracy_sum = sums[1].item<double>();
+  state.tail_loss_sum = sums[2].item<double>();
+  state.tail_accuracy_sum = sums[3].item<double>();
   return state;
 }
 
@@ -64,7 +67,12 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
   TrainingStep& training_step = bench.step(trial, train_images, group);
   const std::optional<TrainingState> from = group ? shared_state(own, bench.device(), *group) : own;
   training_step.begin(trial, train_images, from);
+  training_step.on_batch = hooks.on_batch;
   Training training{training_step.network(), from ? from->step : 0};
+  if (from) {
+    training.tail_loss_sum = from->tail_loss_sum;
+    training.tail_accuracy_sum = from->tail_accuracy_sum;
+  }
 
   const Budget plan = budget(trial);
   std::int64_t& step = training.steps;
@@ -77,6 +85,8 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
     if (hooks.save && (training.stopped || Clock::now() - last_save > hooks.save_every)) {
       TrainingState state = training_step.state(step);
       if (step % plan.steps_per_epoch == 0) state.loss_sum = state.accuracy_sum = 0;
+      state.tail_loss_sum = training.tail_loss_sum;
+      state.tail_accuracy_sum = training.tail_accuracy_sum;
       hooks.save(state);
       last_save = Clock::now();
     }
@@ -109,6 +119,10 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
                           : "the loss was " + (std::isnan(loss_sum) ? "NaN" : spelled(loss_sum))) +
                      " in epoch " + std::to_string(epoch + 1) + " of " +
                      std::to_string(plan.epochs) + " (learning rate " + spelled(rate) + ")");
+    if (epoch >= tail_begin(plan)) {
+      training.tail_loss_sum += loss_sum;
+      training.tail_accuracy_sum += accuracy_sum;
+    }
     const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
     if (hooks.on_epoch)
       hooks.on_epoch({"", 0, epoch + 1, plan.epochs, loss_sum / count, accuracy_sum / count, rate,
@@ -118,13 +132,22 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
   return training;
 }
 
-TrainingState finished_state(Network& network, std::int64_t step) {
-  return {step,
+TrainingTail tail_of(const Trial& trial, const Training& training) {
+  const Budget plan = budget(trial);
+  const auto steps = static_cast<double>(plan.steps - tail_begin(plan) * plan.steps_per_epoch);
+  return {training.tail_loss_sum / steps, training.tail_accuracy_sum / steps};
+}
+
+TrainingState finished_state(const Training& training) {
+  Network& network = *training.network;
+  return {training.steps,
           network.flat().clone(),
           torch::zeros_like(network.flat()),
           network.statistics().clone(),
           0,
-          0};
+          0,
+          training.tail_loss_sum,
+          training.tail_accuracy_sum};
 }
 
 }  // namespace occam

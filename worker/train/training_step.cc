@@ -54,17 +54,16 @@ std::unique_ptr<TrainingStep> make_step(const Trial& trial,
   return make_eager_step(trial, device, group);
 }
 
-Bench::Bench(torch::Device device) : device_(device) {
+Bench::Bench(torch::Device device, cuda::Part part) : device_(device), part_(part) {
 #ifdef OCCAM_CUDA
   if (!device_.is_cuda()) return;
   c10::cuda::set_device(device_.index());
   int least = 0, greatest = 0;
-  cudaStream_t training = nullptr, evaluation = nullptr;
+  cudaStream_t evaluation = nullptr;
   if (cudaDeviceGetStreamPriorityRange(&least, &greatest) != cudaSuccess ||
-      cudaStreamCreateWithPriority(&training, cudaStreamNonBlocking, least) != cudaSuccess ||
       cudaStreamCreateWithPriority(&evaluation, cudaStreamNonBlocking, greatest) != cudaSuccess)
     throw Error(device_.str() + ": no stream can be made");
-  training_ = training;
+  training_ = cuda::part_stream(part_);
   evaluation_ = evaluation;
 #endif
 }
@@ -97,16 +96,12 @@ bool Bench::is_warm(const Trial& trial) const {
 
 TrainingStep& Bench::step(const Trial& trial, const torch::Tensor& images, Group* group) {
   if (group || !is_warm(trial)) {
-    clear();
+    drop_step();
+    made_for_.reset();
     step_ = make_step(trial, images, device_, group);
     if (!group) made_for_ = trial;
   }
   return *step_;
-}
-
-void Bench::clear() {
-  step_.reset();
-  made_for_.reset();
 }
 
 }  // namespace occam

@@ -2,11 +2,13 @@
 
 #include <torch/types.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "experiments/trial.h"
+#include "worker/cuda/part.h"
 #include "worker/distributed/group.h"
 #include "worker/model/network.h"
 #include "worker/train/checkpoint.h"
@@ -34,6 +36,12 @@ class TrainingStep {
   // After `steps` updates; waits too.
   virtual TrainingState state(std::int64_t steps) = 0;
   virtual const std::shared_ptr<Network>& network() const = 0;
+
+  // Hears each run's images as they entered the network, the flat weights that they met, and the
+  // loss; on a CPU alone, where these are there between two operations.
+  std::function<void(const torch::Tensor& images, const torch::Tensor& weights,
+                     const torch::Tensor& loss)>
+      on_batch;
 };
 
 // Whether a step made for one trial can run another: all that it computes is the same but class,
@@ -68,7 +76,8 @@ std::unique_ptr<TrainingStep> make_captured_step(const Trial& trial, const torch
 // for a trial of the same kind need not be made again. One thread at a time.
 class Bench {
  public:
-  explicit Bench(torch::Device device);
+  // On a GPU trainings run on that part of it.
+  explicit Bench(torch::Device device, cuda::Part part = {});
   ~Bench();
   Bench(const Bench&) = delete;
 
@@ -78,14 +87,17 @@ class Bench {
   // After all training work is done: on a stream that goes before the other slots' trainings. An
   // evaluation is many small launches, each of which would else wait for theirs.
   void enter_evaluation() const;
+  cuda::Part part() const { return part_; }
   bool is_warm(const Trial& trial) const;
+  bool has_step() const { return step_ != nullptr; }
+  // In a gang before its group goes.
+  void drop_step() { step_.reset(); }
   // A group's step is made for it and never warm.
   TrainingStep& step(const Trial& trial, const torch::Tensor& images, Group* group = nullptr);
-  // The step, if there is one, goes: before its group does.
-  void clear();
 
  private:
   torch::Device device_;
+  cuda::Part part_;
   void *training_ = nullptr, *evaluation_ = nullptr;  // streams
   std::optional<Trial> made_for_;
   std::unique_ptr<TrainingStep> step_;

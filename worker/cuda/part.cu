@@ -1,0 +1,85 @@
+#include "worker/cuda/part.h"
+
+#include <cuda.h>
+#include <cuda_runtime_api.h>
+
+#include <string>
+#include <vector>
+
+#include "experiments/error.h"
+
+namespace occam::cuda {
+namespace {
+
+void demand(CUresult result, const char* what) {
+  if (result != CUDA_SUCCESS)
+    throw Error(std::string(what) + " failed (" + std::to_string(result) +
+                "): this GPU or driver cannot be divided");
+}
+void demand(cudaError_t error) {
+  if (error != cudaSuccess) throw Error(cudaGetErrorString(error));
+}
+
+// Of the driver that is loaded, so that nothing links to it.
+template <class Function>
+Function driver(const char* name, Function) {
+  void* found = nullptr;
+  cudaDriverEntryPointQueryResult result{};
+  demand(cudaGetDriverEntryPointByVersion(name, &found, 12050, cudaEnableDefault, &result));
+  if (result != cudaDriverEntryPointSuccess)
+    throw Error(std::string("this driver has no ") + name + "; CUDA 12.5 or newer has");
+  return reinterpret_cast<Function>(found);
+}
+#define OCCAM_DRIVER(function) driver(#function, &function)
+
+}  // namespace
+
+Stream part_stream(Part part) {
+  int least = 0, greatest = 0, device = 0, processors = 0;
+  cudaStream_t stream = nullptr;
+  demand(cudaDeviceGetStreamPriorityRange(&least, &greatest));
+  if (part.of == 1) {
+    demand(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, least));
+    return stream;
+  }
+  demand(cudaGetDevice(&device));
+  demand(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device));
+  CUdevice handle{};
+  CUdevResource whole{};
+  demand(OCCAM_DRIVER(cuDeviceGet)(&handle, device), "cuDeviceGet");
+  demand(OCCAM_DRIVER(cuDeviceGetDevResource)(handle, &whole, CU_DEV_RESOURCE_TYPE_SM),
+         "cuDeviceGetDevResource");
+  std::vector<CUdevResource> parts(static_cast<std::size_t>(part.of));
+  auto count = static_cast<unsigned>(part.of);
+  // Parts come in steps of eight multiprocessors, so that clusters fit into them.
+  const unsigned size = static_cast<unsigned>(processors / part.of) / 8 * 8;
+  demand(OCCAM_DRIVER(cuDevSmResourceSplitByCount)(parts.data(), &count, &whole, nullptr, 0, size),
+         "cuDevSmResourceSplitByCount");
+  if (count < static_cast<unsigned>(part.of))
+    throw Error("this GPU has only " + std::to_string(count) + " parts of " + std::to_string(size) +
+                " multiprocessors");
+  CUdevResourceDesc description{};
+  CUgreenCtx context{};
+  demand(OCCAM_DRIVER(cuDevResourceGenerateDesc)(&description,
+                                                 &parts[static_cast<std::size_t>(part.index)], 1),
+         "cuDevResourceGenerateDesc");
+  demand(OCCAM_DRIVER(cuGreenCtxCreate)(&context, description, handle, CU_GREEN_CTX_DEFAULT_STREAM),
+         "cuGreenCtxCreate");
+  demand(OCCAM_DRIVER(cuGreenCtxStreamCreate)(&stream, context, CU_STREAM_NON_BLOCKING, least),
+         "cuGreenCtxStreamCreate");
+  return stream;
+}
+
+int processors(Stream stream) {
+  CUgreenCtx context{};
+  int device = 0, count = 0;
+  demand(cudaGetDevice(&device));
+  demand(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device));
+  if (OCCAM_DRIVER(cuStreamGetGreenCtx)(stream, &context) != CUDA_SUCCESS || !context) return count;
+  CUdevResource part{};
+  demand(OCCAM_DRIVER(cuGreenCtxGetDevResource)(context, &part, CU_DEV_RESOURCE_TYPE_SM),
+         "cuGreenCtxGetDevResource");
+  return static_cast<int>(part.sm.smCount);
+}
+
+}  // namespace occam::cuda

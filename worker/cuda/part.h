@@ -1,0 +1,21 @@
+#pragma once
+
+#include "worker/cuda/device.h"
+
+namespace occam::cuda {
+
+// One of the equal parts that a GPU's multiprocessors are divided into.
+struct Part {
+  int index = 0, of = 1;
+  bool operator==(const Part&) const = default;
+};
+
+// A new stream, with the least priority, whose kernels and graphs run on that part of the current
+// device alone; of 1 is the whole device. Throws Error where the driver cannot divide so. The
+// stream and its part are never taken back.
+Stream part_stream(Part part);
+
+// How many multiprocessors the stream's kernels have.
+int processors(Stream stream);
+
+}  // namespace occam::cuda
