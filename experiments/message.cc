@@ -51,21 +51,25 @@ json written(const Begin& m) {
 json written(const Start& m) {
   json evaluations = json::array();
   for (const EvaluationRequest& request : m.evaluations) evaluations.push_back(to_json(request));
-  return {{"type", "start"},
-          {"trial", m.trial},
-          {"config", to_json(m.config)},
-          {"evaluations", evaluations},
-          {"lease", m.lease},
-          {"resumable", m.resumable},
-          {"folder", m.folder},
-          {"share", m.share},
-          {"keep",
-           {{"folder", m.keep.folder},
-            {"features", m.keep.features},
-            {"weights", m.keep.weights},
-            {"scores", m.keep.scores},
-            {"score_only", m.keep.score_only}}}};
+  json start{{"type", "start"},
+             {"trial", m.trial},
+             {"config", to_json(m.config)},
+             {"evaluations", evaluations},
+             {"lease", m.lease},
+             {"resumable", m.resumable},
+             {"folder", m.folder},
+             {"share", m.share},
+             {"keep",
+              {{"folder", m.keep.folder},
+               {"features", m.keep.features},
+               {"weights", m.keep.weights},
+               {"scores", m.keep.scores},
+               {"score_only", m.keep.score_only}}}};
+  if (m.gang)
+    start["gang"] = {{"rank", m.gang->rank}, {"size", m.gang->size}, {"ticket", m.gang->ticket}};
+  return start;
 }
+json written(const Leave& m) { return {{"type", "leave"}, {"trial", m.trial}, {"lease", m.lease}}; }
 json written(const Stop&) { return {{"type", "stop"}}; }
 json written(const Exit&) { return {{"type", "exit"}}; }
 json written(const Ready& m) {
@@ -95,6 +99,9 @@ json written(const Progress& m) {
           {"learning_rate", m.learning_rate},
           {"images_per_second", m.images_per_second}};
 }
+json written(const Ticket& m) {
+  return {{"type", "ticket"}, {"trial", m.trial}, {"lease", m.lease}, {"ticket", m.ticket}};
+}
 json written(const Outcome& m) {
   json evaluations = json::array();
   for (const Evaluation& evaluation : m.evaluations) evaluations.push_back(to_json(evaluation));
@@ -114,6 +121,9 @@ json written(const Outcome& m) {
 json written(const Stopped& m) {
   return {{"type", "stopped"}, {"trial", m.trial}, {"lease", m.lease}};
 }
+json written(const Left& m) {
+  return {{"type", "left"}, {"trial", m.trial}, {"lease", m.lease}, {"reason", m.reason}};
+}
 json written(const Log& m) { return {{"type", "log"}, {"text", m.text}}; }
 json written(const Lost& m) {
   return {{"type", "lost"}, {"reason", m.reason}, {"log_tail", m.log_tail}, {"culprit", m.culprit}};
@@ -124,6 +134,14 @@ json written(const Gone&) { return {{"type", "gone"}}; }
 std::string dumped(const json& message) {
   // A worker's log may hold bytes that are no UTF-8; they are replaced, never fatal.
   return message.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Gang gang_from_json(const json& text) {
+  const Gang gang{text.at("rank"), text.at("size"), text.at("ticket")};
+  if (gang.size < 1 || gang.rank < 0 || gang.rank >= gang.size)
+    throw Error("there is no rank " + std::to_string(gang.rank) + " in a gang of " +
+                std::to_string(gang.size));
+  return gang;
 }
 
 DownMessage down_from_json(const json& m) {
@@ -139,6 +157,7 @@ DownMessage down_from_json(const json& m) {
                 m.value("share", 1.0)};
     for (const json& request : m.at("evaluations"))
       start.evaluations.push_back(request_from_json(request));
+    if (const auto gang = m.find("gang"); gang != m.end()) start.gang = gang_from_json(*gang);
     if (m.contains("keep")) {
       const json& keep = m.at("keep");
       start.keep = {keep.at("folder"), keep.at("features"), keep.at("weights"), keep.at("scores"),
@@ -146,9 +165,10 @@ DownMessage down_from_json(const json& m) {
     }
     return start;
   }
+  if (type == "leave") return Leave{m.at("trial"), m.at("lease")};
   if (type == "stop") return Stop{};
   if (type == "exit") return Exit{};
-  throw Error("type '" + type + "' is none of: begin, start, stop, exit");
+  throw Error("type '" + type + "' is none of: begin, start, leave, stop, exit");
 }
 
 UpMessage up_from_json(const json& m) {
@@ -206,6 +226,8 @@ UpMessage up_from_json(const json& m) {
     }
     return outcome;
   }
+  if (type == "ticket") return Ticket{m.at("trial"), m.at("lease"), m.at("ticket")};
+  if (type == "left") return Left{m.at("trial"), m.at("lease"), m.value("reason", "")};
   if (type == "stopped") return Stopped{m.at("trial"), m.at("lease")};
   if (type == "log") return Log{m.at("text")};
   if (type == "lost")
@@ -213,7 +235,8 @@ UpMessage up_from_json(const json& m) {
   if (type == "empty") return Empty{};
   if (type == "gone") return Gone{};
   throw Error("type '" + type +
-              "' is none of: ready, alive, progress, outcome, stopped, log, lost, empty, gone");
+              "' is none of: ready, alive, progress, ticket, outcome, stopped, left, log, lost, "
+              "empty, gone");
 }
 
 template <class Read>

@@ -22,6 +22,14 @@ struct Begin {
 
 // ---- to a worker ----
 
+// A worker's place among the workers that train one trial together, data-parallel. The first (rank
+// 0) is started alone, without a ticket: it makes one, sends it up as Ticket, and speaks for the
+// gang in all else. The others are started with that ticket, under the same lease.
+struct Gang {
+  std::int64_t rank, size;  // 0…size-1; size at least 1
+  std::string ticket;       // how to meet rank 0; opaque to all but workers
+};
+
 // What stays of a trial after its outcome.
 struct Keep {
   std::string folder =
@@ -42,6 +50,13 @@ struct Start {
   std::string folder;                   // where this trial's checkpoints live; may not exist yet
   double share = 1;                     // of the worker's device, that the trial is meant to use
   Keep keep = {};
+  std::optional<Gang> gang = {};  // none: the worker trains it by itself
+};
+// Leave the gang of this lease, whose other members are gone or going: answer `left` within
+// seconds, whatever the trial was doing, and be ready for the next.
+struct Leave {
+  std::string trial;
+  std::int64_t lease;
 };
 struct Stop {};  // checkpoint every trial, answer `stopped` for each, take no more
 struct Exit {};  // end now; nothing is running
@@ -108,6 +123,20 @@ struct Stopped {
   std::string trial;
   std::int64_t lease;
 };
+// From rank 0 of a gang: how the others meet it.
+struct Ticket {
+  std::string trial;
+  std::int64_t lease;
+  std::string ticket;
+};
+// A member of a gang is free again: a rank above 0 whose part is done (rank 0 sends the outcome or
+// `stopped`), or any rank that was asked to leave or whose gang broke, with the reason ("" where
+// all is well). After a reason it may be that the attempt came to nothing.
+struct Left {
+  std::string trial;
+  std::int64_t lease;
+  std::string reason;
+};
 struct Log {
   std::string text;
 };
@@ -125,8 +154,9 @@ struct Empty {};
 // The answer to Exit: the workers have left, and the agent with them.
 struct Gone {};
 
-using DownMessage = std::variant<Begin, Start, Stop, Exit>;
-using UpMessage = std::variant<Ready, Alive, Progress, Outcome, Stopped, Log, Lost, Empty, Gone>;
+using DownMessage = std::variant<Begin, Start, Leave, Stop, Exit>;
+using UpMessage =
+    std::variant<Ready, Alive, Progress, Ticket, Outcome, Stopped, Left, Log, Lost, Empty, Gone>;
 
 // A message with the worker's number on its node: what agents and the coordinator exchange.
 inline constexpr std::int64_t kWholeNode = -1;

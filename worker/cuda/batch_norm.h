@@ -65,13 +65,36 @@ void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, co
                         const float* gamma, float* saved, void* g, float* gamma_gradient,
                         float* beta_gradient, void* scratch, Stream stream);
 
-// dx = a g + b x + c (dx may be one of the gradient's own buffers).
+// Of a batch that is spread over several GPUs: all their sums, added up, and all their rows.
+struct NormSums {
+  const float* values = nullptr;  // 2 x channels
+  const float* gamma = nullptr;
+  std::int64_t rows = 0;
+};
+
+// dx = a g + b x + c (dx may be one of the gradient's own buffers). The coefficients are those in
+// `saved`, or, where there are sums, what follows from these.
 void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, const void* x,
-                         const float* saved, void* dx, Stream stream);
+                         const float* saved, void* dx, Stream stream, const NormSums& sums = {});
 
 // Both in one launch for few rows, with the ReLU's mask from x.
 void norm_backward_few(const NormShape& shape, const void* gradient, const void* x,
                        const float* gamma, float* saved, float* gamma_gradient,
                        float* beta_gradient, void* dx, Stream stream);
+
+// For a batch that is spread over several GPUs: the first half of norm_statistics, the sums of this
+// one's rows (2 x channels floats, about the running mean); and, when the GPUs' sums are added up,
+// the second, with the rows of all. `few` takes the sums in the order of norm_forward_few, as one
+// GPU would. With one GPU the two halves give norm_statistics' bits.
+void norm_statistics_sums(const NormShape& shape, const void* x, const NormParameters& parameters,
+                          float* sums, bool few, void* scratch, Stream stream);
+void norm_statistics_of_sums(std::int64_t rows, std::int64_t channels, const float* sums,
+                             const NormParameters& parameters, float* saved, Stream stream);
+
+// Likewise the first half of norm_backward_sums, of which norm_backward_apply is the second: the
+// gradients of gamma and beta are those of this GPU's rows.
+void norm_backward_own_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
+                            float* saved, void* g, float* gamma_gradient, float* beta_gradient,
+                            float* sums, bool few, void* scratch, Stream stream);
 
 }  // namespace occam::cuda
