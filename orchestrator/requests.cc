@@ -10,7 +10,7 @@
 namespace occam {
 
 Requests::Requests(Store& store, Sweep& sweep, std::filesystem::path work,
-                   std::function<void(const std::vector<Start>&)> check)
+                   std::function<void(const MissingWork&)> check)
     : store_(store),
       sweep_(sweep),
       work_(std::move(work)),
@@ -45,7 +45,7 @@ std::string Requests::add(const std::string& text, const std::string& file) {
   MissingWork missing = missing_work(
       expansion, store_.histories(expansion, spec.name), work_, [](const Trial&) { return true; },
       std::numeric_limits<std::size_t>::max());
-  check_(missing.starts);
+  check_(missing);
   const std::string drift = drift_text(store_.drift(spec, expansion));
   store_.record_sweep(spec, expansion);
   const std::string wanted = to_run_text(missing);

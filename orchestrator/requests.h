@@ -17,7 +17,7 @@ class Requests {
   using Time = Sweep::Time;
   // `check` throws Error for trials that cannot run here.
   Requests(Store& store, Sweep& sweep, std::filesystem::path work,
-           std::function<void(const std::vector<Start>&)> check);
+           std::function<void(const MissingWork&)> check);
 
   // Looks into the inbox, some times a second.
   void tick(Time now);
@@ -29,7 +29,7 @@ class Requests {
   Store& store_;
   Sweep& sweep_;
   std::filesystem::path work_;
-  std::function<void(const std::vector<Start>&)> check_;
+  std::function<void(const MissingWork&)> check_;
   Inbox inbox_;
   Time looked_{};
 };

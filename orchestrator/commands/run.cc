@@ -53,7 +53,7 @@ struct RunOptions {
   std::int64_t max_attempts, limit;
   double checkpoint_every, silence, stall, walltime;
   std::vector<std::string> only;
-  bool quiet = false;
+  bool force_gangs = false, quiet = false;
 };
 
 // What a rank's agent starts: on CPU one worker a core (or --workers), shared among the ranks of
@@ -182,6 +182,16 @@ std::optional<Clock::time_point> end_of_time(double walltime, Clock::time_point 
   return now + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
+// Throws for a gang that could never come together, as far as that is known before all nodes have
+// spoken, and for one that would only be slower.
+void check_gangs(const MissingWork& work, const std::string& device, const GangRates& rates,
+                 const RunOptions& options, const Link& link) {
+  if (link.size() == 1)
+    check_gang_sizes(work.tasks,
+                     static_cast<std::int64_t>(worker_lines(options, link, device).size()));
+  if (device == "cuda" && !options.force_gangs) check_gang_speeds(work.tasks, work.starts, rates);
+}
+
 int coordinate(const std::string& spec_path, const RunOptions& options, Link& link, Rank& rank) {
   const Clock::time_point began = Clock::now();
   const Spec spec = read_spec(spec_path);
@@ -205,21 +215,24 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
                         static_cast<std::size_t>(options.limit));
   };
   check_work_folder(sweep_options.work);
+  const auto check = [&](const MissingWork& work) {
+    const std::string device = preflight(work.starts, options.device, options.data, options.worker);
+    check_gangs(work, device, sweep_options.gang_rates, options, link);
+    return device;
+  };
   // What cannot run must not leave a new database behind.
-  sweep_options.device = fs::exists(options.database)
-                             ? ""
-                             : preflight(missing_of(no_histories(expansion)).starts, options.device,
-                                         options.data, options.worker);
+  sweep_options.device =
+      fs::exists(options.database) ? "" : check(missing_of(no_histories(expansion)));
   Store store(options.database, Store::Mode::write);
   if (store.taken_in() > 0 && !options.quiet)
     std::cerr << store.taken_in() << " outcomes taken in that an earlier run could not write\n";
   sweep_options.coordinator.first_lease = store.next_lease();
   sweep_options.seconds_per_work = measured_seconds_per_work(store).value_or(0);
+  sweep_options.gang_rates = measured_gang_rates(store);
   const std::vector<TrialHistory> histories = store.histories(expansion, spec.name);
   if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
   MissingWork work = missing_of(histories);
-  if (sweep_options.device.empty() && !work.starts.empty())
-    sweep_options.device = preflight(work.starts, options.device, options.data, options.worker);
+  if (sweep_options.device.empty() && !work.starts.empty()) sweep_options.device = check(work);
   store.record_sweep(spec, expansion);
   // Of outcomes that committed just before a crash, or that were taken in.
   for (const fs::path& path : useless_checkpoints(store, sweep_options.work)) fs::remove_all(path);
@@ -236,8 +249,8 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
 
   ProgressLine progress(options.quiet, began);
   Sweep sweep(std::move(work), sweep_options, store, link, progress);
-  Requests requests(store, sweep, sweep_options.work, [&](const std::vector<Start>& starts) {
-    if (!starts.empty()) preflight(starts, sweep_options.device, options.data, options.worker);
+  Requests requests(store, sweep, sweep_options.work, [&](const MissingWork& more) {
+    if (!more.starts.empty()) check(more);
   });
   rank.serve_sweep(sweep, requests);
   progress.finish();
@@ -289,8 +302,10 @@ int run(const std::vector<std::string>& words) {
       "walltime", po::value(&options.walltime)->default_value(0, "what Slurm's job has left"),
       "seconds after which all must have checkpointed (exit code 75)")(
       "worker", po::value(&options.worker)->default_value("", "occam-worker"),
-      "program that speaks the worker's messages")("quiet,q", po::bool_switch(&options.quiet),
-                                                   "no progress");
+      "program that speaks the worker's messages")(
+      "force-gangs", po::bool_switch(&options.force_gangs),
+      "train on several GPUs as the spec says, even where one is predicted to be quicker")(
+      "quiet,q", po::bool_switch(&options.quiet), "no progress");
   const Arguments arguments(words, described, 1, 1, kUsage);
   if (arguments.helped()) return 0;
   if (arguments.has("workers") && options.workers < 1)
