@@ -10,7 +10,8 @@ cuda_wheels=13.0.2
 
 build_packages="g++ cmake ninja-build git python3 python3-pip ca-certificates
   nlohmann-json3-dev libboost-program-options-dev libfmt-dev libsqlitecpp-dev libsqlite3-dev
-  libxxhash-dev zlib1g-dev libgtest-dev libgmock-dev libopenmpi-dev openmpi-bin dataset-fashion-mnist"
+  libxxhash-dev zlib1g-dev libturbojpeg0-dev libpng-dev pkg-config libgtest-dev libgmock-dev libopenmpi-dev
+  openmpi-bin dataset-fashion-mnist"
 test_packages="python3-numpy python3-sklearn clang-format clang-tidy sqlite3 gnuplot-nox texlive-latex-recommended"
 
 # Relative to where the script was called, which is not where it runs.

@@ -8,29 +8,17 @@
 
 #include "experiments/error.h"
 #include "experiments/json_document.h"
+#include "experiments/listed_values.h"
 
 namespace occam {
 namespace {
 
 using Kind = JsonNode::Kind;
 
-// A JSON value or a list of them, as a list.
-std::vector<const JsonNode*> listed(const JsonNode& node) {
-  if (node.kind == Kind::object) node.fail("must be a value or a list of values");
-  if (node.kind == Kind::scalar) return {&node};
-  std::vector<const JsonNode*> items;
-  for (const JsonNode& item : node.items) {
-    item.require(Kind::scalar, "a value");
-    items.push_back(&item);
-  }
-  if (items.empty()) node.fail("is an empty list");
-  return items;
-}
-
 Setting setting(const std::string& field, const JsonNode& node) {
-  node.require(Kind::scalar, "a value");
+  require_value(node, kind_of_values(field));
   try {
-    return Setting(field, node.scalar);
+    return Setting(field, node.json());
   } catch (const UsageError& problem) {
     node.fail(problem.what());
   }
@@ -93,7 +81,8 @@ class Axes {
     for (const auto& [field, node] : grid.members) {
       claim(field, node);
       Axis axis;
-      for (const JsonNode* value : listed(node)) axis.push_back(point(field, *value));
+      for (const JsonNode* value : listed(node, kind_of_values(field)))
+        axis.push_back(point(field, *value));
       axes_.push_back(std::move(axis));
     }
   }
@@ -107,7 +96,7 @@ class Axes {
       for (const auto& [field, node] : group.members) {
         claim(field, node);
         node.require(Kind::array, "a list");
-        const auto values = listed(node);
+        const auto values = listed(node, kind_of_values(field));
         if (!axis.empty() && axis.size() != values.size())
           node.fail("has " + std::to_string(values.size()) + " values where '" +
                     group.members.front().key + "' has " + std::to_string(axis.size()) +
@@ -165,7 +154,7 @@ Exclusion exclusion(const JsonNode& node) {
   Exclusion excluded{{}, node.where()};
   for (const auto& [field, values] : node.members) {
     excluded.fields.emplace_back();
-    for (const JsonNode* value : listed(values))
+    for (const JsonNode* value : listed(values, kind_of_values(field)))
       excluded.fields.back().push_back(setting(field, *value));
   }
   if (excluded.fields.empty()) node.fail("is empty and would exclude everything");
@@ -191,6 +180,12 @@ double parameter(const JsonNode& node, double least, double most) {
   return value;
 }
 
+std::int64_t neighbours(const JsonNode& node) {
+  if (!node.scalar.is_number_unsigned() || node.scalar.get<std::uint64_t>() - 1 >= 1'000'000)
+    node.fail(node.scalar.dump() + " is not a number of neighbours, from 1 on");
+  return node.scalar.get<std::int64_t>();
+}
+
 // One classifier with every combination of its parameters' values.
 std::vector<std::pair<Classifier, ClassifierParameters>> classifiers(const JsonNode& node) {
   const JsonNode* name = node.kind == Kind::object ? node.find("name") : &node;
@@ -207,6 +202,7 @@ std::vector<std::pair<Classifier, ClassifierParameters>> classifiers(const JsonN
     for (const auto& sofar : all)
       for (const JsonNode* value : listed(values)) {
         more.push_back(sofar);
+        if (key == "k") more.back().second.k = neighbours(*value);
         if (key == "nu") more.back().second.nu = parameter(*value, 0, 1);
         if (key == "gamma_scale") more.back().second.gamma_scale = parameter(*value, 0, 1e6);
       }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -77,9 +78,13 @@ struct Expansion {
   std::vector<std::string> warnings;
 };
 
+// Finds the images of a trial whose data set is_read_first, by its `source` and class. May throw
+// Error: they are not there, or not prepared.
+using FindSource = std::function<SourceImages(const Trial&)>;
+
 // All trials of the sweep. Throws UsageError for a combination that cannot run and for one that
 // none of the scores asked for applies to, naming it.
-Expansion expand(const Spec& spec);
+Expansion expand(const Spec& spec, const FindSource& find_source = {});
 
 // For each trial of an expansion, which seed of its cell (the trial but for its seed) it is in the
 // file's order: 0 for the first.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "experiments/json_document.h"
+#include "experiments/listed_values.h"
 #include "experiments/trial.h"
 
 namespace occam {
@@ -11,17 +11,13 @@ namespace {
 
 using Kind = JsonNode::Kind;
 
-// A JSON value or a list of them, as texts.
-std::vector<std::string> texts(const JsonNode& node) {
-  if (node.kind == Kind::object) node.fail("must be a value or a list of values");
+// The values of a field, one or a list of them, as texts.
+std::vector<std::string> texts(const JsonNode& node, const std::string& field) {
   std::vector<std::string> all;
-  const auto add = [&](const JsonNode& value) {
-    value.require(Kind::scalar, "a value");
-    all.push_back(value.scalar.is_string() ? value.scalar.get<std::string>() : value.scalar.dump());
-  };
-  if (node.kind == Kind::scalar) add(node);
-  for (const JsonNode& item : node.items) add(item);
-  if (all.empty()) node.fail("is an empty list");
+  for (const JsonNode* value : listed(node, kind_of_values(field))) {
+    const nlohmann::json given = value->json();
+    all.push_back(given.is_string() ? given.get<std::string>() : given.dump());
+  }
   return all;
 }
 
@@ -109,7 +105,7 @@ FieldValues conditions(const JsonNode& node) {
   node.require(Kind::object, "an object of fields and values");
   node.allow_only(result_fields());
   FieldValues where;
-  for (const auto& [field, values] : node.members) where.emplace_back(field, texts(values));
+  for (const auto& [field, values] : node.members) where.emplace_back(field, texts(values, field));
   return where;
 }
 

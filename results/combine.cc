@@ -11,9 +11,9 @@ namespace {
 
 using Key = std::pair<std::string, std::string>;  // trial, score
 
-Key key_of(const std::string& trial, const EvaluationRequest& request, std::string_view split) {
+Key key_of(const std::string& trial, const EvaluationRequest& request) {
   return {trial, to_string(request.features) + " " + to_string(request.classifier) + " " +
-                     parameters_text(request) + " " + std::string(split)};
+                     parameters_text(request) + " " + to_string(request.split)};
 }
 
 std::string numbers_of(const Result& one) {
@@ -48,8 +48,8 @@ SweepResults combined(std::vector<SweepResults> sweeps, bool pool) {
       if (std::find(all.requests.begin(), all.requests.end(), request) == all.requests.end())
         all.requests.push_back(request);
     for (Result& one : sweep.results) {
-      const auto [place, is_new] = known.emplace(key_of(one.trial_id, one.request, one.split),
-                                                 std::pair{i, all.results.size()});
+      const auto [place, is_new] =
+          known.emplace(key_of(one.trial_id, one.request), std::pair{i, all.results.size()});
       if (is_new) {
         one.position = position_of(one.trial_id);
         all.results.push_back(std::move(one));
@@ -67,7 +67,7 @@ SweepResults combined(std::vector<SweepResults> sweeps, bool pool) {
   for (SweepResults& sweep : sweeps)
     for (Missing& one : sweep.missing) {
       std::erase_if(one.evaluations, [&](const EvaluationRequest& request) {
-        const Key key = key_of(one.trial_id, request, "test");
+        const Key key = key_of(one.trial_id, request);
         return known.count(key) > 0 || !lacking.insert(key).second;
       });
       one.position = position_of(one.trial_id);

@@ -15,16 +15,20 @@ constexpr std::string_view kLatexBegin = "% occam: ", kMarkdownBegin = "<!-- occ
                            kMarkdownEnd = " -->";
 
 nlohmann::ordered_json to_json(const Provenance& one) {
-  return {{"version", one.version}, {"revision", one.revision},   {"spec", one.spec},
-          {"results", one.results}, {"databases", one.databases}, {"query", one.query},
-          {"date", one.date}};
+  nlohmann::ordered_json json{{"version", one.version},     {"revision", one.revision},
+                              {"spec", one.spec},           {"results", one.results},
+                              {"databases", one.databases}, {"command", one.command},
+                              {"query", one.query},         {"date", one.date}};
+  if (!one.drawing.empty()) json["drawing"] = one.drawing;
+  return json;
 }
 
 Provenance from_json(const std::string& text) {
   try {
     const auto json = nlohmann::json::parse(text);
-    return {json.at("version"),   json.at("revision"), json.at("spec"), json.at("results"),
-            json.at("databases"), json.at("query"),    json.at("date")};
+    return {json.at("version"), json.at("revision"),  json.at("spec"),
+            json.at("results"), json.at("databases"), json.at("query"),
+            json.at("date"),    json.at("command"),   json.value("drawing", "")};
   } catch (const nlohmann::json::exception& problem) {
     throw Error(std::string("its stamp cannot be read: ") + problem.what());
   }
@@ -52,13 +56,14 @@ std::string digest_of(const SweepResults& sweep) {
   for (const Result& one : sweep.results)
     rows.push_back(one.trial_id + " " + to_string(one.request.features) + " " +
                    to_string(one.request.classifier) + " " + parameters_text(one.request) + " " +
-                   one.split + " " +
+                   to_string(one.request.split) + " " +
                    (one.evaluation ? shortest(one.evaluation->auroc) : to_string(one.status)) +
                    " " + one.collapsed + " " + one.build + " " + one.data + "\n");
   for (const Missing& one : sweep.missing)
     for (const EvaluationRequest& request : one.evaluations)
       rows.push_back(one.trial_id + " " + to_string(request.features) + " " +
-                     to_string(request.classifier) + " " + parameters_text(request) + " missing\n");
+                     to_string(request.classifier) + " " + parameters_text(request) + " " +
+                     to_string(request.split) + " missing\n");
   std::sort(rows.begin(), rows.end());
   return digest_of(joined(rows, ""));
 }

@@ -83,7 +83,6 @@ struct Result {
   OutcomeStatus status;  // completed or diverged
   EvaluationRequest request;
   std::optional<Evaluation> evaluation;  // none of a diverged trial
-  std::string split;                     // "test" or "validation"
   std::string build, data;
   std::string collapsed = "";  // why the training counts as collapsed, else empty
 };
@@ -111,6 +110,7 @@ struct SweepResults {
 struct SweepStatus {
   std::string name;
   std::int64_t trials, completed, diverged, failed, running;
+  std::int64_t collapsed;                  // of the completed
   std::int64_t interrupted;                // running when their coordinator died
   double train_seconds, evaluate_seconds;  // spent on recorded outcomes
   // In attempts without an outcome, what no later one went on from: all of a failed attempt, and of

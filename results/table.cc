@@ -29,7 +29,7 @@ class TableMaker {
       : options_(options),
         cell_options_{options.partial, options.pool, options.exclude_collapsed},
         planned_(planned_entries(sweep)),
-        validation_(planned_entries(sweep, "validation")) {
+        validation_(planned_entries(sweep, Split::validation)) {
     table_.sweep = sweep.name;
     table_.name = options.name;
     table_.spec = chosen_table(sweep, options.spec);

@@ -86,11 +86,11 @@ const std::string& TableEntry::value(std::string_view field) const {
   return concerns(field, request.features) ? (*of_trial)[at] : none;
 }
 
-std::vector<TableEntry> planned_entries(const SweepResults& sweep, std::string_view split) {
+std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split) {
   TableEntryMaker maker(sweep.requests);
   std::vector<TableEntry> entries;
   for (const Result& one : sweep.results) {
-    if (one.split != split) continue;
+    if (one.request.split != split) continue;
     TableEntry& entry = entries.emplace_back(maker.make(one, one.request));
     if (one.evaluation) entry.auroc = one.evaluation->auroc;
     entry.diverged = one.status == OutcomeStatus::diverged;
@@ -98,9 +98,9 @@ std::vector<TableEntry> planned_entries(const SweepResults& sweep, std::string_v
     entry.build = one.build;
     entry.data = one.data;
   }
-  if (split == "test")
-    for (const Missing& one : sweep.missing)
-      for (const EvaluationRequest& request : one.evaluations)
+  for (const Missing& one : sweep.missing)
+    for (const EvaluationRequest& request : one.evaluations)
+      if (request.split == split)
         entries.emplace_back(maker.make(one, request)).failed = one.failed;
   std::sort(entries.begin(), entries.end(),
             [](const TableEntry& a, const TableEntry& b) { return a.order < b.order; });

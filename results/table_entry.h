@@ -40,7 +40,7 @@ using TableEntries = std::vector<const TableEntry*>;
 
 // Of one split, in the order of the sweep's plan, whatever has been recorded so far and in which
 // order. They point into the sweep.
-std::vector<TableEntry> planned_entries(const SweepResults& sweep, std::string_view split = "test");
+std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split = Split::test);
 
 // The values of several fields.
 Labels labels_of(const TableEntry& entry, const Labels& fields);

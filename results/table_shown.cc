@@ -38,7 +38,8 @@ bool is_released(const std::string& field, const TableEntry& entry) {
     released.test_limit = entry.request.parameters.test_limit;
     return entry.request.parameters == released;
   }
-  return value_of(*entry.trial, field) == value_of(Trial{}, field);
+  static const Trial released;
+  return value_of(*entry.trial, field) == value_of(released, field);
 }
 
 }  // namespace

@@ -16,9 +16,9 @@ struct Subcommand {
   int (*run)(const std::vector<std::string>& words);
 };
 extern const Subcommand kRunCommand, kExpandCommand, kPlanCommand, kStatusCommand, kTableCommand,
-    kQueryCommand, kExportCommand, kMergeCommand, kPlotCommand, kReportCommand, kCompareCommand,
-    kPaperCommand, kRetryCommand, kForgetCommand, kCancelCommand, kAddCommand, kGcCommand,
-    kLogsCommand, kExplainCommand, kWatchCommand;
+    kEvaluateCommand, kDataCommand, kQueryCommand, kExportCommand, kMergeCommand, kPlotCommand,
+    kReportCommand, kCompareCommand, kPaperCommand, kRetryCommand, kForgetCommand, kCancelCommand,
+    kAddCommand, kGcCommand, kLogsCommand, kExplainCommand, kWatchCommand;
 
 // A command line of options and positional words. Throws UsageError for anything unknown, and for a
 // number of positional words outside [least, most].

@@ -1,6 +1,7 @@
 #include <sstream>
 
 #include "experiments/error.h"
+#include "orchestrator/commands/origin.h"
 #include "orchestrator/commands/table_request.h"
 #include "results/arms.h"
 
@@ -66,7 +67,7 @@ int run(const std::vector<std::string>& words) {
   if (output.empty())
     write_output("", text);
   else
-    write_stamped(output, text, provenance_of(results, {positional.front()}, words));
+    write_stamped(output, text, provenance_of(results, "compare", {positional.front()}, words));
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "experiments/error.h"
+#include "orchestrator/commands/origin.h"
 #include "orchestrator/commands/table_request.h"
 #include "results/seed_plan.h"
 
@@ -75,7 +76,8 @@ int run(const std::vector<std::string>& words) {
   if (request.output.empty())
     write_output("", text);
   else
-    write_stamped(request.output, text, provenance_of(sweep, request.databases, request.query));
+    write_stamped(request.output, text,
+                  provenance_of(sweep, "table", request.databases, request.query));
   return 0;
 }
 

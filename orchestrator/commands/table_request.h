@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "orchestrator/commands/command.h"
-#include "results/provenance.h"
 #include "results/published.h"
 #include "results/table.h"
 
@@ -37,18 +36,5 @@ SweepResults read_sweeps(const std::vector<std::string>& databases, const std::s
 // The options with the spec's table under them: that of --table, or the first, as far as the
 // request has no rows and columns of its own.
 TableOptions options_of(const TableRequest& request, const SweepResults& sweep);
-
-Provenance provenance_of(const SweepResults& sweep, const std::vector<std::string>& databases,
-                         const std::vector<std::string>& query);
-
-// Writes text with its stamp to the file, beside it where the format has no comments.
-void write_stamped(const std::string& path, const std::string& text, const Provenance& provenance);
-
-// A written file's text without its stamp, and the stamp. Throws Error for a file without one.
-struct StampedFile {
-  std::string text;
-  Provenance provenance;
-};
-StampedFile read_stamped(const std::string& path);
 
 }  // namespace occam

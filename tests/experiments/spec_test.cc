@@ -61,7 +61,7 @@ TEST(Spec, RefusesAnUnknownKeyAndSaysWhichWasMeant) {
       "zip, ablate, exclude, evaluate, blocks, tables, figures");
   const std::string problem = third_line("\"grid\": {\"batchsize\": [1]}");
   EXPECT_EQ(problem.rfind("spec.json:3: grid.batchsize: unknown key (did you mean 'batch_size'?); "
-                          "known here: dataset, class, seed, loss, ",
+                          "known here: dataset, source, class, seed, loss, ",
                           0),
             0U)
       << problem;
@@ -77,8 +77,9 @@ TEST(Spec, RefusesAValueOfAnotherTypeOrOutOfRangeWhereItStands) {
             "spec.json:3: grid.batch_size[1]: \"32\" is not an integer");
   EXPECT_EQ(third_line("\"grid\": {\"batch_size\": [16,\n0]}"),
             "spec.json:4: grid.batch_size[1]: 0 is not in 1..65536");
-  EXPECT_EQ(third_line("\"grid\": {\"loss\": \"moco\"}"),
-            "spec.json:3: grid.loss: 'moco' is none of: contrastive, rotation");
+  EXPECT_EQ(
+      third_line("\"grid\": {\"loss\": \"moco\"}"),
+      "spec.json:3: grid.loss: 'moco' is none of: contrastive, rotation, contrastive-symmetric");
   EXPECT_EQ(third_line("\"grid\": {\"loss\": {}}"),
             "spec.json:3: grid.loss: must be a value or a list of values");
   EXPECT_EQ(third_line("\"grid\": {\"loss\": [[\"rotation\"]]}"),
@@ -395,6 +396,21 @@ TEST(Spec, AnswersAnyDamageWithAUsageErrorOrATrialThatCanRun) {
     }
   }
   EXPECT_GT(good, 50);
+}
+
+TEST(Spec, TakesNumbersOfNeighbours) {
+  const Spec found = spec(R"({"name": "x", "trial": {"dataset": "synthetic", "class": 0},
+    "evaluate": {"classifiers": [{"name": "nearest", "k": [1, 5]}]}})");
+  ASSERT_EQ(found.blocks[0].evaluations.size(), 2);
+  EXPECT_EQ(found.blocks[0].evaluations[1].parameters.k, 5);
+  for (const char* wrong : {"0", "-1", "1.5", "\"five\""})
+    EXPECT_NE(message_of([&] {
+                spec(R"({"name": "x", "trial": {"dataset": "synthetic", "class": 0},
+                  "evaluate": {"classifiers": [{"name": "nearest", "k": )" +
+                     std::string(wrong) + "}]}}");
+              }).find("is not a number of neighbours"),
+              std::string::npos)
+        << wrong;
 }
 
 }  // namespace

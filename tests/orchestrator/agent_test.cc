@@ -99,7 +99,8 @@ TEST_F(AgentTest, StartsTheOthersWhenMoreWorkersGetWork) {
 }
 
 Start gang_start(std::int64_t lease) {
-  Start start{"t", Trial{}, {}, lease, {}, "f", Gang{1, 2, "here"}};
+  Start start{"t", Trial{}, {}, lease, {}, "f"};
+  start.gang = Gang{1, 2, "here"};
   return start;
 }
 

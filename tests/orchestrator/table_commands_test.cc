@@ -1,6 +1,7 @@
 // table, compare and paper as a user runs them, on a store of two losses.
 #include <gmock/gmock.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -20,8 +21,11 @@ constexpr const char* kSpec = R"({
   "evaluate": {"classifiers": ["kde", "gde"]},
   "tables": {"main table": {"rows": "loss", "columns": "classifier", "baseline": {"loss": "contrastive"},
                             "labels": {"loss": {"rotation": "Rotation"}}, "caption": "Two losses."},
-             "by class": {"rows": "class_name", "columns": "loss", "where": {"classifier": "kde"}, "mean": true}}
+             "by class": {"rows": "class_name", "columns": "loss", "where": {"classifier": "kde"}, "mean": true}},
+  "figures": {"classes": {"x": "class_name", "by": "loss", "where": {"classifier": "kde"}}}
 })";
+
+bool has_gnuplot() { return std::system("command -v gnuplot >/dev/null 2>&1") == 0; }
 
 class TableCommands : public StoreTest {
  protected:
@@ -132,6 +136,7 @@ TEST_F(TableCommands, CheckNeedsAFileThatSaysItsOrigin) {
 }
 
 TEST_F(TableCommands, PaperWritesEveryTableAndLooksThemUpAgain) {
+  if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not on the path; install gnuplot-nox";
   const Ran ran = run(kPaperCommand, {path_, "-o", file("paper")});
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_THAT(text_of(file("paper/paper.tex")),
@@ -144,6 +149,27 @@ TEST_F(TableCommands, PaperWritesEveryTableAndLooksThemUpAgain) {
   EXPECT_EQ(changed.code, 1);
   EXPECT_THAT(changed.out,
               AllOf(HasSubstr("by-class.md: differs"), HasSubstr("by-class.tex: the same")));
+}
+
+TEST_F(TableCommands, PaperDrawsEveryFigureAndLooksThemUpAgain) {
+  if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not on the path; install gnuplot-nox";
+  ASSERT_EQ(run(kPaperCommand, {path_, "-o", file("paper")}).code, 0);
+  EXPECT_THAT(text_of(file("paper/classes.pdf")), testing::StartsWith("%PDF"));
+  EXPECT_THAT(text_of(file("paper/classes.svg")), HasSubstr("<svg"));
+  EXPECT_THAT(text_of(file("paper/paper.tex")), HasSubstr("\\includegraphics{classes.pdf}"));
+  EXPECT_THAT(run(kPaperCommand, {"--check", file("paper")}).out,
+              HasSubstr("classes.pdf: the same"));
+  {
+    Store store(path_, Store::Mode::write);
+    const Expansion planned = expand(parse_spec(kSpec, "losses.json"));
+    const Trial& of = planned.trials.front().trial;
+    Evaluation nearest = evaluation({Features::pool, Classifier::nearest, {}}, 0.5);
+    ASSERT_TRUE(store.record_outcome(
+        outcome(of, begin(store, of), {evaluation(kKde, 0.6), evaluation(kGde, 0.6), nearest})));
+  }
+  const Ran changed = run(kPaperCommand, {"--check", file("paper")});
+  EXPECT_EQ(changed.code, 1);
+  EXPECT_THAT(changed.out, HasSubstr("classes.pdf: differs\n  the picture would be another now"));
 }
 
 TEST_F(TableCommands, CompareSaysTheSentence) {

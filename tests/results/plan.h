@@ -17,7 +17,7 @@ class Plan {
   Plan& done(const Trial& of, const EvaluationRequest& request, double auroc,
              const std::string& build = "b1", const std::string& data = "d1") {
     sweep_.results.push_back({place(of), id_of(of), of, variant_, OutcomeStatus::completed, request,
-                              evaluation(request, auroc), "test", build, data});
+                              evaluation(request, auroc), build, data});
     return asked(request);
   }
   Plan& collapsed(const Trial& of, const EvaluationRequest& request, double auroc) {
@@ -28,12 +28,12 @@ class Plan {
   // The score of a trial's validation rows.
   Plan& validated(const Trial& of, const EvaluationRequest& request, double auroc) {
     done(of, request, auroc);
-    sweep_.results.back().split = "validation";
+    sweep_.results.back().request.split = Split::validation;
     return *this;
   }
   Plan& diverged(const Trial& of, const EvaluationRequest& request) {
     sweep_.results.push_back({place(of), id_of(of), of, variant_, OutcomeStatus::diverged, request,
-                              std::nullopt, "test", "b1", "d1"});
+                              std::nullopt, "b1", "d1"});
     return asked(request);
   }
   Plan& missing(const Trial& of, const EvaluationRequest& request, bool failed = false) {

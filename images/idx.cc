@@ -1,4 +1,4 @@
-#include "worker/data/idx.h"
+#include "images/idx.h"
 
 #include <zlib.h>
 
@@ -58,7 +58,7 @@ std::uint32_t big_endian(const unsigned char* bytes) {
 
 }  // namespace
 
-torch::Tensor read_idx(const std::filesystem::path& path) {
+IdxArray read_idx(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path))
     throw Error(path.string() + ": is a folder, not an IDX file");
   GzipFile file(path);
@@ -76,10 +76,10 @@ torch::Tensor read_idx(const std::filesystem::path& path) {
       file.fail("claims more than 2 GiB of bytes");
     total *= sizes.back();
   }
-  torch::Tensor values = torch::empty(sizes, torch::kUInt8);
-  file.read(values.data_ptr(), static_cast<std::size_t>(total));
+  IdxArray array{std::move(sizes), std::vector<std::uint8_t>(static_cast<std::size_t>(total))};
+  file.read(array.bytes.data(), array.bytes.size());
   file.expect_end();
-  return values;
+  return array;
 }
 
 }  // namespace occam

@@ -1,6 +1,5 @@
-#include "worker/data/idx.h"
+#include "images/idx.h"
 
-#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <zlib.h>
 
@@ -8,7 +7,7 @@
 #include <iterator>
 
 #include "experiments/error.h"
-#include "tests/worker/sample.h"
+#include "tests/images/sample.h"
 
 namespace occam {
 namespace {
@@ -56,25 +55,20 @@ std::string with_header(std::initializer_list<std::uint32_t> sizes, const std::s
 
 const std::string kTwoImages = with_header({2, 2, 3}, "abcdefghijk\xff");
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 TEST_F(Idx, IsReadPlainAndZippedAlike) {
   for (const fs::path& path : {write(kTwoImages), write_gzip(kTwoImages)}) {
-    const torch::Tensor images = read_idx(path);
-    EXPECT_EQ(images.sizes(), (std::vector<std::int64_t>{2, 2, 3}));
-    EXPECT_EQ(images.scalar_type(), torch::kUInt8);
-    EXPECT_EQ(images[0][0][1].item<int>(), 'b');
-    EXPECT_EQ(images[0][1][0].item<int>(), 'd');
-    EXPECT_EQ(images[1][0][0].item<int>(), 'g');
-    EXPECT_EQ(images[1][1][2].item<int>(), 255);
+    const IdxArray images = read_idx(path);
+    EXPECT_EQ(images.sizes, (std::vector<std::int64_t>{2, 2, 3}));
+    EXPECT_EQ(images.bytes[1], 'b');
+    EXPECT_EQ(images.bytes[3], 'd');
+    EXPECT_EQ(images.bytes[6], 'g');
+    EXPECT_EQ(images.bytes[11], 255);
   }
 }
 
 TEST_F(Idx, OfLabelsHasOneDimension) {
-  const torch::Tensor labels = read_idx(write(with_header({3}, "\x01\x02\x09")));
-  EXPECT_TRUE(at::equal(labels, at::tensor({1, 2, 9}, torch::kUInt8)));
+  EXPECT_EQ(read_idx(write(with_header({3}, "\x01\x02\x09"))).bytes,
+            (std::vector<std::uint8_t>{1, 2, 9}));
 }
 
 TEST_F(Idx, CutAnywhereIsRefused) {
