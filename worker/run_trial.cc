@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "experiments/error.h"
+#include "worker/distributed/across.h"
 #include "worker/evaluate/evaluate.h"
 #include "worker/evaluate/kept_files.h"
 #include "worker/train/train.h"
@@ -13,7 +14,7 @@ namespace occam {
 
 template <>
 std::span<const std::string_view> names_of<Pulse::Phase>() {
-  static constexpr std::string_view names[] = {"loading", "training", "evaluating"};
+  static constexpr std::string_view names[] = {"loading", "joining", "training", "evaluating"};
   return names;
 }
 
@@ -21,13 +22,26 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+using Brought = std::variant<Outcome, Stopped, Left>;
+
 struct StopWanted {};  // thrown out of an evaluation
 
 double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
-// Trains, and extracts what the requests need; or nothing when it was stopped.
+// The worker that a gang's word comes from; a trial alone in its worker has no other.
+bool speaks(const Group* group) { return !group || group->rank() == 0; }
+
+// The gang's work is done, in one way or another: its step goes, then the gang.
+void part(Bench& bench, Group* group) {
+  if (!group) return;
+  bench.clear();
+  group->leave();
+}
+
+// Trains, and extracts what the requests need; or nothing when it was stopped, or when that is for
+// another member of the gang.
 struct Represented {
   TrialFeatures features;
   KeptTraining training;
@@ -37,21 +51,27 @@ std::optional<Represented> train_and_extract(const Start& start, const ImageData
                                              const OneClassData& data, Bench& bench, Pulse& pulse,
                                              const RunOptions& options) {
   const Trial& trial = start.config;
+  Group* const group = options.group.get();
   const CheckpointFolder checkpoints(start.folder, start.trial);
   TrainingHooks hooks;
   hooks.save_every = std::chrono::duration<double>(options.checkpoint_every);
   hooks.stop_wanted = options.stop_wanted;
   hooks.on_step = [&](std::int64_t step) { pulse.count = step; };
-  hooks.save = [&](const TrainingState& state) { checkpoints.save(start.lease, state); };
+  if (speaks(group))
+    hooks.save = [&](const TrainingState& state) { checkpoints.save(start.lease, state); };
   hooks.on_epoch = [&](Progress progress) {
+    if (!speaks(group)) return;
     progress.trial = start.trial;
     progress.lease = start.lease;
     options.on_progress(progress);
   };
   pulse.phase = Pulse::Phase::training;
   const Clock::time_point began = Clock::now();
-  Training training = train(trial, data.train, bench, checkpoints.newest(start.resumable), hooks);
-  if (training.stopped) return std::nullopt;
+  Training training =
+      train(trial, data.train, bench,
+            speaks(group) ? checkpoints.newest(start.resumable) : std::nullopt, hooks, group);
+  part(bench, group);
+  if (training.stopped || !speaks(group)) return std::nullopt;
 
   Represented made;
   made.training = {start.trial,          images.digest,  options.build,
@@ -97,8 +117,8 @@ Represented read_represented(const Start& start, const ImageData& images, const 
            manifest.collapsed}};
 }
 
-std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, Bench& bench,
-                                       Pulse& pulse, const RunOptions& options) {
+Brought attempt(const Start& start, ImageCache& images, Bench& bench, Pulse& pulse,
+                const RunOptions& options) {
   const Trial& trial = start.config;
   if (bench.device().is_cpu() && trial.precision != Precision::fp32)
     throw Error("precision " + to_string(trial.precision) +
@@ -106,6 +126,13 @@ std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, B
   if (trial.extra != ExtraFields{})
     throw Error("extra " + trial.extra.text +
                 " means nothing to occam-worker; it is for a program given as --worker");
+  Group* const group = options.group.get();
+  if (group) {
+    share_of(trial.batch_size, group);  // throws before anybody waits
+    pulse.phase = Pulse::Phase::joining;
+    group->join(options.on_ticket);
+    pulse.phase = Pulse::Phase::loading;
+  }
   const auto image_data = images.get(trial.dataset, trial.source);
   const OneClassData data = one_class(*image_data, trial);
   Outcome outcome{start.trial, start.lease, OutcomeStatus::completed};
@@ -117,11 +144,14 @@ std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, B
                ? read_represented(start, *image_data, data, bench)
                : train_and_extract(start, *image_data, data, bench, pulse, options);
   } catch (const Diverged& problem) {
+    part(bench, group);
+    if (!speaks(group)) return Left{start.trial, start.lease, ""};
     outcome.status = OutcomeStatus::diverged;
     outcome.error = problem.what();
     outcome.train_seconds = seconds_since(began);
     return outcome;
   }
+  if (!speaks(group)) return Left{start.trial, start.lease, ""};
   if (!made) return Stopped{start.trial, start.lease};
   outcome.train_seconds = made->training.train_seconds;
   outcome.steps = made->training.steps;
@@ -159,12 +189,26 @@ std::shared_ptr<const ImageData> ImageCache::get(Dataset dataset, const SourceIm
   return images;
 }
 
-std::variant<Outcome, Stopped> run_trial(const Start& start, ImageCache& images, Bench& bench,
-                                         Pulse& pulse, const RunOptions& options) {
+std::variant<Outcome, Stopped, Left> run_trial(const Start& start, ImageCache& images, Bench& bench,
+                                               Pulse& pulse, const RunOptions& options) {
+  Group* const group = options.group.get();
+  const std::int64_t rank = group ? group->rank() : 0;
   try {
     bench.enter_training();
     return attempt(start, images, bench, pulse, options);
+  } catch (const GroupBroken& problem) {
+    bench.clear();
+    if (pulse.phase != Pulse::Phase::joining || !options.stop_wanted())
+      return Left{start.trial, start.lease, problem.what()};
+    // Stopped before it began.
+    if (rank == 0) return Stopped{start.trial, start.lease};
+    return Left{start.trial, start.lease, ""};
   } catch (const std::exception& problem) {
+    if (group) {
+      group->abort("rank " + std::to_string(rank) + ": " + problem.what());
+      bench.clear();
+    }
+    if (rank > 0) return Left{start.trial, start.lease, problem.what()};
     return Outcome{start.trial, start.lease, OutcomeStatus::failed,
                    "trial " + start.trial + ": " + problem.what()};
   }

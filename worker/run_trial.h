@@ -12,6 +12,7 @@
 
 #include "experiments/message.h"
 #include "worker/data/images.h"
+#include "worker/distributed/group.h"
 #include "worker/train/training_step.h"
 
 namespace occam {
@@ -30,7 +31,7 @@ class ImageCache {
 
 // How far a running trial is, for the heartbeat; read by another thread.
 struct Pulse {
-  enum class Phase { loading, training, evaluating };
+  enum class Phase { loading, joining, training, evaluating };
   std::atomic<Phase> phase{Phase::loading};
   std::atomic<std::int64_t> count{0};
 };
@@ -42,12 +43,17 @@ struct RunOptions {
   std::function<bool()> stop_wanted = [] { return false; };
   std::function<void(const Progress&)> on_progress = [](const Progress&) {};
   std::string build;  // of this program, as Ready says it
+  // Of a trial that a gang trains: this worker's side of it, not joined yet, and who hears rank 0's
+  // ticket. Rank 0 alone reports progress, saves checkpoints and evaluates.
+  std::shared_ptr<Group> group;
+  std::function<void(const std::string& ticket)> on_ticket = [](const std::string&) {};
 };
 
 // One attempt at a trial, from its newest checkpoint to its scores. Never throws: what goes wrong
 // is an Outcome with status failed. Its checkpoints stay until the coordinator has recorded the
-// outcome.
-std::variant<Outcome, Stopped> run_trial(const Start& start, ImageCache& images, Bench& bench,
-                                         Pulse& pulse, const RunOptions& options);
+// outcome. A member of a gang brings Left when its part is done (rank 0's ends with the scores),
+// and when the gang breaks or it fails in it, which ends the gang for the others too.
+std::variant<Outcome, Stopped, Left> run_trial(const Start& start, ImageCache& images, Bench& bench,
+                                               Pulse& pulse, const RunOptions& options);
 
 }  // namespace occam

@@ -81,10 +81,16 @@ class LineReader {
   std::string pending_;
 };
 
+// Reading data cannot be broken off, and a GPU may hang.
+constexpr std::chrono::seconds kMostToLeave(30);
+
 // A trial that runs on a thread of its own.
 struct Slot {
   Start start;
   Pulse pulse;
+  std::shared_ptr<Group> group;  // of a member of a gang
+  std::atomic<bool> leaves{false};
+  std::chrono::steady_clock::time_point asked_to_leave;
   std::atomic<bool> done{false};
   std::thread thread;
 };
@@ -105,7 +111,8 @@ class Server {
       try {
         const DownMessage message = read_down(line);
         if (std::holds_alternative<Exit>(message)) std::_Exit(0);
-        if (std::holds_alternative<Stop>(message)) stop_ = true;
+        if (std::holds_alternative<Stop>(message)) stop();
+        if (const auto* leave = std::get_if<Leave>(&message)) send_away(*leave);
         if (const auto* start = std::get_if<Start>(&message)) begin(*start);
       } catch (const Error& problem) {
         writer_.write(Log{problem.what()});
@@ -125,7 +132,31 @@ class Server {
     slots_.push_back(std::make_unique<Slot>());
     Slot& slot = *slots_.back();
     slot.start = start;
+    if (start.gang)
+      slot.group = make_group(options_.device, *start.gang,
+                              std::chrono::duration<double>(options_.gang_timeout));
     slot.thread = std::thread([this, &slot] { work(slot); });
+  }
+
+  void stop() {
+    stop_ = true;
+    // Who still waits for the rest of a gang need not: they may never come.
+    const std::lock_guard lock(mutex_);
+    for (const auto& slot : slots_)
+      if (slot->group && slot->pulse.phase == Pulse::Phase::joining)
+        slot->group->abort("it was stopped before all had come");
+  }
+
+  void send_away(const Leave& leave) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& slot : slots_) {
+      if (slot->start.lease != leave.lease || slot->start.trial != leave.trial || !slot->group ||
+          slot->done)
+        continue;
+      slot->asked_to_leave = std::chrono::steady_clock::now();
+      slot->leaves = true;
+      slot->group->abort("rank " + std::to_string(slot->group->rank()) + " was asked to leave");
+    }
   }
 
   void work(Slot& slot) {
@@ -134,10 +165,21 @@ class Server {
     RunOptions run;
     run.build = OCCAM_NUMERIC_DIGEST;
     run.checkpoint_every = options_.checkpoint_every;
-    run.stop_wanted = [this] { return stop_.load(); };
+    run.stop_wanted = [this, &slot] { return stop_ || slot.leaves; };
+    run.group = slot.group;
+    run.on_ticket = [&](const std::string& ticket) {
+      writer_.write(Ticket{slot.start.trial, slot.start.lease, ticket});
+    };
     run.on_progress = [this](const Progress& progress) { writer_.write(progress); };
-    const auto brought = run_trial(slot.start, images_, *bench, slot.pulse, run);
+    auto brought = run_trial(slot.start, images_, *bench, slot.pulse, run);
+    if (slot.leaves && std::holds_alternative<Stopped>(brought))
+      brought = Left{slot.start.trial, slot.start.lease, "it was asked to leave"};
     give_back(std::move(bench));
+    run.group.reset();
+    {
+      const std::lock_guard lock(mutex_);
+      slot.group.reset();
+    }
     slot.done = true;
     std::visit([this](const auto& message) { writer_.write(message); }, brought);
   }
@@ -164,6 +206,13 @@ class Server {
       Alive alive;
       {
         const std::lock_guard lock(mutex_);
+        for (const auto& slot : slots_)
+          if (slot->leaves && !slot->done &&
+              std::chrono::steady_clock::now() - slot->asked_to_leave > kMostToLeave) {
+            writer_.write(Log{"trial " + slot->start.trial +
+                              " did not let go of its gang; the worker ends itself"});
+            std::_Exit(1);
+          }
         for (const auto& slot : slots_)
           if (!slot->done)
             alive.slots.push_back({slot->start.trial, slot->start.lease,

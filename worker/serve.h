@@ -13,6 +13,7 @@ struct ServeOptions {
   int threads = 1;  // of a CPU trial; more change the last bits of its numbers
   std::filesystem::path data;
   double checkpoint_every = 300;
+  double gang_timeout = 300;  // seconds for which a member waits for the others of its gang
 };
 
 // The worker's life: messages (experiments/message.h) come as lines on `in` and go as lines on

@@ -190,7 +190,8 @@ TEST_P(GpuAugment, MakesTheCpusViews) {
   const Tensor images = random_images(20, one.channels, one.side);
   const Augmenter augmenter(trial, images);
   const cuda::AugmentPlan plan =
-      augment_plan(trial, static_cast<int>(one.side), static_cast<int>(one.channels));
+      augment_plan(trial, static_cast<int>(one.side), static_cast<int>(one.channels),
+                   share_of(trial.batch_size, nullptr));
   const std::int64_t batch = trial.batch_size;
   std::vector<std::int64_t> rows;
   for (std::int64_t i = 0; i < 2 * batch; ++i) rows.push_back((i * 7 + 3) % augmenter.rows());

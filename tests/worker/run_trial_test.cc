@@ -22,7 +22,7 @@ class RunTrial : public testing::Test {
     return {id_of(trial), trial,   {{Features::pool, Classifier::kde, {.test_limit = 200}}},
             lease,        {lease}, (folder_.path() / id_of(trial)).string()};
   }
-  std::variant<Outcome, Stopped> run(const Start& what, const RunOptions& options = {}) {
+  std::variant<Outcome, Stopped, Left> run(const Start& what, const RunOptions& options = {}) {
     return run_trial(what, images_, bench_, pulse_, options);
   }
   Outcome outcome(const Start& what, const RunOptions& options = {}) {

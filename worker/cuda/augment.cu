@@ -192,7 +192,7 @@ __global__ void __launch_bounds__(kThreads)
   extern __shared__ float memory[];
   const int view = blockIdx.x / plan.batch;
   const int place = blockIdx.x % plan.batch;
-  const std::int32_t row = state->order[state->index * plan.batch + place];
+  const std::int32_t row = state->order[state->index * plan.step_rows + plan.first + place];
   const int floats = plan.channels * plan.side * plan.side;
   const Source source{state->images + static_cast<std::int64_t>(row % state->image_count) * floats,
                       plan.transforms[row / state->image_count], plan.side};

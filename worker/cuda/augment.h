@@ -16,9 +16,10 @@ struct AugmentPlan {
     std::int32_t least_side;  // of a crop
     float amount, brightness, contrast, saturation, hue;
   };
-  std::int32_t side, channels;  // of the bytes
-  std::int32_t batch, views;
-  bool turns;  // view v is turned by v quarters: rotation prediction
+  std::int32_t side, channels;    // of the bytes
+  std::int32_t batch, views;      // rows that are made, and how often each
+  std::int32_t step_rows, first;  // of a step's rows those from `first` are made
+  bool turns;                     // view v is turned by v quarters: rotation prediction
   std::int32_t operation_count, transform_count;
   Operation operations[kMostOperations];
   SquareTransform transforms[kMostTransforms];
@@ -27,8 +28,9 @@ struct AugmentPlan {
 // The network reads eight channels, of which five are zero: convolutions are faster so.
 constexpr int kInputChannels = 8;
 
-// All views of the state's batch: views x batch x side x side x kInputChannels, one view after the
-// other. The same numbers as the CPU's Augmenter but for the rounding of fused multiply-adds.
+// All views of our part of the state's batch: views x batch x side x side x kInputChannels, one
+// view after the other. The same numbers as the CPU's Augmenter but for the rounding of fused
+// multiply-adds.
 void augment(const AugmentPlan& plan, const StepState* state, void* out, Element element,
              Stream stream);
 

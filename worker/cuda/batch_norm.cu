@@ -169,6 +169,15 @@ __device__ inline void sum_rows(const T* x, const Layout& layout, const Place& p
   }
 }
 
+// A slab's sums to their places among those of all channels: one row of firsts, one of seconds.
+__device__ inline void write_sums(const Layout& layout, int slab, const float* sums, float* out) {
+  const std::int64_t first_channel = static_cast<std::int64_t>(blockIdx.x) * slab;
+  for (int i = threadIdx.x; i < slab; i += kThreads) {
+    out[first_channel + i] = sums[i];
+    out[layout.channels + first_channel + i] = sums[slab + i];
+  }
+}
+
 // From the sums to what is kept, by the threads of one block for the slab's channels.
 __device__ inline void finish_statistics(const Layout& layout, std::int64_t first_channel, int slab,
                                          const float* sums, const NormParameters& parameters,
@@ -196,7 +205,7 @@ __device__ inline void finish_statistics(const Layout& layout, std::int64_t firs
 template <class T, int V>
 __global__ void __launch_bounds__(kThreads)
     statistics(Layout layout, const T* x, NormParameters parameters, float* saved, float* partial,
-               unsigned* done) {
+               unsigned* done, float* sums_out) {
   const Place place = place_of<V>(layout);
   __shared__ float sums[2 * kMostLanes * V];
   float origin[V], sum[V] = {}, square[V] = {};
@@ -206,8 +215,15 @@ __global__ void __launch_bounds__(kThreads)
   sum_over_block<V>(sum, square, layout, place.lane, sums);
   if (!sum_over_strips<V>(layout, sums, partial, done)) return;
   const int slab = layout.lanes * V;
+  if (sums_out) return write_sums(layout, slab, sums, sums_out);
   finish_statistics(layout, static_cast<std::int64_t>(blockIdx.x) * slab, slab, sums, parameters,
                     saved);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    finish_statistics_of(Layout layout, const float* sums, NormParameters parameters,
+                         float* saved) {
+  finish_statistics(layout, 0, static_cast<int>(layout.channels), sums, parameters, saved);
 }
 
 template <class T, int V>
@@ -344,17 +360,22 @@ __device__ inline void sum_gradient(const G& gradient, const T* x, const float* 
   }
 }
 
-__device__ inline void finish_backward(const Layout& layout, int slab, const float* sums,
-                                       const float* gamma, float* saved, float* gamma_gradient,
-                                       float* beta_gradient) {
+// The gradients of gamma and beta, which are left out where there is no place for them, and the
+// coefficients of dx, which are left out without gamma.
+__device__ inline void finish_backward(const Layout& layout, std::int64_t first_channel, int slab,
+                                       const float* sums, const float* gamma, float* saved,
+                                       float* gamma_gradient, float* beta_gradient) {
   const auto rows = static_cast<float>(layout.rows);
   for (int i = threadIdx.x; i < slab; i += kThreads) {
-    const std::int64_t channel = static_cast<std::int64_t>(blockIdx.x) * slab + i;
+    const std::int64_t channel = first_channel + i;
     const float inverse = saved[3 * layout.channels + channel];
     const float centre = saved[2 * layout.channels + channel];
     const float of_gamma = sums[slab + i] * inverse;
-    gamma_gradient[channel] = of_gamma;
-    beta_gradient[channel] = sums[i];
+    if (gamma_gradient) {
+      gamma_gradient[channel] = of_gamma;
+      beta_gradient[channel] = sums[i];
+    }
+    if (!gamma) continue;
     const float scale = gamma[channel] * inverse;
     const float slope = -scale * inverse * of_gamma / rows;
     saved[4 * layout.channels + channel] = scale;
@@ -396,7 +417,7 @@ template <class T, int V, NormGradient::Mask M, bool kTwo>
 __global__ void __launch_bounds__(kThreads)
     backward_sums(Layout layout, const T* a, const T* b, const T* y, const T* x, const float* gamma,
                   float* saved, T* g_out, float* gamma_gradient, float* beta_gradient,
-                  float* partial, unsigned* done) {
+                  float* partial, unsigned* done, float* sums_out) {
   const Place place = place_of<V>(layout);
   __shared__ float sums[2 * kMostLanes * V];
   const Gradient<T, V, M, kTwo> gradient(a, b, y, saved, layout, place);
@@ -404,7 +425,16 @@ __global__ void __launch_bounds__(kThreads)
   sum_gradient<T, V>(gradient, x, saved, g_out, layout, place, sum, product);
   sum_over_block<V>(sum, product, layout, place.lane, sums);
   if (!sum_over_strips<V>(layout, sums, partial, done)) return;
-  finish_backward(layout, layout.lanes * V, sums, gamma, saved, gamma_gradient, beta_gradient);
+  const int slab = layout.lanes * V;
+  if (sums_out) write_sums(layout, slab, sums, sums_out);
+  finish_backward(layout, static_cast<std::int64_t>(blockIdx.x) * slab, slab, sums, gamma, saved,
+                  gamma_gradient, beta_gradient);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    finish_backward_of(Layout layout, const float* sums, const float* gamma, float* saved) {
+  finish_backward(layout, 0, static_cast<int>(layout.channels), sums, gamma, saved, nullptr,
+                  nullptr);
 }
 
 template <class T, int V, NormGradient::Mask M, bool kTwo>
@@ -427,7 +457,9 @@ __global__ void __launch_bounds__(kThreads)
   float sum[V] = {}, product[V] = {};
   sum_gradient<T, V>(gradient, x, saved, static_cast<T*>(nullptr), layout, place, sum, product);
   sum_over_block<V>(sum, product, layout, place.lane, sums);
-  finish_backward(layout, layout.lanes * V, sums, gamma, saved, gamma_gradient, beta_gradient);
+  const int slab = layout.lanes * V;
+  finish_backward(layout, static_cast<std::int64_t>(blockIdx.x) * slab, slab, sums, gamma, saved,
+                  gamma_gradient, beta_gradient);
   __syncthreads();
   apply_gradient<T, V>(gradient, x, saved, dx, layout, place);
 }
@@ -476,9 +508,53 @@ void with_gradient(const NormGradient& gradient, Work work) {
   }
 }
 
+// The layout of a norm's sums over its rows.
+template <class T, int V>
+Layout layout_of_sums(const NormShape& shape, bool few) {
+  return few ? layout_of<T, V>(shape, 1, 1) : layout_of<T, V>(shape, kMostBlocks, 8);
+}
+
+// All channels in one block.
+Layout layout_of_all(std::int64_t rows, std::int64_t channels) {
+  Layout layout{};
+  layout.rows = rows;
+  layout.channels = channels;
+  return layout;
+}
+
 float* partials(void* scratch) { return static_cast<float*>(scratch); }
 unsigned* counters(void* scratch) {
   return reinterpret_cast<unsigned*>(static_cast<float*>(scratch) + kMostPartials);
+}
+
+// With `sums` these are written there, and `saved` is left alone.
+void launch_statistics(const NormShape& shape, const void* x, const NormParameters& parameters,
+                       float* saved, float* sums, bool few, void* scratch, Stream stream) {
+  with_element(shape, [&]<class T, class V>(T, V) {
+    const Layout layout = layout_of_sums<T, V::value>(shape, few);
+    statistics<T, V::value>
+        <<<grid(layout), kThreads, 0, stream>>>(layout, static_cast<const T*>(x), parameters, saved,
+                                                partials(scratch), counters(scratch), sums);
+  });
+  check_launch("norm_statistics");
+}
+
+// With `sums` these are written there too.
+void launch_backward_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
+                          const float* gamma, float* saved, void* g, float* gamma_gradient,
+                          float* beta_gradient, float* sums, bool few, void* scratch,
+                          Stream stream) {
+  with_element(shape, [&]<class T, class V>(T, V) {
+    with_gradient(gradient, [&]<class M, class Two>(M, Two) {
+      const Layout layout = layout_of_sums<T, V::value>(shape, few);
+      backward_sums<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
+          layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
+          static_cast<const T*>(gradient.y), static_cast<const T*>(x), gamma, saved,
+          static_cast<T*>(g), gamma_gradient, beta_gradient, partials(scratch), counters(scratch),
+          sums);
+    });
+  });
+  check_launch("norm_backward_sums");
 }
 
 }  // namespace
@@ -489,12 +565,19 @@ std::int64_t norm_scratch_bytes(std::int64_t most_channels) {
 
 void norm_statistics(const NormShape& shape, const void* x, const NormParameters& parameters,
                      float* saved, void* scratch, Stream stream) {
-  with_element(shape, [&]<class T, class V>(T, V) {
-    const Layout layout = layout_of<T, V::value>(shape, kMostBlocks, 8);
-    statistics<T, V::value><<<grid(layout), kThreads, 0, stream>>>(
-        layout, static_cast<const T*>(x), parameters, saved, partials(scratch), counters(scratch));
-  });
-  check_launch("norm_statistics");
+  launch_statistics(shape, x, parameters, saved, nullptr, false, scratch, stream);
+}
+
+void norm_statistics_sums(const NormShape& shape, const void* x, const NormParameters& parameters,
+                          float* sums, bool few, void* scratch, Stream stream) {
+  launch_statistics(shape, x, parameters, nullptr, sums, few, scratch, stream);
+}
+
+void norm_statistics_of_sums(std::int64_t rows, std::int64_t channels, const float* sums,
+                             const NormParameters& parameters, float* saved, Stream stream) {
+  finish_statistics_of<<<1, kThreads, 0, stream>>>(layout_of_all(rows, channels), sums, parameters,
+                                                   saved);
+  check_launch("norm_statistics_of_sums");
 }
 
 void norm_apply(const NormShape& shape, const void* x, const float* saved, const void* residual,
@@ -521,16 +604,21 @@ void norm_forward_few(const NormShape& shape, const void* x, const NormParameter
 void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
                         const float* gamma, float* saved, void* g, float* gamma_gradient,
                         float* beta_gradient, void* scratch, Stream stream) {
-  with_element(shape, [&]<class T, class V>(T, V) {
-    with_gradient(gradient, [&]<class M, class Two>(M, Two) {
-      const Layout layout = layout_of<T, V::value>(shape, kMostBlocks, 8);
-      backward_sums<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
-          layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
-          static_cast<const T*>(gradient.y), static_cast<const T*>(x), gamma, saved,
-          static_cast<T*>(g), gamma_gradient, beta_gradient, partials(scratch), counters(scratch));
-    });
-  });
-  check_launch("norm_backward_sums");
+  launch_backward_sums(shape, gradient, x, gamma, saved, g, gamma_gradient, beta_gradient, nullptr,
+                       false, scratch, stream);
+}
+
+void norm_backward_own_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
+                            float* saved, void* g, float* gamma_gradient, float* beta_gradient,
+                            float* sums, bool few, void* scratch, Stream stream) {
+  launch_backward_sums(shape, gradient, x, nullptr, saved, g, gamma_gradient, beta_gradient, sums,
+                       few, scratch, stream);
+}
+
+void norm_backward_of_sums(std::int64_t rows, std::int64_t channels, const float* sums,
+                           const float* gamma, float* saved, Stream stream) {
+  finish_backward_of<<<1, kThreads, 0, stream>>>(layout_of_all(rows, channels), sums, gamma, saved);
+  check_launch("norm_backward_of_sums");
 }
 
 void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, const void* x,

@@ -73,4 +73,20 @@ void norm_backward_few(const NormShape& shape, const void* gradient, const void*
                        const float* gamma, float* saved, float* gamma_gradient,
                        float* beta_gradient, void* dx, Stream stream);
 
+// For a batch that is spread over several GPUs: the first half of norm_statistics, the sums of this
+// one's rows (2 x channels floats, about the running mean); and, when the GPUs' sums are added up,
+// the second, with the rows of all. `few` takes the sums in the order of norm_forward_few, as one
+// GPU would. With one GPU the two halves give norm_statistics' bits.
+void norm_statistics_sums(const NormShape& shape, const void* x, const NormParameters& parameters,
+                          float* sums, bool few, void* scratch, Stream stream);
+void norm_statistics_of_sums(std::int64_t rows, std::int64_t channels, const float* sums,
+                             const NormParameters& parameters, float* saved, Stream stream);
+
+// Likewise norm_backward_sums: the gradients of gamma and beta are those of this GPU's rows.
+void norm_backward_own_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
+                            float* saved, void* g, float* gamma_gradient, float* beta_gradient,
+                            float* sums, bool few, void* scratch, Stream stream);
+void norm_backward_of_sums(std::int64_t rows, std::int64_t channels, const float* sums,
+                           const float* gamma, float* saved, Stream stream);
+
 }  // namespace occam::cuda

@@ -57,7 +57,8 @@ __global__ void __launch_bounds__(kThreads)
   const UpdateSegment segment = segments[chunk.segment];
   const Rule rule{kUpdates ? state->rate : 0, momentum, decay};
   const std::int64_t end = min(segment.count, static_cast<std::int64_t>(chunk.begin) + kChunk);
-  const bool is_plain = segment.inner == segment.padded && segment.count % 4 == 0;
+  const bool is_plain = segment.inner == segment.padded &&
+                        segment.inner == segment.gradient_padded && segment.count % 4 == 0;
   if (is_plain) {
 #pragma unroll 2
     for (std::int64_t i = chunk.begin + 4 * static_cast<int>(threadIdx.x); i < end;
@@ -82,7 +83,8 @@ __global__ void __launch_bounds__(kThreads)
     float weight = segment.weights[i];
     if constexpr (kUpdates) {
       float velocity = segment.velocity[i];
-      rule.apply(read(segment.gradient, segment.gradient_element, there), weight, velocity);
+      const std::int64_t here = i / segment.inner * segment.gradient_padded + i % segment.inner;
+      rule.apply(read(segment.gradient, segment.gradient_element, here), weight, velocity);
       segment.weights[i] = weight;
       segment.velocity[i] = velocity;
     }

@@ -9,7 +9,8 @@ namespace occam::cuda {
 
 // A parameter in the update. Weights and velocity are masters, float32. Where the network's copy
 // has more input channels than the master (the stem's, filled up with zeros), `inner` of the
-// master's values become `padded` of the copy's and the gradient's; else both are equal.
+// master's values become `padded` of the copy's; else both are equal. `gradient_padded` is the
+// gradient's own.
 struct UpdateSegment {
   const void* gradient;
   Element gradient_element;
@@ -18,7 +19,7 @@ struct UpdateSegment {
   void* copy;  // of the new weights, for the network; null where it reads the masters
   Element copy_element;
   std::int64_t count;  // of master values
-  std::int64_t inner, padded;
+  std::int64_t inner, padded, gradient_padded;
 };
 
 // SGD of worker/train/sgd.h on all parameters at once, in one kernel, with the rate of the step's

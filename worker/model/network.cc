@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "worker/distributed/across.h"
 #include "worker/model/precision.h"
 
 #ifdef OCCAM_CUDA
@@ -187,37 +188,42 @@ torch::Tensor Network::convolve(const torch::Tensor& x, const Convolution& convo
                     convolution.padding);
 }
 
-torch::Tensor Network::normalise(const torch::Tensor& x, const Norm& norm, bool training) const {
-  return at::batch_norm(x, parameters_[norm.gamma].value, parameters_[norm.beta].value, norm.mean,
-                        norm.variance, training, 0.1, 1e-5, at::globalContext().userEnabledCuDNN());
+torch::Tensor Network::normalise(const torch::Tensor& x, const Norm& norm, const Mode& mode) const {
+  constexpr double kMomentum = 0.1, kEpsilon = 1e-5;
+  const torch::Tensor &gamma = parameters_[norm.gamma].value, &beta = parameters_[norm.beta].value;
+  if (mode.training && mode.group && mode.group->size() > 1)
+    return batch_norm_across(x, gamma, beta, norm.mean, norm.variance, kMomentum, kEpsilon,
+                             *mode.group);
+  return at::batch_norm(x, gamma, beta, norm.mean, norm.variance, mode.training, kMomentum,
+                        kEpsilon, at::globalContext().userEnabledCuDNN());
 }
 
-torch::Tensor Network::dense(const torch::Tensor& x, const Dense& layer, bool training) const {
+torch::Tensor Network::dense(const torch::Tensor& x, const Dense& layer, const Mode& mode) const {
   torch::Tensor out = at::linear(x, parameters_[layer.weight].value,
                                  layer.has_bias ? parameters_[layer.bias].value : torch::Tensor());
-  if (layer.has_norm) out = normalise(out, layer.norm, training).relu_();
+  if (layer.has_norm) out = normalise(out, layer.norm, mode).relu_();
   return out;
 }
 
-NetworkOutput Network::forward(const torch::Tensor& images, bool training) {
+NetworkOutput Network::forward(const torch::Tensor& images, bool training, Group* group) {
+  const Mode mode{training, group};
   const PrecisionScope scope(precision_);
   torch::Tensor x = images.contiguous(at::MemoryFormat::ChannelsLast);
-  x = normalise(convolve(x, layers_.stem), layers_.stem_norm, training).relu_();
+  x = normalise(convolve(x, layers_.stem), layers_.stem_norm, mode).relu_();
   for (const Block& block : layers_.blocks) {
-    torch::Tensor out = normalise(convolve(x, block.conv1), block.norm1, training).relu_();
-    out = normalise(convolve(out, block.conv2), block.norm2, training);
+    torch::Tensor out = normalise(convolve(x, block.conv1), block.norm1, mode).relu_();
+    out = normalise(convolve(out, block.conv2), block.norm2, mode);
     const torch::Tensor shortcut =
-        block.has_shortcut ? normalise(convolve(x, block.shortcut), block.shortcut_norm, training)
-                           : x;
+        block.has_shortcut ? normalise(convolve(x, block.shortcut), block.shortcut_norm, mode) : x;
     x = out.add_(shortcut).relu_();
   }
   NetworkOutput output;
   output.pool = x.mean({2, 3}).to(torch::kFloat32);
   x = output.pool;
-  for (const Dense& layer : layers_.head) x = dense(x, layer, training);
+  for (const Dense& layer : layers_.head) x = dense(x, layer, mode);
   if (loss_ != Loss::rotation || !layers_.head.empty()) output.embed = x.to(torch::kFloat32);
   if (loss_ == Loss::rotation)
-    output.logits = dense(x, layers_.classifier, training).to(torch::kFloat32);
+    output.logits = dense(x, layers_.classifier, mode).to(torch::kFloat32);
   return output;
 }
 

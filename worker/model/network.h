@@ -10,6 +10,8 @@
 
 namespace occam {
 
+class Group;
+
 // What the network says of a batch, float32.
 struct NetworkOutput {
   torch::Tensor pool;    // f(x): global average of the trunk, 512 x width channels
@@ -37,8 +39,8 @@ class Network {
 
   // images: float32, n x 3 x side x side on the network's device. In training, batch statistics of
   // all n images are used and the running ones updated; gradients are recorded as torch's mode
-  // says.
-  NetworkOutput forward(const torch::Tensor& images, bool training);
+  // says. With a group the batch statistics are those of all members' images.
+  NetworkOutput forward(const torch::Tensor& images, bool training, Group* group = nullptr);
 
   torch::Tensor flat() { return flat_; }              // all parameters
   torch::Tensor gradient() { return gradient_; }      // of flat(); backward adds to it
@@ -84,8 +86,13 @@ class Network {
   class Builder;
 
   torch::Tensor convolve(const torch::Tensor& x, const Convolution& convolution) const;
-  torch::Tensor normalise(const torch::Tensor& x, const Norm& norm, bool training) const;
-  torch::Tensor dense(const torch::Tensor& x, const Dense& layer, bool training) const;
+  // How a pass normalises.
+  struct Mode {
+    bool training;
+    Group* group;
+  };
+  torch::Tensor normalise(const torch::Tensor& x, const Norm& norm, const Mode& mode) const;
+  torch::Tensor dense(const torch::Tensor& x, const Dense& layer, const Mode& mode) const;
 
   Loss loss_;
   Precision precision_;

@@ -5,12 +5,15 @@
 
 namespace occam {
 
-cuda::AugmentPlan augment_plan(const Trial& trial, int side, int channels) {
+cuda::AugmentPlan augment_plan(const Trial& trial, int side, int channels,
+                               const BatchShare& share) {
   using Kind = AugmentationOperation::Kind;
   cuda::AugmentPlan plan{};
   plan.side = side;
   plan.channels = channels;
-  plan.batch = static_cast<int>(trial.batch_size);
+  plan.batch = static_cast<int>(share.rows);
+  plan.step_rows = static_cast<int>(trial.batch_size);
+  plan.first = static_cast<int>(share.first);
   plan.views = static_cast<int>(images_per_step(trial) / trial.batch_size);
   plan.turns = trial.loss == Loss::rotation;
   for (const AugmentationOperation& operation : trial.augmentations.operations()) {

@@ -14,6 +14,7 @@
 #include "worker/cuda/update.h"
 #include "worker/data/augment.h"
 #include "worker/data/order.h"
+#include "worker/distributed/across.h"
 #include "worker/model/precision.h"
 #include "worker/train/augment_plan.h"
 #include "worker/train/build_thread.h"
@@ -34,17 +35,27 @@ void demand(cudaError_t error) {
 // the masters, momentum, statistics and sums are float32. Forward and backward are written out,
 // layer by layer, so that the norms are our kernels, gradients stay where they are made, and the
 // update reads them there.
+//
+// In a group every member makes the views of its share of the batch. The norms' sums are added up
+// over the members before they are used; the whole batch's outputs are gathered, and every member
+// computes the whole loss; gradients go into the network's flat buffer, a stretch of which is added
+// up on a stream beside as soon as the backward pass has left it behind.
 class CapturedStep final : public TrainingStep {
  public:
-  CapturedStep(const Trial& trial, const Tensor& images, torch::Device device)
+  CapturedStep(const Trial& trial, const Tensor& images, torch::Device device, Group* group,
+               bool captured)
       : trial_(trial),
+        group_(group),
+        captured_(captured),
         device_(device),
         stream_(c10::cuda::getCurrentCUDAStream(device.index())),
         element_(trial.precision == Precision::bf16 ? cuda::Element::bfloat16
                                                     : cuda::Element::float32),
         type_(trial.precision == Precision::bf16 ? torch::kBFloat16 : torch::kFloat32),
         plan_(augment_plan(trial, static_cast<int>(images.size(2)),
-                           static_cast<int>(images.size(1)))) {
+                           static_cast<int>(images.size(1)), share_of(trial.batch_size, group))) {
+    if (!group_ && !captured_) throw Error("a step that is not captured needs a group");
+    if (group_) open_beside();
     on_build_thread([this] {
       const c10::cuda::CUDAStreamGuard guard(stream_);
       const at::NoGradGuard no_gradient;
@@ -58,9 +69,13 @@ class CapturedStep final : public TrainingStep {
 
   ~CapturedStep() override {
     cudaStreamSynchronize(stream_);
+    if (beside_) cudaStreamSynchronize(*beside_);
     for (cudaEvent_t event : passed_) cudaEventDestroy(event);
     // Graphs register with a generator of the whole process, which nothing guards.
     on_build_thread([this] { graph_.reset(); });  // destroys it
+    for (cudaEvent_t event : {made_, summed_})
+      if (event) cudaEventDestroy(event);
+    if (beside_) cudaStreamDestroy(*beside_);
   }
 
   void begin(const Trial& trial, const Tensor& images,
@@ -96,7 +111,7 @@ class CapturedStep final : public TrainingStep {
     here_.rate = static_cast<float>(rate);
     demand(
         cudaMemcpyAsync(state_.data_ptr(), &here_, sizeof here_, cudaMemcpyHostToDevice, stream_));
-    demand(cudaStreamSynchronize(stream_));
+    finish();
     here_.loss_sum = here_.accuracy_sum = 0;
   }
 
@@ -105,15 +120,21 @@ class CapturedStep final : public TrainingStep {
     constexpr std::int64_t kPeriod = 16;
     if (launched_ % kPeriod == 0) {
       cudaEvent_t event = passed_[launched_ / kPeriod % passed_.size()];
-      demand(cudaEventSynchronize(event));
+      if (group_)
+        group_->wait([&] { return is_done(cudaEventQuery(event)); });
+      else
+        demand(cudaEventSynchronize(event));
       demand(cudaEventRecord(event, stream_));
     }
     ++launched_;
+    if (!captured_) return launch_one_by_one();
     demand(cudaGraphLaunch(graph_->raw_cuda_graph_exec(), stream_));
   }
 
   std::pair<double, double> sums() override {
     cuda::StepState now;
+    // A copy to pageable memory would wait for the device by itself.
+    finish();
     demand(cudaMemcpyAsync(&now, state_.data_ptr(), sizeof now, cudaMemcpyDeviceToHost, stream_));
     demand(cudaStreamSynchronize(stream_));
     return {now.loss_sum, now.accuracy_sum};
@@ -139,6 +160,28 @@ class CapturedStep final : public TrainingStep {
     const void* second() const { return b.defined() ? b.data_ptr() : nullptr; }
   };
 
+  static bool is_done(cudaError_t state) {
+    if (state == cudaErrorNotReady) return false;
+    demand(state);
+    return true;
+  }
+
+  // Waits for the device; in a group so that it hears when the others are gone.
+  void finish() const {
+    if (group_) group_->wait([&] { return is_done(cudaStreamQuery(stream_)); });
+    demand(cudaStreamSynchronize(stream_));
+  }
+
+  void open_beside() {
+    int least = 0, greatest = 0;
+    cudaStream_t stream = nullptr;
+    demand(cudaDeviceGetStreamPriorityRange(&least, &greatest));
+    demand(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, greatest));
+    beside_ = c10::cuda::getStreamFromExternal(stream, device_.index());
+    for (cudaEvent_t* event : {&made_, &summed_})
+      demand(cudaEventCreateWithFlags(event, cudaEventDisableTiming));
+  }
+
   void allocate() {
     network_ = std::make_shared<Network>(trial_, device_);
     const auto bytes = torch::dtype(torch::kUInt8).device(device_);
@@ -149,7 +192,8 @@ class CapturedStep final : public TrainingStep {
     norm_scratch_ = torch::zeros({cuda::norm_scratch_bytes(channels)}, bytes);
     state_ = torch::zeros({static_cast<std::int64_t>(sizeof(cuda::StepState))}, bytes);
 
-    input_ = torch::empty({images_per_step(trial_), plan_.side, plan_.side, cuda::kInputChannels},
+    if (group_) norm_sums_ = torch::zeros({2 * channels}, floats);
+    input_ = torch::empty({plan_.views * plan_.batch, plan_.side, plan_.side, cuda::kInputChannels},
                           torch::dtype(type_).device(device_))
                  .permute({0, 3, 1, 2});
     make_copies();
@@ -165,12 +209,15 @@ class CapturedStep final : public TrainingStep {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const Tensor& value = parameters[i].value;
       cuda::UpdateSegment segment{nullptr,  element_,      master, velocity, nullptr,
-                                  element_, value.numel(), 1,      1};
+                                  element_, value.numel(), 1,      1,        1};
       const bool is_stem = i == network_->layers().stem.weight;
       const bool is_norm = value.dim() == 1 && !is_bias(i);
-      if (is_stem) segment.inner = 3, segment.padded = cuda::kInputChannels;
+      if (is_stem)
+        segment.inner = 3, segment.padded = segment.gradient_padded = cuda::kInputChannels;
+      // A group's gradients are all in the network's buffer.
+      if (group_) segment.gradient_padded = segment.inner;
+      if (is_norm || group_) segment.gradient_element = cuda::Element::float32;
       if (is_norm) {
-        segment.gradient_element = cuda::Element::float32;
         weights_.push_back(value.detach());
       } else if (is_stem) {
         weights_.push_back(torch::zeros({value.size(0), 3, 3, cuda::kInputChannels},
@@ -212,23 +259,53 @@ class CapturedStep final : public TrainingStep {
     state.image_count = 1;
     demand(
         cudaMemcpyAsync(state_.data_ptr(), &state, sizeof state, cudaMemcpyHostToDevice, stream_));
-    for (int i = 0; i < 2; ++i) forward_and_backward();
-    demand(cudaStreamSynchronize(stream_));
+    for (int i = 0; i < 2; ++i) {
+      // Sums beside would disturb cuDNN's measurements, which are in the first.
+      overlaps_ = i > 0;
+      forward_and_backward();
+    }
+    finish();
     // The graph has memory of its own: that of the trial steps would lie about unused.
     c10::cuda::CUDACachingAllocator::emptyCache();
 
-    graph_ = std::make_unique<at::cuda::CUDAGraph>();
-    graph_->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+    if (captured_) {
+      graph_ = std::make_unique<at::cuda::CUDAGraph>();
+      graph_->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+      try {
+        whole_step();
+      } catch (...) {
+        end_capture_of_nothing();
+        throw;
+      }
+      graph_->capture_end();
+    }
+    std::vector<const void*> places;
+    for (const Tensor& gradient : gradients_) places.push_back(gradient.data_ptr());
+    update_->read_from(places);
+    if (captured_) gradients_.clear();
+  }
+
+  // The stream must be of use again.
+  void end_capture_of_nothing() {
+    try {
+      graph_->capture_end();
+    } catch (const std::exception&) {
+      cudaGetLastError();
+    }
+  }
+
+  void whole_step() {
     const Rows value = forward_and_backward();
     update_->run(device_state(), static_cast<float>(trial_.momentum),
                  static_cast<float>(trial_.weight_decay), stream_);
     cuda::advance(device_state(), value.losses.data_ptr<float>(), value.hits.data_ptr<float>(),
                   value.losses.numel(), stream_);
-    graph_->capture_end();
-    std::vector<const void*> places;
-    for (const Tensor& gradient : gradients_) places.push_back(gradient.data_ptr());
-    update_->read_from(places);
-    gradients_.clear();
+  }
+
+  void launch_one_by_one() {
+    const c10::cuda::CUDAStreamGuard guard(stream_);
+    const at::NoGradGuard no_gradient;
+    whole_step();
   }
 
   cuda::StepState* device_state() const { return static_cast<cuda::StepState*>(state_.data_ptr()); }
@@ -249,6 +326,7 @@ class CapturedStep final : public TrainingStep {
 
   Rows forward_and_backward() {
     const Network::Layers& layers = network_->layers();
+    summed_from_ = gradients_.size();
     cuda::augment(plan_, device_state(), input_.data_ptr(), element_, stream_);
     const Tensor stem = convolve(input_, layers.stem);
     statistics(stem, layers.stem_norm);
@@ -282,10 +360,16 @@ class CapturedStep final : public TrainingStep {
     const bool has_logits = trial_.loss == Loss::rotation;
     if (has_logits) x = forward(layers.classifier, x, dense);
 
-    auto [value, gradient] = loss_of(x, has_logits);
-    if (has_logits) gradient = backward(layers.classifier, gradient, dense);
-    for (auto layer = layers.head.rbegin(); layer != layers.head.rend(); ++layer)
+    auto [value, gradient] = loss_of(group_ ? whole_batch(x, plan_.views, *group_) : x, has_logits);
+    if (group_) gradient = own_rows(gradient, plan_.views, *group_);
+    if (has_logits) {
+      gradient = backward(layers.classifier, gradient, dense);
+      sum_gradients(layers.classifier.weight);
+    }
+    for (auto layer = layers.head.rbegin(); layer != layers.head.rend(); ++layer) {
       gradient = backward(*layer, gradient, dense);
+      sum_gradients(layer->weight);
+    }
     const auto pixels = static_cast<double>(trunk.size(2) * trunk.size(3));
     Gradient flowing{gradient.div(pixels)
                          .view({trunk.size(0), trunk.size(1), 1, 1})
@@ -295,13 +379,51 @@ class CapturedStep final : public TrainingStep {
     for (std::size_t i = blocks.size(); i-- > 0;) {
       flowing = backward(layers.blocks[i], blocks[i], flowing);
       blocks[i] = {};
+      sum_gradients(layers.blocks[i].conv1.weight);
     }
     const cuda::NormGradient of_stem{flowing.a.data_ptr(), flowing.second(),
                                      cuda::NormGradient::Mask::x, nullptr};
     norm_sums(of_stem, stem, layers.stem_norm, nullptr);
     norm_apply(of_stem, stem, layers.stem_norm, flowing.a);
     convolve_backward(flowing.a, input_, layers.stem, false);
+    sum_gradients(layers.stem.weight);
+    if (group_) {
+      demand(cudaEventRecord(summed_, *beside_));
+      demand(cudaStreamWaitEvent(stream_, summed_));
+    }
     return value;
+  }
+
+  // In a group: the gradients of the parameters from this one on are made. When they are many, or
+  // all, those that are not on their way yet go into the network's buffer, which has the
+  // parameters' order, and are added up over the members beside what follows.
+  void sum_gradients(std::size_t first) {
+    if (!group_) return;
+    constexpr std::int64_t kLeast = 2'000'000;
+    const auto& parameters = network_->parameters();
+    std::int64_t count = 0;
+    for (std::size_t i = first; i < summed_from_; ++i) count += parameters[i].value.numel();
+    if (count < kLeast && first > 0) return;
+    std::vector<Tensor> from, to;
+    for (std::size_t i = first; i < summed_from_; ++i) {
+      const Tensor place = parameters[i].value.grad();
+      if (gradients_[i].data_ptr() == place.data_ptr()) continue;
+      if (i == network_->layers().stem.weight) {
+        place.copy_(gradients_[i].narrow(1, 0, 3));
+      } else {
+        from.push_back(gradients_[i]);
+        to.push_back(place);
+      }
+      gradients_[i] = place;
+    }
+    if (!to.empty()) at::_foreach_copy_(to, from);
+    const float* begin = parameters[first].value.grad().data_ptr<float>();
+    const std::int64_t offset = begin - network_->gradient().data_ptr<float>();
+    demand(cudaEventRecord(made_, stream_));
+    demand(cudaStreamWaitEvent(*beside_, made_));
+    const c10::cuda::CUDAStreamGuard guard(overlaps_ ? *beside_ : stream_);
+    group_->all_reduce(network_->gradient().narrow(0, offset, count), Group::Lane::second);
+    summed_from_ = first;
   }
 
   std::pair<Rows, Tensor> loss_of(const Tensor& output, bool has_logits) const {
@@ -344,8 +466,9 @@ class CapturedStep final : public TrainingStep {
                                     : at::linear(x, weights_[layer.weight]);
     kept.push_back({x, z});
     if (!layer.has_norm) return z;
-    if (z.size(0) > cuda::kNormFewRows) {
-      statistics(z, layer.norm);
+    const bool few = z.size(0) <= cuda::kNormFewRows;
+    if (!few || group_) {
+      statistics(z, layer.norm, few);
       return apply(z, layer.norm, {}, nullptr);
     }
     Tensor y = torch::empty_like(z);
@@ -357,7 +480,8 @@ class CapturedStep final : public TrainingStep {
   Tensor backward(const Network::Dense& layer, Tensor gradient, std::vector<KeptDense>& kept) {
     const KeptDense was = std::move(kept.back());
     kept.pop_back();
-    if (layer.has_norm && was.z.size(0) <= cuda::kNormFewRows) {
+    const bool few = was.z.size(0) <= cuda::kNormFewRows;
+    if (layer.has_norm && few && !group_) {
       cuda::norm_backward_few(shape(was.z), gradient.data_ptr(), was.z.data_ptr(),
                               weights_[layer.norm.gamma].data_ptr<float>(), saved(layer.norm),
                               gradient_place(layer.norm.gamma), gradient_place(layer.norm.beta),
@@ -365,7 +489,7 @@ class CapturedStep final : public TrainingStep {
     } else if (layer.has_norm) {
       const cuda::NormGradient of_norm{gradient.data_ptr(), nullptr, cuda::NormGradient::Mask::x,
                                        nullptr};
-      norm_sums(of_norm, was.z, layer.norm, nullptr);
+      norm_sums(of_norm, was.z, layer.norm, nullptr, few);
       norm_apply(of_norm, was.z, layer.norm, gradient);
     }
     gradients_[layer.weight] = at::mm(gradient.t(), was.x);
@@ -425,9 +549,21 @@ class CapturedStep final : public TrainingStep {
     return {weights_[norm.gamma].data_ptr<float>(), weights_[norm.beta].data_ptr<float>(),
             norm.mean.data_ptr<float>(), norm.variance.data_ptr<float>()};
   }
-  void statistics(const Tensor& x, const Norm& norm) {
-    cuda::norm_statistics(shape(x), x.data_ptr(), parameters(norm), saved(norm),
-                          norm_scratch_.data_ptr(), stream_);
+  void statistics(const Tensor& x, const Norm& norm, bool few = false) {
+    if (!group_)
+      return cuda::norm_statistics(shape(x), x.data_ptr(), parameters(norm), saved(norm),
+                                   norm_scratch_.data_ptr(), stream_);
+    cuda::norm_statistics_sums(shape(x), x.data_ptr(), parameters(norm), shared_sums(), few,
+                               norm_scratch_.data_ptr(), stream_);
+    const std::int64_t rows = sum_over_members(x);
+    cuda::norm_statistics_of_sums(rows, x.size(1), shared_sums(), parameters(norm), saved(norm),
+                                  stream_);
+  }
+  float* shared_sums() const { return norm_sums_.data_ptr<float>(); }
+  // Adds up a norm's sums; returns the rows of all.
+  std::int64_t sum_over_members(const Tensor& x) {
+    group_->all_reduce(norm_sums_.narrow(0, 0, 2 * x.size(1)));
+    return shape(x).rows * group_->size();
   }
   Tensor apply(const Tensor& x, const Norm& norm, const Tensor& residual,
                const float* residual_saved) {
@@ -442,10 +578,18 @@ class CapturedStep final : public TrainingStep {
     gradients_[parameter] = network_->parameters()[parameter].value.grad();
     return gradients_[parameter].data_ptr<float>();
   }
-  void norm_sums(const cuda::NormGradient& gradient, const Tensor& x, const Norm& norm, void* g) {
-    cuda::norm_backward_sums(
-        shape(x), gradient, x.data_ptr(), weights_[norm.gamma].data_ptr<float>(), saved(norm), g,
-        gradient_place(norm.gamma), gradient_place(norm.beta), norm_scratch_.data_ptr(), stream_);
+  void norm_sums(const cuda::NormGradient& gradient, const Tensor& x, const Norm& norm, void* g,
+                 bool few = false) {
+    const float* gamma = weights_[norm.gamma].data_ptr<float>();
+    float* of_gamma = gradient_place(norm.gamma);
+    float* of_beta = gradient_place(norm.beta);
+    if (!group_)
+      return cuda::norm_backward_sums(shape(x), gradient, x.data_ptr(), gamma, saved(norm), g,
+                                      of_gamma, of_beta, norm_scratch_.data_ptr(), stream_);
+    cuda::norm_backward_own_sums(shape(x), gradient, x.data_ptr(), saved(norm), g, of_gamma,
+                                 of_beta, shared_sums(), few, norm_scratch_.data_ptr(), stream_);
+    const std::int64_t rows = sum_over_members(x);
+    cuda::norm_backward_of_sums(rows, x.size(1), shared_sums(), gamma, saved(norm), stream_);
   }
   void norm_apply(const cuda::NormGradient& gradient, const Tensor& x, const Norm& norm,
                   Tensor& dx) {
@@ -454,6 +598,8 @@ class CapturedStep final : public TrainingStep {
   }
 
   Trial trial_;
+  Group* group_;  // or null
+  bool captured_;
   torch::Device device_;
   c10::cuda::CUDAStream stream_;
   cuda::Element element_;
@@ -463,6 +609,11 @@ class CapturedStep final : public TrainingStep {
   Tensor velocity_, norms_, norm_scratch_, state_, input_, images_, order_;
   std::vector<Tensor> weights_;    // by parameter: what the network computes with
   std::vector<Tensor> gradients_;  // by parameter, while a step is recorded
+  Tensor norm_sums_;               // in a group
+  std::optional<c10::cuda::CUDAStream> beside_;
+  cudaEvent_t made_ = nullptr, summed_ = nullptr;
+  bool overlaps_ = true;
+  std::size_t summed_from_ = 0;  // the gradients from here on are added up, or on their way
   std::unique_ptr<cuda::Update> update_;
   std::unique_ptr<at::cuda::CUDAGraph> graph_;
   cuda::StepState here_;  // what begin_epoch sends
@@ -473,8 +624,9 @@ class CapturedStep final : public TrainingStep {
 }  // namespace
 
 std::unique_ptr<TrainingStep> make_captured_step(const Trial& trial, const Tensor& images,
-                                                 torch::Device device) {
-  return std::make_unique<CapturedStep>(trial, images, device);
+                                                 torch::Device device, Group* group,
+                                                 bool captured) {
+  return std::make_unique<CapturedStep>(trial, images, device, group, captured);
 }
 
 }  // namespace occam

@@ -2,6 +2,7 @@
 
 #include "worker/data/augment.h"
 #include "worker/data/order.h"
+#include "worker/distributed/across.h"
 #include "worker/train/losses.h"
 #include "worker/train/sgd.h"
 #include "worker/train/training_step.h"
@@ -11,8 +12,10 @@ namespace {
 
 class EagerStep final : public TrainingStep {
  public:
-  EagerStep(const Trial& trial, torch::Device device)
-      : network_(std::make_shared<Network>(trial, device)),
+  EagerStep(const Trial& trial, torch::Device device, Group* group)
+      : group_(group),
+        share_(share_of(trial.batch_size, group)),
+        network_(std::make_shared<Network>(trial, device)),
         velocity_(torch::zeros_like(network_->flat())),
         sums_(torch::zeros({2}, torch::kFloat64).to(device)) {}
 
@@ -38,10 +41,13 @@ class EagerStep final : public TrainingStep {
     torch::Tensor weights = network_->flat(), gradient = network_->gradient();
     const torch::Tensor images = step_images().to(network_->device());
     gradient.zero_();
-    const LossValue value = step_loss(trial_, network_->forward(images, true));
+    NetworkOutput output = network_->forward(images, true, group_);
+    if (group_) gather(output);
+    const LossValue value = step_loss(trial_, output);
     if (on_batch) on_batch(images, weights, value.loss);
     value.loss.backward();
     const at::NoGradGuard no_gradient;
+    if (group_) group_->all_reduce(gradient);
     sgd_step(weights, velocity_, gradient, rate_, trial_.momentum, trial_.weight_decay);
     sums_.add_(at::stack({value.loss.detach(), value.accuracy}).to(torch::kFloat64));
     ++index_;
@@ -60,19 +66,29 @@ class EagerStep final : public TrainingStep {
   const std::shared_ptr<Network>& network() const override { return network_; }
 
  private:
-  // Two views, or four rotations, of the batch's rows, one after the other.
+  std::int64_t view_count() const { return images_per_step(trial_) / trial_.batch_size; }
+
+  // Two views, or four rotations, of our share of the batch's rows, one after the other.
   torch::Tensor step_images() const {
-    const std::int64_t* rows = order_.data() + index_ * trial_.batch_size;
+    const std::int64_t* rows = order_.data() + index_ * trial_.batch_size + share_.first;
     std::vector<torch::Tensor> views;
-    const auto count = static_cast<int>(images_per_step(trial_) / trial_.batch_size);
-    for (int view = 0; view < count; ++view)
-      views.push_back(augmenter_->view(rows, trial_.batch_size, epoch_,
-                                       static_cast<std::uint32_t>(view),
+    for (int view = 0; view < view_count(); ++view)
+      views.push_back(augmenter_->view(rows, share_.rows, epoch_, static_cast<std::uint32_t>(view),
                                        trial_.loss == Loss::rotation ? view : 0));
     return at::cat(views);
   }
 
+  // What losses look at, of the whole batch.
+  void gather(NetworkOutput& output) const {
+    if (output.logits.defined())
+      output.logits = gather_views(output.logits, view_count(), *group_);
+    else
+      output.embed = gather_views(output.embed, view_count(), *group_);
+  }
+
   Trial trial_;
+  Group* group_;
+  BatchShare share_;
   std::shared_ptr<Network> network_;
   torch::Tensor velocity_;
   // Kept on the device, so that no step waits for them.
@@ -85,8 +101,9 @@ class EagerStep final : public TrainingStep {
 
 }  // namespace
 
-std::unique_ptr<TrainingStep> make_eager_step(const Trial& trial, torch::Device device) {
-  return std::make_unique<EagerStep>(trial, device);
+std::unique_ptr<TrainingStep> make_eager_step(const Trial& trial, torch::Device device,
+                                              Group* group) {
+  return std::make_unique<EagerStep>(trial, device, group);
 }
 
 }  // namespace occam

@@ -11,10 +11,58 @@ namespace occam {
 
 using Clock = std::chrono::steady_clock;
 
+namespace {
+
+constexpr std::int64_t kStepsToAgreement = 16;
+
+// Rank 0's state on all members.
+std::optional<TrainingState> shared_state(const std::optional<TrainingState>& own,
+                                          torch::Device device, Group& group) {
+  const bool speaks = group.rank() == 0;
+  const bool has = speaks && own;
+  const auto sent = [&](torch::Tensor values) {
+    values = values.to(device).contiguous();
+    group.broadcast(values);
+    return values.cpu();
+  };
+  const torch::Tensor sizes = sent(
+      has ? torch::tensor({own->step, own->weights.numel(), own->statistics.numel()}, torch::kInt64)
+          : torch::tensor({-1, 0, 0}, torch::kInt64));
+  const auto size = [&](int i) { return sizes[i].item<std::int64_t>(); };
+  if (size(0) < 0) return std::nullopt;
+  const auto floats = [&](const torch::Tensor& ours, std::int64_t count) {
+    return sent(speaks ? ours : torch::empty({count}, torch::kFloat32));
+  };
+  const TrainingState nothing;
+  const TrainingState& ours = has ? *own : nothing;
+  const torch::Tensor sums =
+      sent(torch::tensor({ours.loss_sum, ours.accuracy_sum}, torch::kFloat64));
+  TrainingState state;
+  state.step = size(0);
+  state.weights = floats(ours.weights, size(1));
+  state.velocity = floats(ours.velocity, size(1));
+  state.statistics = floats(ours.statistics, size(2));
+  state.loss_sum = sums[0].item<double>();
+  state.accuracy_sum = sums[1].item<double>();
+  return state;
+}
+
+// Whether it is so on any member, on all alike; waits for the device.
+bool is_so_anywhere(bool here, torch::Device device, Group* group) {
+  if (!group) return here;
+  const torch::Tensor count = torch::tensor({here ? 1 : 0}, torch::kInt32).to(device);
+  group->all_reduce(count);
+  group->barrier();
+  return count.cpu().item<int>() > 0;
+}
+
+}  // namespace
+
 Training train(const Trial& trial, const torch::Tensor& train_images, Bench& bench,
-               const std::optional<TrainingState>& from, const TrainingHooks& hooks) {
+               const std::optional<TrainingState>& own, const TrainingHooks& hooks, Group* group) {
   if (!is_trained(trial)) return {std::make_shared<Network>(trial, bench.device())};
-  TrainingStep& training_step = bench.step(trial, train_images);
+  TrainingStep& training_step = bench.step(trial, train_images, group);
+  const std::optional<TrainingState> from = group ? shared_state(own, bench.device(), *group) : own;
   training_step.begin(trial, train_images, from);
   training_step.on_batch = hooks.on_batch;
   Training training{training_step.network(), from ? from->step : 0};
@@ -28,7 +76,9 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
   Clock::time_point last_save = Clock::now();
   // Between two steps: a checkpoint when one is due, and whether to go no further.
   const auto stops_here = [&] {
-    training.stopped = hooks.stop_wanted && hooks.stop_wanted();
+    const bool asks = !group || step % kStepsToAgreement == 0;
+    const bool wanted = asks && hooks.stop_wanted && hooks.stop_wanted();
+    training.stopped = group && asks ? group->any(wanted) : wanted;
     if (hooks.save && (training.stopped || Clock::now() - last_save > hooks.save_every)) {
       TrainingState state = training_step.state(step);
       if (step % plan.steps_per_epoch == 0) state.loss_sum = state.accuracy_sum = 0;
@@ -58,7 +108,9 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
     // No loss is ever computed of the last update's weights.
     const bool is_last = step == plan.steps;
     const bool is_finite = std::isfinite(loss_sum);
-    if (!is_finite || (is_last && !at::isfinite(training.network->flat()).all().item<bool>()))
+    const bool diverged =
+        !is_finite || (is_last && !at::isfinite(training.network->flat()).all().item<bool>());
+    if (is_so_anywhere(diverged, bench.device(), group))
       throw Diverged((is_finite
                           ? "the weights were not finite"
                           : "the loss was " + (std::isnan(loss_sum) ? "NaN" : spelled(loss_sum))) +

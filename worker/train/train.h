@@ -27,7 +27,7 @@ struct TrainingHooks {
   std::function<void(const torch::Tensor& images, const torch::Tensor& weights,
                      const torch::Tensor& loss)>
       on_batch;
-  std::function<bool()> stop_wanted;               // asked after every step
+  std::function<bool()> stop_wanted;  // asked after every step; in a group after every 16th
   std::function<void(const TrainingState&)> save;  // wanted every `save_every` and on stop
   std::chrono::duration<double> save_every{300};
 };
@@ -41,8 +41,14 @@ struct Training {
 
 // Trains to the end of the trial's budget, from `from` or from the start; on a CPU the result is
 // the same bits either way. Throws Diverged.
+//
+// With a group its members do so together and end with the same network. `from` is then rank 0's
+// alone, the others' is passed over; the hooks may differ, `save` should be rank 0's alone; all
+// stop at the same step, within some steps of the first member's wish, and all diverge or none. The
+// bench's step must be cleared before the group goes.
 Training train(const Trial& trial, const torch::Tensor& train_images, Bench& bench,
-               const std::optional<TrainingState>& from, const TrainingHooks& hooks);
+               const std::optional<TrainingState>& from, const TrainingHooks& hooks,
+               Group* group = nullptr);
 
 // The means over the last tenth of a finished training.
 TrainingTail tail_of(const Trial& trial, const Training& training);

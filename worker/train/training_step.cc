@@ -47,11 +47,11 @@ void set_state(Network& network, torch::Tensor& velocity, const Trial& trial,
 
 std::unique_ptr<TrainingStep> make_step(const Trial& trial,
                                         [[maybe_unused]] const torch::Tensor& images,
-                                        torch::Device device) {
+                                        torch::Device device, Group* group) {
 #ifdef OCCAM_CUDA
-  if (device.is_cuda()) return make_captured_step(trial, images, device);
+  if (device.is_cuda()) return make_captured_step(trial, images, device, group);
 #endif
-  return make_eager_step(trial, device);
+  return make_eager_step(trial, device, group);
 }
 
 Bench::Bench(torch::Device device) : device_(device) {
@@ -91,15 +91,22 @@ void Bench::enter_evaluation() const {
 #endif
 }
 
-bool Bench::is_warm(const Trial& trial) const { return step_ && same_step(*made_for_, trial); }
+bool Bench::is_warm(const Trial& trial) const {
+  return step_ && made_for_ && same_step(*made_for_, trial);
+}
 
-TrainingStep& Bench::step(const Trial& trial, const torch::Tensor& images) {
-  if (!is_warm(trial)) {
-    step_.reset();
-    step_ = make_step(trial, images, device_);
-    made_for_ = trial;
+TrainingStep& Bench::step(const Trial& trial, const torch::Tensor& images, Group* group) {
+  if (group || !is_warm(trial)) {
+    clear();
+    step_ = make_step(trial, images, device_, group);
+    if (!group) made_for_ = trial;
   }
   return *step_;
+}
+
+void Bench::clear() {
+  step_.reset();
+  made_for_.reset();
 }
 
 }  // namespace occam

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "experiments/trial.h"
+#include "worker/distributed/group.h"
 #include "worker/model/network.h"
 #include "worker/train/checkpoint.h"
 
@@ -47,20 +48,27 @@ class TrainingStep {
 bool same_step(const Trial& a, const Trial& b);
 
 // For images of this size and number of channels. On a CPU eager operations; on a GPU one CUDA
-// graph, captured on the current stream, on which it must be run too.
+// graph, captured on the current stream, on which it must be run too. With a group the members run
+// it together, each on its share of every batch, and end with the same network, that of a step
+// without a group; the step must go before the group. Throws GroupBroken, also from its run() and
+// from all that waits for the device, and Error for a batch that cannot be shared out evenly.
 std::unique_ptr<TrainingStep> make_step(const Trial& trial, const torch::Tensor& images,
-                                        torch::Device device);
+                                        torch::Device device, Group* group = nullptr);
 
 // Parameters, velocity and statistics as at the start of the trial, or as in the state. Throws
 // Error for a state of another network.
 void set_state(Network& network, torch::Tensor& velocity, const Trial& trial,
                const std::optional<TrainingState>& from);
 
-std::unique_ptr<TrainingStep> make_eager_step(const Trial& trial, torch::Device device);
+std::unique_ptr<TrainingStep> make_eager_step(const Trial& trial, torch::Device device,
+                                              Group* group = nullptr);
 #ifdef OCCAM_CUDA
-// Throws Error for a network that it has no kernels for, and c10::OutOfMemoryError.
+// Throws Error for a network that it has no kernels for, and c10::OutOfMemoryError. Without
+// `captured`, which needs a group, the same kernels are launched one by one: to see what the graph
+// brings.
 std::unique_ptr<TrainingStep> make_captured_step(const Trial& trial, const torch::Tensor& images,
-                                                 torch::Device device);
+                                                 torch::Device device, Group* group = nullptr,
+                                                 bool captured = true);
 #endif
 
 // What a slot of a worker keeps from one trial to the next: its stream, and the last step, which
@@ -78,7 +86,10 @@ class Bench {
   // evaluation is many small launches, each of which would else wait for theirs.
   void enter_evaluation() const;
   bool is_warm(const Trial& trial) const;
-  TrainingStep& step(const Trial& trial, const torch::Tensor& images);
+  // A group's step is made for it and never warm.
+  TrainingStep& step(const Trial& trial, const torch::Tensor& images, Group* group = nullptr);
+  // The step, if there is one, goes: before its group does.
+  void clear();
 
  private:
   torch::Device device_;

@@ -1,0 +1,301 @@
+"""Gangs of 1, 2, 4 and 8 GPUs against one GPU without a gang: one table of speed-up and efficiency.
+
+    ninja -C build/cuda bench_gangs && python3 bench/gangs.py build/cuda/bin/bench_gangs
+    python3 bench/gangs.py build/release/bin/bench_gangs --device cpu     # does it run at all?
+
+Prints every figure as it comes and the table last. Exits 1 when parameters of gangs differ by more
+than 1e-5 in fp32, or when a process fails.
+"""
+import argparse
+import glob
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+EQUAL = 1e-5
+
+
+def environment():
+    """With the libraries of this Python's torch, where the program was built for another place."""
+    found = importlib.util.find_spec("torch")
+    folders = [os.environ.get("LD_LIBRARY_PATH", "")]
+    if found and found.origin:
+        torch = os.path.dirname(found.origin)
+        folders = [f"{torch}/lib", *glob.glob(f"{torch}/../nvidia/*/lib"), *folders]
+    # Multicast over NVLink can put the GPUs of a shared host out of service.
+    return os.environ | {
+        "LD_LIBRARY_PATH": ":".join(filter(None, folders)),
+        "NCCL_NVLS_ENABLE": os.environ.get("NCCL_NVLS_ENABLE", "0"),
+    }
+
+
+class Failed(Exception):
+    pass
+
+
+def shown(line):
+    print(f"{time.monotonic() - began:7.1f} s  {line}", flush=True)
+
+
+def start(program, given):
+    return subprocess.Popen(
+        [program, json.dumps(given)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+    )
+
+
+def lines_of(process, name, limit):
+    """Its lines as JSON; its end with an error, or after `limit` seconds, is ours."""
+    watch = threading.Timer(limit, process.kill)
+    watch.start()
+    for line in process.stdout:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            shown(f"{name}: {line.rstrip()}")
+    watch.cancel()
+    if process.wait() != 0:
+        raise Failed(f"{name} ended with {process.returncode}" + ("" if process.returncode != -9 else " (too slow?)"))
+
+
+def run(processes, on_line, limit):
+    """Reads rank 0 to its end, then the others; none is left behind."""
+    try:
+        for line in lines_of(processes[0], "rank 0", limit):
+            on_line(line)
+        for rank, process in enumerate(processes[1:], 1):
+            for line in lines_of(process, f"rank {rank}", 60):
+                shown(f"rank {rank}: {line}")
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+
+
+def gang(program, size, options, limit=420):
+    """What rank 0 says."""
+    processes = [
+        start(program, options | {"work": "gang", "rank": rank, "size": size, "device": device_of(rank)})
+        for rank in range(size)
+    ]
+    said = []
+
+    def heard(line):
+        if "ticket" in line:
+            for process in processes[1:]:
+                process.stdin.write(line["ticket"] + "\n")
+                process.stdin.flush()
+            return
+        shown(f"R={size}: {line}")
+        said.append(line)
+
+    run(processes, heard, limit)
+    return said
+
+
+def alone(program, options):
+    said = []
+
+    def heard(line):
+        shown(f"alone: {line}")
+        said.append(line)
+
+    run([start(program, {"work": "alone", "device": device_of(0)} | options)], heard, 420)
+    return said
+
+
+def packed(program, size, options):
+    """Images a second of `size` processes, each with packed trials on a GPU of its own, started together."""
+    processes = [
+        start(program, options | {"work": "packed", "rank": rank, "device": device_of(rank)}) for rank in range(size)
+    ]
+    try:
+        total = 0
+        readers = [lines_of(process, f"packed {rank}", 240) for rank, process in enumerate(processes)]
+        for reader in readers:
+            for line in reader:
+                if "ready" in line:
+                    break
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for reader in readers:
+            for line in reader:
+                total += line.get("images_per_second", 0)
+        shown(f"packed on {size}: {total:,.0f} images/s")
+        return total
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+
+
+def leaving(program, size, options):
+    """Of a gang whose last member is killed, or of one alone: what rank 0 says when it is told to go."""
+    processes = [
+        start(program, options | {"work": "leave", "rank": rank, "size": size, "device": device_of(rank)})
+        for rank in range(size)
+    ]
+    said = {}
+
+    def heard(line):
+        shown(f"leaving, R={size}: {line}")
+        said.update(line)
+        if "ticket" in line:
+            for process in processes[1:]:
+                process.stdin.write(line["ticket"] + "\n")
+                process.stdin.flush()
+        if "running" in line:
+            time.sleep(1)
+            if size > 1:
+                processes[-1].kill()
+            time.sleep(0.5)
+            processes[0].stdin.write("leave\n")
+            processes[0].stdin.flush()
+
+    try:
+        for line in lines_of(processes[0], "rank 0", 120):
+            heard(line)
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+    return said
+
+
+def device_of(rank):
+    return f"cuda:{rank}" if arguments.device == "cuda" else "cpu"
+
+
+def gpus():
+    if arguments.device == "cpu":
+        return 2
+    found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True)
+    return len(found.stdout.splitlines())
+
+
+def equality(program, sizes, folder, small):
+    """Whether gangs end where one GPU does: rows (what, same bits, relative difference)."""
+    rows = []
+    for precision in ["fp32"] if arguments.device == "cpu" else ["fp32", "bf16"]:
+        options = small | {
+            "precision": precision, "deterministic": True, "steps": arguments.steps,
+            "batches": [arguments.equality_batch], "learning_rate": arguments.learning_rate,
+        }  # fmt: skip
+        plain = os.path.join(folder, f"{precision}.alone")
+        alone(program, options | {"file": plain})
+        for size in sizes if precision == "fp32" else sizes[:1]:
+            path = os.path.join(folder, f"{precision}.{size}")
+            gang(program, size, options | {"file": path})
+            compared = alone(program, {"work": "compare", "first": path, "second": plain})[0]
+            rows.append((f"gang of {size}, {precision}", compared["same_bits"], compared["relative"]))
+    return rows
+
+
+def main():
+    program = os.path.abspath(arguments.program)
+    sizes = [size for size in (1, 2, 4, 8) if size <= (arguments.most or gpus())]
+    if not sizes:
+        raise Failed("no GPU is visible; --device cpu shows that the program runs")
+    small = {} if arguments.device == "cuda" else {"width": 0.125, "depth": 10, "rows": 600}
+    batches = arguments.batches
+    speed = small | {"batches": batches, "seconds": arguments.seconds, "loss": arguments.loss}
+    rates = {}
+    said = []
+    parts = arguments.parts
+    if "speed" in parts:
+        said += alone(program, speed)
+        for line in said:
+            if "what" in line:
+                rates[1, "no gang", line["batch"]] = line["images_per_second"]
+        for size in sizes:
+            what = ["gang"] if arguments.device == "cpu" else ["gang", "not captured"]
+            if size > 1:
+                what.append("no norms")
+            for line in gang(program, size, speed | {"what": what}):
+                if "what" in line:
+                    rates[size, line["what"], line["batch"]] = line["images_per_second"]
+    rows = []
+    if "equality" in parts:
+        with tempfile.TemporaryDirectory() as folder:
+            rows = equality(program, sizes, folder, small)
+    independent = {}
+    if "packed" in parts:
+        options = small | {
+            "batches": [arguments.packed_batch], "slots": arguments.slots, "seconds": arguments.seconds + 1,
+        }  # fmt: skip
+        for size in sizes:
+            independent[size] = packed(program, size, options)
+    left = {}
+    if "leave" in parts:
+        options = small | {"batches": [arguments.equality_batch]}
+        for size in sizes[:2]:
+            left[size] = leaving(program, size, options)
+    table(said, sizes, rates, rows, independent, left)
+    return 0 if all(relative <= EQUAL for what, same, relative in rows if what.endswith("fp32")) else 1
+
+
+def table(said, sizes, rates, rows, independent, left):
+    about = next((line for line in said if "device" in line), {})
+    print(f"\n{about.get('device', arguments.device)}, torch {about.get('torch', '?')}, {arguments.loss}")
+    if rates:
+        print(f"\n{'batch':>6} {'R':>2} {'images/s':>10} {'speed-up':>9} {'efficiency':>10} {'no graph':>10} "
+              f"{'norms, ms':>10} {'norms, %':>9}")  # fmt: skip
+    for batch in arguments.batches if rates else []:
+        one = rates.get((1, "no gang", batch))
+        views = 4 if arguments.loss == "rotation" else 2
+        print(f"{batch:>6}  - {one:>10,.0f}")
+        for size in sizes:
+            rate = rates.get((size, "gang", batch))
+            if not rate:
+                continue
+            loose, bare = rates.get((size, "not captured", batch)), rates.get((size, "no norms", batch))
+            norms = (1 / rate - 1 / bare) * views * batch * 1000 if bare else None
+            print(
+                f"{batch:>6} {size:>2} {rate:>10,.0f} {rate / one:>9.3f} {rate / one / size:>10.3f} "
+                + (f"{loose:>10,.0f} " if loose else f"{'':>11}")
+                + (f"{norms:>10.2f} {100 * (1 - rate / bare):>9.1f}" if norms is not None else "")
+            )
+    for what, same, relative in rows:
+        print(f"{what}, {arguments.steps} steps at batch {arguments.equality_batch}: "
+              + ("the same bits as without a gang" if same else f"parameters differ by {relative:.2g}"))  # fmt: skip
+    for size, rate in independent.items():
+        print(f"{size} x {arguments.slots} packed trials at batch {arguments.packed_batch}: {rate:,.0f} images/s, "
+              f"{rate / independent[1] / size:.3f} of {size} times one")  # fmt: skip
+
+
+    for size, told in left.items():
+        print(f"gang of {size}, {'a member killed' if size > 1 else 'told to leave'}: "
+              + (f"left after {told.get('left_after_seconds', -1):.2f} s" if "broken" in told else "did not break")
+              + (", and trained on alone" if told.get("usable") else ", and was of no use after"))  # fmt: skip
+
+
+def words_of(text):
+    return text.split(",")
+
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("program")
+parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+parser.add_argument("--most", type=int, help="the largest gang; default: as many as there are GPUs")
+parser.add_argument("--batches", type=lambda text: [int(word) for word in text.split(",")])
+parser.add_argument("--loss", default="contrastive")
+parser.add_argument("--seconds", type=float, default=2.0, help="of each timing")
+parser.add_argument("--parts", type=words_of, default=["equality", "speed", "packed", "leave"])
+parser.add_argument("--steps", type=int, default=20, help="before parameters are compared")
+parser.add_argument("--equality-batch", type=int, default=64)
+parser.add_argument("--learning-rate", type=float, default=0.001, help="where parameters are compared")
+parser.add_argument("--packed-batch", type=int, default=32)
+parser.add_argument("--slots", type=int, default=8)
+arguments = parser.parse_args()
+if not arguments.batches:
+    arguments.batches = [256, 512, 1024, 2048, 4096] if arguments.device == "cuda" else [32]
+began = time.monotonic()
+try:
+    sys.exit(main())
+except Failed as problem:
+    sys.exit(f"gangs.py: {problem}")

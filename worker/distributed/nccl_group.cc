@@ -1,0 +1,280 @@
+#ifdef OCCAM_CUDA
+#include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
+#include <nccl.h>
+#include <torch/types.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "worker/distributed/group.h"
+
+namespace occam {
+namespace {
+
+constexpr std::size_t kLanes = 2;
+
+ncclDataType_t type_of(const torch::Tensor& values) {
+  switch (values.scalar_type()) {
+    case torch::kFloat32:
+      return ncclFloat32;
+    case torch::kFloat64:
+      return ncclFloat64;
+    case torch::kBFloat16:
+      return ncclBfloat16;
+    case torch::kInt32:
+      return ncclInt32;
+    case torch::kInt64:
+      return ncclInt64;
+    case torch::kUInt8:
+      return ncclUint8;
+    default:
+      throw Error(std::string("NCCL sums no tensors of ") + c10::toString(values.scalar_type()));
+  }
+}
+
+std::string hex_of(const ncclUniqueId& id) {
+  std::string text;
+  for (const char byte : id.internal) {
+    text += "0123456789abcdef"[static_cast<unsigned char>(byte) >> 4];
+    text += "0123456789abcdef"[static_cast<unsigned char>(byte) & 15];
+  }
+  return text;
+}
+
+ncclUniqueId id_of(const std::string& text, std::size_t begin) {
+  ncclUniqueId id{};
+  for (std::size_t i = 0; i < sizeof id.internal; ++i)
+    id.internal[i] = static_cast<char>(std::stoi(text.substr(begin + 2 * i, 2), nullptr, 16));
+  return id;
+}
+
+void demand(cudaError_t error) {
+  if (error != cudaSuccess) throw Error(cudaGetErrorString(error));
+}
+
+// Two communicators, one a lane, so that the gradients' sums can be under way beside the norms'.
+// Neither blocks its caller: what takes long is polled for, so a broken group is always heard.
+class NcclGroup final : public Group {
+ public:
+  NcclGroup(const Gang& gang, std::chrono::duration<double> timeout) : Group(gang, timeout) {}
+
+  ~NcclGroup() override {
+    abort("rank " + std::to_string(rank_) + " has gone");
+    for (std::thread& thread : abortions_) thread.join();
+    for (const Answer& answer : answers_) {
+      if (answer.passed) cudaEventDestroy(answer.passed);
+      if (answer.host) cudaFreeHost(answer.host);
+    }
+    if (flags_) cudaFree(flags_);
+  }
+
+  void join(const std::function<void(const std::string&)>& on_ticket) override {
+    // Multicast over NVLink can put the GPUs of a shared host out of service. A user's own setting
+    // stands.
+    setenv("NCCL_NVLS_ENABLE", "0", 0);
+    std::string ticket = ticket_;
+    if (rank_ == 0) {
+      ticket.clear();
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        ncclUniqueId id;
+        settle(ncclGetUniqueId(&id), nullptr, "ncclGetUniqueId");
+        ticket += hex_of(id);
+      }
+      on_ticket(ticket);
+    }
+    constexpr std::size_t kDigits = 2 * sizeof(ncclUniqueId::internal);
+    if (ticket.size() != kLanes * kDigits ||
+        ticket.find_first_not_of("0123456789abcdef") != std::string::npos)
+      throw Error("'" + ticket.substr(0, 40) + "' is no ticket of a gang on GPUs");
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+      config.blocking = 0;
+      call(
+          [&] {
+            return ncclCommInitRankConfig(&lanes_[lane], static_cast<int>(size_),
+                                          id_of(ticket, lane * kDigits), static_cast<int>(rank_),
+                                          &config);
+          },
+          lane, "ncclCommInitRankConfig");
+    }
+    demand(cudaMalloc(&flags_, sizeof(std::int32_t)));
+    for (Answer& answer : answers_) {
+      demand(cudaMallocHost(&answer.host, sizeof(std::int32_t)));
+      demand(cudaEventCreateWithFlags(&answer.passed, cudaEventDisableTiming));
+    }
+    joined_ = true;
+    barrier();
+  }
+
+  void all_reduce(const torch::Tensor& values, Lane lane) override {
+    call(
+        [&] {
+          return ncclAllReduce(values.const_data_ptr(), values.data_ptr(),
+                               static_cast<std::size_t>(values.numel()), type_of(values), ncclSum,
+                               comm(lane), stream());
+        },
+        static_cast<std::size_t>(lane), "ncclAllReduce");
+  }
+
+  torch::Tensor all_gather(const torch::Tensor& rows) override {
+    const torch::Tensor mine = rows.detach().contiguous();
+    std::vector<std::int64_t> sizes = mine.sizes().vec();
+    sizes[0] *= size_;
+    torch::Tensor everyone = torch::empty(sizes, mine.options());
+    call(
+        [&] {
+          return ncclAllGather(mine.const_data_ptr(), everyone.data_ptr(),
+                               static_cast<std::size_t>(mine.numel()), type_of(mine),
+                               comm(Lane::first), stream());
+        },
+        0, "ncclAllGather");
+    return everyone;
+  }
+
+  void broadcast(const torch::Tensor& values) override {
+    call(
+        [&] {
+          return ncclBroadcast(values.const_data_ptr(), values.data_ptr(),
+                               static_cast<std::size_t>(values.numel()), type_of(values), 0,
+                               comm(Lane::first), stream());
+        },
+        0, "ncclBroadcast");
+  }
+
+  void leave() override {
+    try {
+      barrier();
+      for (std::size_t lane = 0; lane < kLanes; ++lane)
+        call([&] { return ncclCommFinalize(lanes_[lane]); }, lane, "ncclCommFinalize");
+      const std::lock_guard lock(mutex_);
+      if (is_broken()) return;
+      joined_ = false;
+      for (ncclComm_t& one : lanes_) {
+        ncclCommDestroy(one);
+        one = nullptr;
+      }
+    } catch (const std::exception& problem) {
+      abort(problem.what());
+    }
+  }
+
+  void barrier() override {
+    demand(cudaMemsetAsync(flags_, 0, sizeof(std::int32_t), stream()));
+    sum_flags();
+    const cudaStream_t on = stream();
+    wait([&] { return is_done(cudaStreamQuery(on)); });
+  }
+
+  bool any(bool mine) override {
+    Answer& now = answers_[asked_ % answers_.size()];
+    Answer& before = answers_[(asked_ + 1) % answers_.size()];
+    *now.host = mine ? 1 : 0;
+    demand(
+        cudaMemcpyAsync(flags_, now.host, sizeof(std::int32_t), cudaMemcpyHostToDevice, stream()));
+    sum_flags();
+    demand(
+        cudaMemcpyAsync(now.host, flags_, sizeof(std::int32_t), cudaMemcpyDeviceToHost, stream()));
+    demand(cudaEventRecord(now.passed, stream()));
+    if (asked_++ == 0) return false;
+    wait([&] { return is_done(cudaEventQuery(before.passed)); });
+    return *before.host != 0;
+  }
+
+ private:
+  // What any() was told, and then the answer; one is filled while the other is read.
+  struct Answer {
+    std::int32_t* host = nullptr;
+    cudaEvent_t passed = nullptr;
+  };
+
+  static cudaStream_t stream() { return c10::cuda::getCurrentCUDAStream(); }
+  ncclComm_t comm(Lane lane) const { return lanes_[static_cast<std::size_t>(lane)]; }
+
+  static bool is_done(cudaError_t state) {
+    if (state == cudaErrorNotReady) return false;
+    demand(state);
+    return true;
+  }
+
+  void sum_flags() {
+    call(
+        [&] {
+          return ncclAllReduce(flags_, flags_, 1, ncclInt32, ncclSum, comm(Lane::first), stream());
+        },
+        0, "ncclAllReduce");
+  }
+
+  // One call of NCCL's, and what it goes on with behind it. None is made once the group is broken:
+  // the communicators are then being destroyed.
+  template <class Call>
+  void call(const Call& work, std::size_t lane, const char* name) {
+    ncclResult_t result;
+    {
+      const std::lock_guard lock(mutex_);
+      result = is_broken() ? ncclInProgress : work();
+    }
+    check();
+    settle(result, lanes_[lane], name);
+  }
+
+  void settle(ncclResult_t result, ncclComm_t of, const char* name) {
+    if (result == ncclInProgress)
+      wait([&] {
+        const std::lock_guard lock(mutex_);
+        if (is_broken()) return false;  // wait() throws
+        if (ncclCommGetAsyncError(of, &result) != ncclSuccess) result = ncclInternalError;
+        return result != ncclInProgress;
+      });
+    if (result != ncclSuccess) fail(words(name, result, of));
+  }
+
+  std::string words(const char* name, ncclResult_t result, ncclComm_t of) const {
+    std::string text =
+        "rank " + std::to_string(rank_) + ": " + name + ": " + ncclGetErrorString(result);
+    const char* last = ncclGetLastError(of);
+    if (last && *last) text += std::string(" (") + last + ")";
+    return text;
+  }
+
+  void poll() override {
+    if (!joined_) return;
+    for (const ncclComm_t one : lanes_) {
+      ncclResult_t state = ncclSuccess;
+      {
+        const std::lock_guard lock(mutex_);
+        if (is_broken()) return;
+        if (ncclCommGetAsyncError(one, &state) != ncclSuccess) state = ncclInternalError;
+      }
+      if (state != ncclSuccess && state != ncclInProgress) abort(words("a collective", state, one));
+    }
+  }
+
+  // Kernels that wait for others end at once, but an abortion returns only when all graphs that
+  // hold the communicator's operations are gone: so each has a thread, and the destructor waits.
+  void on_abort() override {
+    const std::lock_guard lock(mutex_);
+    for (const ncclComm_t one : lanes_)
+      if (one) abortions_.emplace_back([one] { ncclCommAbort(one); });
+  }
+
+  std::array<ncclComm_t, kLanes> lanes_{};
+  bool joined_ = false;
+  std::mutex mutex_;  // of every call of NCCL's but the abortions, which come after all others
+  std::vector<std::thread> abortions_;
+  std::int32_t* flags_ = nullptr;  // on the device
+  std::array<Answer, 2> answers_;
+  std::size_t asked_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Group> make_nccl_group(const Gang& gang, std::chrono::duration<double> timeout) {
+  return std::make_unique<NcclGroup>(gang, timeout);
+}
+
+}  // namespace occam
+#endif
