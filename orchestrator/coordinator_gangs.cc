@@ -258,7 +258,7 @@ bool Coordinator::is_member(WorkerId worker, std::int64_t lease) const {
 
 bool Coordinator::is_broken(std::int64_t lease) const {
   const auto gang = gangs_.find(lease);
-  return gang != gangs_.end() && gang->second.broken;
+  return gang != gangs_.end() && (gang->second.broken || gang->second.attempt_ended);
 }
 
 }  // namespace occam

@@ -156,7 +156,8 @@ Simulation simulate(const std::vector<Task>& tasks, int workers, int slots, doub
 
 std::optional<double> measured_seconds_per_work(const Store& store) {
   const auto rows = store.texts(
-      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial WHERE "
+      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial JOIN attempt a "
+      "ON a.trial = o.trial AND a.number = o.attempt WHERE a.device NOT GLOB '[1-9]* x *' AND "
       "o.retired_at IS NULL AND o.status = 'completed' AND o.steps > 0 ORDER BY o.recorded_at DESC "
       "LIMIT "
       "200");

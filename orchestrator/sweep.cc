@@ -345,7 +345,8 @@ void Sweep::on(WorkerId id, const Left& message) {
   facts.update(place_of(id));
   facts["reason"] = message.reason;
   events_.add("left gang", facts);
-  if (!message.reason.empty())
+  // Those that were asked to have nothing to tell.
+  if (!message.reason.empty() && !coordinator_.is_broken(message.lease))
     progress_.say(fmt::format("node {} worker {} left the gang of trial {}: {}", id.node, id.number,
                               message.trial, message.reason));
   carry_out(
