@@ -7,6 +7,11 @@ namespace occam {
 // Multiply-accumulates of one image's forward pass through the trial's network.
 double forward_macs(const Trial& trial);
 
+// Weights of the network's convolutions and linear layers, and its batch norms, one behind each of
+// them but the last.
+double weight_count(const Trial& trial);
+std::int64_t norm_count(const Trial& trial);
+
 // Work of the whole training in multiply-accumulates (backward counts twice the forward): what
 // trials are ordered and durations predicted by.
 double training_macs(const Trial& trial);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "experiments/error.h"
 #include "experiments/spec.h"
@@ -23,26 +24,32 @@ class Walk {
     for (const Setting& one : block_.base) one.apply(base);
     expansion_.evaluations.push_back(block_.evaluations);
     evaluations_ = static_cast<std::int32_t>(expansion_.evaluations.size()) - 1;
-    descend(base, 0, 0, block_.every_class);
+    descend(base, 0, {0, block_.gpus}, block_.every_class);
     for (std::size_t i = 0; i < exclusion_hits_.size(); ++i)
       if (exclusion_hits_[i] == 0)
         expansion_.warnings.push_back(block_.exclude[i].where + ": matches no trial");
   }
 
  private:
+  // What stands beside a trial's fields.
+  struct Beside {
+    std::int32_t variant, gpus;
+  };
+
   // `every_class`: the base asks for all classes, and no axis so far for another.
-  void descend(const Trial& trial, std::size_t depth, std::int32_t variant, bool every_class) {
+  void descend(const Trial& trial, std::size_t depth, Beside beside, bool every_class) {
     if (depth == block_.axes.size()) {
       if (every_class)
-        for_every_class(trial, [&](const Trial& one) { add(one, variant); });
+        for_every_class(trial, [&](const Trial& one) { add(one, beside); });
       else
-        add(trial, variant);
+        add(trial, beside);
       return;
     }
     for (const AxisPoint& point : block_.axes[depth]) {
       Trial next = trial;
       for (const Setting& one : point.settings) one.apply(next);
-      const std::int32_t named = point.variant.empty() ? variant : variant_index(point.variant);
+      const Beside named{point.variant.empty() ? beside.variant : variant_index(point.variant),
+                         point.gpus.value_or(beside.gpus)};
       if (point.every_class)
         for_every_class(next, [&](const Trial& one) { descend(one, depth + 1, named, false); });
       else
@@ -59,7 +66,7 @@ class Walk {
     }
   }
 
-  void add(const Trial& given, std::int32_t variant) {
+  void add(const Trial& given, const Beside& beside) {
     const Trial trial = checked(given);
     for (std::size_t i = 0; i < block_.exclude.size(); ++i) {
       if (!matches(block_.exclude[i], trial)) continue;
@@ -67,13 +74,19 @@ class Walk {
       ++expansion_.excluded;
       return;
     }
+    const std::int32_t gpus = is_trained(trial) ? beside.gpus : 1;
+    if (gpus > 1 && trial.batch_size % gpus != 0)
+      throw UsageError(block_.where + ": gpus " + std::to_string(gpus) +
+                       " does not divide batch_size " + std::to_string(trial.batch_size) +
+                       " into equal parts\n  in " + identity(trial));
     const auto [known, is_new] = position_.try_emplace(id_number(trial), expansion_.trials.size());
     if (is_new) {
-      expansion_.trials.push_back({trial, evaluations_, variant});
+      expansion_.trials.push_back({trial, evaluations_, beside.variant, gpus});
       return;
     }
     ++expansion_.duplicates;
-    name(expansion_.trials[known->second], variant);
+    name(expansion_.trials[known->second], beside.variant);
+    note_gpus(expansion_.trials[known->second], gpus);
     merge_evaluations(expansion_.trials[known->second]);
   }
 
@@ -129,6 +142,17 @@ class Walk {
     if (known == expansion_.evaluations.end()) expansion_.evaluations.push_back(both);
   }
 
+  void note_gpus(const PlannedTrial& planned, std::int32_t gpus) {
+    if (planned.gpus == gpus || std::exchange(told_gpus_, true)) return;
+    const auto text = [](std::int32_t number) {
+      return number == kAutoGpus ? std::string("auto") : std::to_string(number);
+    };
+    expansion_.warnings.push_back(block_.where + ": gpus " + text(planned.gpus) + " and gpus " +
+                                  text(gpus) +
+                                  " are asked for the same trial, which keeps the first: gpus is a "
+                                  "resource and changes no number, so it makes no other trial");
+  }
+
   std::int32_t variant_index(const std::string& name) {
     auto& variants = expansion_.variants;
     const auto known = std::find(variants.begin(), variants.end(), name);
@@ -143,6 +167,7 @@ class Walk {
   std::unordered_map<std::uint64_t, std::size_t>& position_;
   std::vector<std::int64_t> exclusion_hits_;
   std::int32_t evaluations_ = 0;
+  bool told_gpus_ = false;
 };
 
 // A trial whose training would bring no score is a mistake, and most of a sweep's time.

@@ -128,6 +128,7 @@ json written(const Log& m) { return {{"type", "log"}, {"text", m.text}}; }
 json written(const Lost& m) {
   return {{"type", "lost"}, {"reason", m.reason}, {"log_tail", m.log_tail}, {"culprit", m.culprit}};
 }
+json written(const Crew& m) { return {{"type", "crew"}, {"workers", m.workers}}; }
 json written(const Empty&) { return {{"type", "empty"}}; }
 json written(const Gone&) { return {{"type", "gone"}}; }
 
@@ -232,11 +233,12 @@ UpMessage up_from_json(const json& m) {
   if (type == "log") return Log{m.at("text")};
   if (type == "lost")
     return Lost{m.at("reason"), m.at("log_tail"), m.value("culprit", std::int64_t{0})};
+  if (type == "crew") return Crew{m.at("workers")};
   if (type == "empty") return Empty{};
   if (type == "gone") return Gone{};
   throw Error("type '" + type +
               "' is none of: ready, alive, progress, ticket, outcome, stopped, left, log, lost, "
-              "empty, gone");
+              "crew, empty, gone");
 }
 
 template <class Read>

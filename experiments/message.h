@@ -149,14 +149,19 @@ struct Lost {
   std::string log_tail;
   std::int64_t culprit = 0;  // lease of the attempt that is known to have ended it, or 0
 };
+// How many workers the node has or hopes to start: the answer to Begin, and said again when one has
+// failed to start too often.
+struct Crew {
+  std::int64_t workers;
+};
 // The node has no worker and will start none: it was given none, or all failed to start.
 struct Empty {};
 // The answer to Exit: the workers have left, and the agent with them.
 struct Gone {};
 
 using DownMessage = std::variant<Begin, Start, Leave, Stop, Exit>;
-using UpMessage =
-    std::variant<Ready, Alive, Progress, Ticket, Outcome, Stopped, Left, Log, Lost, Empty, Gone>;
+using UpMessage = std::variant<Ready, Alive, Progress, Ticket, Outcome, Stopped, Left, Log, Lost,
+                               Crew, Empty, Gone>;
 
 // A message with the worker's number on its node: what agents and the coordinator exchange.
 inline constexpr std::int64_t kWholeNode = -1;

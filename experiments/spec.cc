@@ -28,18 +28,48 @@ bool is_every_class(const std::string& field, const JsonNode& node) {
   return field == "class" && node.kind == Kind::scalar && node.scalar == "all";
 }
 
-void add_settings(const JsonNode& object, std::vector<Setting>& settings, bool& every_class) {
-  object.require(Kind::object, "an object of trial fields");
-  object.allow_only(field_names());
-  for (const auto& [field, node] : object.members) {
-    if (field == "class") every_class = is_every_class(field, node);
-    if (!is_every_class(field, node)) settings.push_back(setting(field, node));
-  }
+// What a spec may set of a trial: its fields, and the resource that stands beside them.
+const std::vector<std::string>& settable() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = field_names();
+    all.emplace_back("gpus");
+    return all;
+  }();
+  return names;
+}
+
+std::int32_t gpus_in(const JsonNode& node) {
+  constexpr std::uint64_t kMost = 65536;
+  node.require(Kind::scalar, "a value");
+  if (node.scalar == "auto") return kAutoGpus;
+  if (!node.scalar.is_number_unsigned() || node.scalar == 0 ||
+      node.scalar.get<std::uint64_t>() > kMost)
+    node.fail(node.scalar.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+              " is no number of GPUs: 1, more, or \"auto\"");
+  return node.scalar.get<std::int32_t>();
 }
 
 AxisPoint point(const std::string& field, const JsonNode& node) {
+  if (field == "gpus") return {{}, false, "", gpus_in(node)};
   if (is_every_class(field, node)) return {{}, true, ""};
   return {{setting(field, node)}, false, ""};
+}
+
+// Sets what `other` sets, too.
+void join(AxisPoint& point, const AxisPoint& other) {
+  point.settings.insert(point.settings.end(), other.settings.begin(), other.settings.end());
+  point.every_class |= other.every_class;
+  if (other.gpus) point.gpus = other.gpus;
+}
+
+// What an object of fields sets together; it comes after whatever `to` sets already.
+void add_settings(const JsonNode& object, AxisPoint& to) {
+  object.require(Kind::object, "an object of trial fields");
+  object.allow_only(settable());
+  for (const auto& [field, node] : object.members) {
+    if (field == "class") to.every_class = false;
+    join(to, point(field, node));
+  }
 }
 
 // Collects a block's axes and makes sure that no field stands in two of them.
@@ -47,7 +77,7 @@ class Axes {
  public:
   void add_grid(const JsonNode& grid) {
     grid.require(Kind::object, "an object of fields and their values");
-    grid.allow_only(field_names());
+    grid.allow_only(settable());
     for (const auto& [field, node] : grid.members) {
       claim(field, node);
       Axis axis;
@@ -61,7 +91,7 @@ class Axes {
     zip.require(Kind::array, "a list of objects, each with lists of equal length");
     for (const JsonNode& group : zip.items) {
       group.require(Kind::object, "an object of fields and their values");
-      group.allow_only(field_names());
+      group.allow_only(settable());
       Axis axis;
       for (const auto& [field, node] : group.members) {
         claim(field, node);
@@ -72,11 +102,7 @@ class Axes {
                     group.members.front().key + "' has " + std::to_string(axis.size()) +
                     ": fields that move together need as many");
         axis.resize(values.size());
-        for (std::size_t i = 0; i < values.size(); ++i) {
-          const AxisPoint one = point(field, *values[i]);
-          axis[i].settings.insert(axis[i].settings.end(), one.settings.begin(), one.settings.end());
-          axis[i].every_class |= one.every_class;
-        }
+        for (std::size_t i = 0; i < values.size(); ++i) join(axis[i], point(field, *values[i]));
       }
       if (axis.empty()) group.fail("is empty");
       axes_.push_back(std::move(axis));
@@ -89,7 +115,7 @@ class Axes {
     AxisPoint baseline{{}, false, "baseline"};
     std::set<std::string> claimed;
     const auto add = [&](const JsonNode& object, AxisPoint& to) {
-      add_settings(object, to.settings, to.every_class);
+      add_settings(object, to);
       for (const auto& [field, node] : object.members)
         if (claimed.insert(field).second) claim(field, node);
     };
@@ -251,7 +277,11 @@ void check_classes(const JsonNode& values, const Block& block) {
 const std::vector<std::string> kBlockKeys{"trial", "grid", "zip", "ablate", "exclude", "evaluate"};
 
 void add_base(const JsonNode& trial, Block& block, std::set<std::string>& fields) {
-  add_settings(trial, block.base, block.every_class);
+  AxisPoint all{std::move(block.base), block.every_class, "", block.gpus};
+  add_settings(trial, all);
+  block.base = std::move(all.settings);
+  block.every_class = all.every_class;
+  block.gpus = *all.gpus;
   for (const auto& [field, node] : trial.members) {
     fields.insert(field);
     if (field == "class") block.class_where = node.where();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,18 @@
 
 namespace occam {
 
+// How many workers (GPUs, or a CPU's cores) train a trial together, "gpus" in a spec. It stands
+// beside the trial's fields but is a resource: it changes no number, so it is no part of the id,
+// and trials that differ in it alone are the same trial. `kAutoGpus` ("auto") is chosen when the
+// sweep starts (orchestrator/gang_plan.h).
+inline constexpr std::int32_t kAutoGpus = 0;
+
 // One value of an axis: the fields that it sets together. Ablation variants carry their name.
 struct AxisPoint {
   std::vector<Setting> settings;
   bool every_class = false;  // "class": "all", known once the data set is
   std::string variant;
+  std::optional<std::int32_t> gpus = std::nullopt;
 };
 bool sets(const AxisPoint& point, std::string_view field);
 
@@ -32,6 +40,7 @@ struct Exclusion {
 struct Block {
   std::vector<Setting> base;
   bool every_class = false;  // "class": "all" in the base
+  std::int32_t gpus = 1;
   std::vector<Axis> axes;
   std::vector<Exclusion> exclude;
   std::vector<EvaluationRequest> evaluations;
@@ -57,6 +66,7 @@ struct PlannedTrial {
   Trial trial;               // canonical and checked
   std::int32_t evaluations;  // index into Expansion::evaluations
   std::int32_t variant;      // index into Expansion::variants; 0 is ""
+  std::int32_t gpus = 1;     // divides batch_size; 1 where nothing is trained; or kAutoGpus
 };
 
 struct Expansion {

@@ -25,7 +25,36 @@ void Agent::handle(const std::string& addressed_line, Time now) {
   // A worker that has ended meanwhile has been reported as lost.
   if (read.worker >= static_cast<std::int64_t>(seats_.size())) return;
   Seat& seat = seats_[read.worker];
-  if (seat.process && seat.ready) seat.process->send(read.line);
+  if (!seat.process || !seat.ready) return;
+  note_down(seat, read.line, now);
+  seat.process->send(read.line);
+}
+
+// Most lines are handed on unread; those about gangs are few.
+void Agent::note_down(Seat& seat, const std::string& line, Time now) {
+  const auto speaks_of = [&](const char* words) { return line.find(words) != std::string::npos; };
+  if (!speaks_of(R"("gang":{)") && !speaks_of(R"("type":"leave")")) return;
+  const DownMessage message = read_down(line);
+  if (const auto* start = std::get_if<Start>(&message); start && start->gang)
+    seat.gangs.insert(start->lease);
+  if (const auto* leave = std::get_if<Leave>(&message); leave && seat.gangs.count(leave->lease))
+    seat.leaving.try_emplace(leave->lease, Seat::Asked{leave->trial, now});
+}
+
+void Agent::note_up(Seat& seat, const UpMessage& message) {
+  const auto end = [&](std::int64_t lease) {
+    seat.gangs.erase(lease);
+    seat.leaving.erase(lease);
+  };
+  if (const auto* left = std::get_if<Left>(&message)) end(left->lease);
+  if (const auto* outcome = std::get_if<Outcome>(&message)) end(outcome->lease);
+  if (const auto* stopped = std::get_if<Stopped>(&message)) end(stopped->lease);
+}
+
+const Agent::Seat::Asked* Agent::overdue(const Seat& seat, Time now) const {
+  for (const auto& [lease, asked] : seat.leaving)
+    if (now - asked.at > options_.silence) return &asked;
+  return nullptr;
 }
 
 void Agent::say(std::int64_t number, const UpMessage& message) {
@@ -43,6 +72,7 @@ void Agent::handle_own(const DownMessage& message, Time now) {
       start(static_cast<std::int64_t>(seats_.size()) - 1, now);
     }
     begun_ = true;
+    say_crew(crew());
   } else if (std::holds_alternative<Exit>(message)) {
     leaving_ = true;
     leaving_since_ = now;
@@ -97,6 +127,7 @@ void Agent::receive(std::int64_t number, const std::string& line, Time now) {
       return say(number, *ready);
     }
     if (const auto* alive = std::get_if<Alive>(&message)) follow(seat, *alive, now);
+    note_up(seat, message);
     outbox_.push_back(addressed(number, line));
   } catch (const Error& problem) {
     say(number, Log{problem.what()});
@@ -110,6 +141,8 @@ void Agent::lose(std::int64_t number, const std::string& reason, Time now, std::
   seat.process.reset();
   seat.ready = false;
   seat.advances.clear();
+  seat.gangs.clear();
+  seat.leaving.clear();
   if (!was_ready) ++seat.failed_starts;
   seat.early_ends = now - seat.started < kEarly ? seat.early_ends + 1 : 0;
   const bool pauses = seat.early_ends > 1 || (seat.early_ends == 1 && !was_ready);
@@ -137,6 +170,12 @@ void Agent::pump(Time now) {
       lose(number,
            "the worker was silent for " + spelled(options_.silence.count()) + " s and was killed",
            now);
+    } else if (const Seat::Asked* deaf = overdue(seat, now)) {
+      const std::string reason = "the worker was asked to leave the gang of trial " + deaf->trial +
+                                 ", did not in " + spelled(options_.silence.count()) +
+                                 " s and was killed";
+      seat.process->kill();
+      lose(number, reason, now);
     } else if (const Advance* hung = stalled(seat, now)) {
       const std::chrono::duration<double> still = now - hung->moved;
       const std::string reason = "trial " + hung->last.trial + " stood still at " +
@@ -152,8 +191,20 @@ void Agent::pump(Time now) {
   say_empty_or_gone();
 }
 
+std::int64_t Agent::crew() const {
+  return std::count_if(seats_.begin(), seats_.end(), [](const Seat& seat) {
+    return seat.process || seat.failed_starts < kMostFailedStarts;
+  });
+}
+
+void Agent::say_crew(std::int64_t crew) {
+  said_crew_ = crew;
+  say(kWholeNode, Crew{crew});
+}
+
 void Agent::say_empty_or_gone() {
   if (gone_) return;
+  if (const std::int64_t now = crew(); begun_ && !leaving_ && now != said_crew_) say_crew(now);
   const auto all = [&](auto holds) { return std::all_of(seats_.begin(), seats_.end(), holds); };
   if (leaving_ && all([](const Seat& seat) { return !seat.process; })) {
     gone_ = true;

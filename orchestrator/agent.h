@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ struct AgentOptions {
 };
 
 // One node's end of a sweep: starts the node's workers, passes lines between them and the
-// coordinator, and turns their end or their silence into `lost` and a fresh worker. Time comes in
+// coordinator, and turns their end or their silence into `lost` and a fresh worker; one that was
+// asked to leave its gang and does not answer is as silent. Time comes in
 // as an argument. One thread.
 class Agent {
  public:
@@ -58,19 +60,31 @@ class Agent {
     int failed_starts = 0;                          // in a row
     int early_ends = 0;                             // in a row
     std::map<std::int64_t, Advance> advances = {};  // of the trials in it, by lease
+    std::set<std::int64_t> gangs = {};              // in which it takes part, by lease
+    struct Asked {
+      std::string trial;
+      Time at;
+    };
+    std::map<std::int64_t, Asked> leaving = {};  // of those, which it was asked to leave
   };
   void start(std::int64_t number, Time now);
   void receive(std::int64_t number, const std::string& line, Time now);
   void follow(Seat& seat, const Alive& alive, Time now) const;
   const Advance* stalled(const Seat& seat, Time now) const;
+  const Seat::Asked* overdue(const Seat& seat, Time now) const;
+  static void note_down(Seat& seat, const std::string& line, Time now);
+  static void note_up(Seat& seat, const UpMessage& message);
+  std::int64_t crew() const;
   void handle_own(const DownMessage& message, Time now);
   void say(std::int64_t number, const UpMessage& message);
   void lose(std::int64_t number, const std::string& reason, Time now, std::int64_t culprit = 0);
+  void say_crew(std::int64_t crew);
   void say_empty_or_gone();
 
   AgentOptions options_;
   std::vector<Seat> seats_;
   std::vector<std::string> outbox_;
+  std::int64_t said_crew_ = 0;
   bool begun_ = false, said_empty_ = false, leaving_ = false, gone_ = false;
   Time leaving_since_;
 };

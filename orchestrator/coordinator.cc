@@ -37,10 +37,11 @@ void Coordinator::admit(std::size_t from) {
   suspect_.resize(tasks_.size(), false);
   cancelled_.resize(tasks_.size(), false);
   for (std::size_t i = from; i < tasks_.size(); ++i) {
-    if (tasks_[i].failed_attempts >= options_.max_attempts)
+    if (tasks_[i].failed_attempts >= options_.max_attempts) {
       ++failed_;
-    else
-      pending_.insert(i);
+      continue;
+    }
+    await(i);
   }
 }
 
@@ -71,16 +72,16 @@ void Coordinator::set_time_left(double seconds, double seconds_per_work) {
 }
 
 bool Coordinator::worth_starting(std::size_t task) const {
-  const double all = tasks_[task].work * seconds_per_work_;
+  const double all = tasks_[task].work * seconds_per_work_ / tasks_[task].speedup;
   return time_left_ >=
          (all > 0 ? std::min(all, options_.checkpoint_every) : options_.checkpoint_every);
 }
 
-// Whether another worker than this could take trials.
-bool Coordinator::has_other(WorkerId worker) const {
+// How many workers beside this could take trials.
+std::size_t Coordinator::others(WorkerId worker) const {
   std::size_t others = workers_.size() - workers_.count(worker);
   for (const WorkerId& id : quarantined_) others -= id != worker && workers_.count(id) > 0;
-  return others > 0;
+  return others;
 }
 
 // The freest worker, but for a task that failed one that it did not fail on, where there is one.
@@ -99,16 +100,34 @@ void Coordinator::set_free(WorkerId id, Worker& worker, std::int64_t free) {
 }
 
 // Tasks go to the worker with most free slots. One that finds too few anywhere keeps the freest
-// worker for itself, rather than being overtaken for ever.
+// worker for itself, rather than being overtaken for ever; and so does a gang with as many workers
+// as it needs: what it holds runs empty while others come free.
 void Coordinator::fill(std::vector<Command>& commands) {
   if (draining_) return;
   std::vector<Open> kept;
   bool short_of_time = false;
+  std::int32_t nowhere = std::numeric_limits<std::int32_t>::max();  // no gang from this size on
   for (auto next = pending_.begin(); next != pending_.end() && !open_.empty();) {
     const std::size_t task = *next;
     if (!worth_starting(task)) {
       short_of_time = true;
       ++next;
+      continue;
+    }
+    if (const std::int32_t gpus = tasks_[task].gpus; gpus > 1) {
+      const std::vector<Open> members = gpus < nowhere ? gather(task) : std::vector<Open>{};
+      if (members.empty()) nowhere = std::min(nowhere, gpus);
+      for (const Open& one : members) open_.erase(one);
+      const bool ready = static_cast<std::int32_t>(members.size()) == gpus &&
+                         std::all_of(members.begin(), members.end(),
+                                     [&](const Open& one) { return is_whole(one); });
+      if (ready) {
+        next = pending_.erase(next);
+        start_gang(task, members, commands);
+      } else {
+        kept.insert(kept.end(), members.begin(), members.end());
+        ++next;
+      }
       continue;
     }
     const auto place = place_for(task);
@@ -143,26 +162,44 @@ std::vector<Command> Coordinator::on_joined(WorkerId worker, std::int64_t slots)
   // A worker that says it twice has no more slots than before.
   const auto [joined, is_new] = workers_.try_emplace(worker, Worker{slots, 0});
   if (!is_new) return commands;
+  ++joined_[worker.node];
   set_free(worker, joined->second, slots);
   spare_the_last();
   fill(commands);
   return commands;
 }
 
+void Coordinator::leave(std::int64_t lease, WorkerId id, std::int64_t share,
+                        std::vector<Command>& commands) {
+  const auto worker = workers_.find(id);
+  if (worker == workers_.end()) return;
+  worker->second.leases.erase(lease);
+  set_free(id, worker->second, worker->second.free + share);
+  if (worker->second.ending && worker->second.leases.empty()) commands.push_back(EndWorker{id});
+}
+
+// The attempt has ended; the other members of a gang are still to leave.
 void Coordinator::release(std::int64_t lease, std::vector<Command>& commands) {
-  const Running& run = running_.at(lease);
-  const auto worker = workers_.find(run.worker);
-  if (worker != workers_.end()) {
-    worker->second.leases.erase(lease);
-    set_free(run.worker, worker->second, worker->second.free + run.share);
-    if (worker->second.ending && worker->second.leases.empty())
-      commands.push_back(EndWorker{run.worker});
-  }
+  const Running run = running_.at(lease);
   running_.erase(lease);
+  leave(lease, run.worker, run.share, commands);
+  const auto gang = gangs_.find(lease);
+  if (gang == gangs_.end()) return;
+  gang->second.present.erase(run.worker);
+  gang->second.attempt_ended = true;
+  if (!gang->second.broken) dismiss(lease, gang->second, commands);
+  close_if_empty(lease, commands);
 }
 
 void Coordinator::await(std::size_t task) {
-  if (!cancelled_[task]) pending_.insert(task);
+  if (cancelled_[task]) return;
+  const std::int32_t gpus = tasks_[task].gpus;
+  if (gpus > 1 && !crew_.empty() && gpus > crew_size()) {
+    too_large_.insert(task);
+    return;
+  }
+  largest_gang_ = std::max<std::size_t>(largest_gang_, gpus);
+  pending_.insert(task);
 }
 
 // One more attempt that counts: tried again, or failed for good.
@@ -175,17 +212,17 @@ void Coordinator::fail(std::size_t task, WorkerId worker, std::vector<Command>& 
 
   std::set<std::size_t>& failed = failed_tasks_[worker];
   failed.insert(task);
-  if (static_cast<std::int64_t>(failed.size()) < options_.quarantine_after || !has_other(worker) ||
-      !quarantined_.insert(worker).second)
+  if (static_cast<std::int64_t>(failed.size()) < options_.quarantine_after ||
+      others(worker) < largest_gang_ || !quarantined_.insert(worker).second)
     return;
   commands.push_back(Quarantine{worker, failed.size()});
   const auto joined = workers_.find(worker);
   if (joined != workers_.end()) set_free(worker, joined->second, joined->second.free);
 }
 
-// Better a bad worker than none.
+// Better a bad worker than none, or than a gang that never comes together.
 void Coordinator::spare_the_last() {
-  if (workers_.empty() || has_other({-1, -1})) return;
+  if (workers_.empty() || others({-1, -1}) >= largest_gang_) return;
   for (const WorkerId& id : std::exchange(quarantined_, {}))
     if (const auto joined = workers_.find(id); joined != workers_.end())
       set_free(id, joined->second, joined->second.free);
@@ -199,8 +236,13 @@ std::vector<Command> Coordinator::on_lost(WorkerId worker, const std::string& re
   const std::set<std::int64_t> leases = std::move(lost->second.leases);
   open_.erase({lost->second.free, worker});
   workers_.erase(lost);
+  --joined_[worker.node];
   if (leases.size() == 1) culprit = *leases.begin();
   for (const std::int64_t lease : leases) {
+    if (gangs_.count(lease)) {
+      lose_member(lease, worker, reason, commands);
+      continue;
+    }
     const std::size_t task = running_.at(lease).task;
     release(lease, commands);
     if (lease == culprit) {
@@ -220,24 +262,30 @@ std::vector<Command> Coordinator::on_lost(WorkerId worker, const std::string& re
 std::vector<Command> Coordinator::on_outcome(std::int64_t lease, OutcomeStatus status) {
   const auto [task, worker, share] = running_.at(lease);
   std::vector<Command> commands;
+  std::vector<WorkerId> took_part{worker};
+  if (const auto gang = gangs_.find(lease); gang != gangs_.end()) took_part = gang->second.all;
   release(lease, commands);
   suspect_[task] = false;
   if (status == OutcomeStatus::failed)
     fail(task, worker, commands);
   else
-    failed_tasks_.erase(worker);
+    for (const WorkerId& id : took_part) failed_tasks_.erase(id);
   fill(commands);
   return commands;
 }
 
 std::vector<Command> Coordinator::on_out_of_memory(std::int64_t lease, const std::string& error) {
   const auto [task, id, taken] = running_.at(lease);
+  if (gangs_.count(lease)) return on_left(id, lease, error, true);
   const std::int64_t slots = workers_.at(id).slots;
   std::vector<Command> commands;
   release(lease, commands);
   suspect_[task] = false;
   if (taken < slots) {
     least_share_[task] = 2 * static_cast<double>(taken) / static_cast<double>(slots);
+    commands.push_back(EndAttempt{lease, AttemptState::lost, error});
+    await(task);
+  } else if (widen(task)) {
     commands.push_back(EndAttempt{lease, AttemptState::lost, error});
     await(task);
   } else {
@@ -260,11 +308,21 @@ std::vector<Command> Coordinator::cancel(std::size_t task) {
   std::vector<Command> commands;
   cancelled_[task] = true;
   pending_.erase(task);
+  too_large_.erase(task);
+  std::int64_t in_gang = 0;
   for (const auto& [lease, run] : running_) {
     if (run.task != task) continue;
+    if (gangs_.count(lease)) {
+      in_gang = lease;
+      continue;
+    }
     Worker& worker = workers_.at(run.worker);
     if (!std::exchange(worker.ending, true)) commands.push_back(StopWorker{run.worker});
     set_free(run.worker, worker, worker.free);
+  }
+  if (in_gang != 0) {
+    break_gang(in_gang, AttemptState::stopped, "", {}, commands);
+    fill(commands);
   }
   return commands;
 }
@@ -272,13 +330,21 @@ std::vector<Command> Coordinator::cancel(std::size_t task) {
 std::vector<Command> Coordinator::drain() {
   draining_ = true;
   std::vector<Command> commands;
+  // What is not together yet would wait for members that never come.
+  std::vector<std::int64_t> waiting;
+  for (const auto& [lease, gang] : gangs_)
+    if (!gang.has_ticket && !gang.attempt_ended) waiting.push_back(lease);
+  for (const std::int64_t lease : waiting)
+    break_gang(lease, AttemptState::stopped, "", {}, commands);
   for (const auto& [id, worker] : workers_) commands.push_back(StopWorker{id});
   return commands;
 }
 
 bool Coordinator::is_running(WorkerId worker, std::int64_t lease) const {
   const auto found = running_.find(lease);
-  return found != running_.end() && found->second.worker == worker;
+  if (found == running_.end() || found->second.worker != worker) return false;
+  const auto gang = gangs_.find(lease);
+  return gang == gangs_.end() || gang->second.present.count(worker) > 0;
 }
 
 }  // namespace occam

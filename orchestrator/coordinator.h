@@ -27,6 +27,11 @@ struct Task {
   double work;                   // multiply-accumulates, or any unit that is one for all
   std::int64_t images_per_step;  // decides its share of a worker
   std::int64_t failed_attempts;  // so far, that count
+  // A trial of more than one is trained by a gang of so many workers, each of them wholly its own.
+  std::int32_t gpus = 1;
+  // The most that it may be given when the memory of so many is too small; a power of two times it.
+  std::int32_t most_gpus = 1;
+  float speedup = 1;  // of its gang over one worker, as predicted
 };
 
 enum class Order { seed_major, longest };
@@ -47,7 +52,15 @@ struct StartTrial {
   WorkerId worker;
   std::size_t task;
   std::int64_t lease;
-  double share;  // of the worker, in (0, 1]
+  double share;                     // of the worker, in (0, 1]
+  std::int64_t rank = 0, size = 1;  // in its gang; 1 is none
+  std::string ticket = {};          // of ranks above 0
+};
+// The attempt's gang has ended or broken; the worker answers `left`.
+struct LeaveGang {
+  WorkerId worker;
+  std::size_t task;
+  std::int64_t lease;
 };
 struct EndAttempt {  // in the store; outcomes end theirs themselves
   std::int64_t lease;
@@ -64,7 +77,7 @@ struct Quarantine {  // for the user to know: it gets no more trials
   WorkerId worker;
   std::size_t failed_trials;
 };
-using Command = std::variant<StartTrial, EndAttempt, StopWorker, EndWorker, Quarantine>;
+using Command = std::variant<StartTrial, LeaveGang, EndAttempt, StopWorker, EndWorker, Quarantine>;
 
 // Decides which trial runs where and what a failure means. A pure state machine: no clock, no I/O,
 // no thread; the same for a real sweep and for `occam plan`.
@@ -73,7 +86,16 @@ using Command = std::variant<StartTrial, EndAttempt, StopWorker, EndWorker, Quar
 // a worker ends with several trials in it and no culprit is known, each is a suspect and is tried
 // again alone, so that only the culprit's attempts count. A trial that failed goes to another
 // worker where there is one. A worker that fails one trial after the other is quarantined, unless
-// no other is left.
+// too few others are left.
+//
+// A trial of several GPUs takes that many whole workers, its gang, which it keeps for itself as
+// they come free: on one node where a node has so many, else on as few as can be. Its rank 0 starts
+// first, alone; with its ticket the others start, under the same lease, and rank 0's word on the
+// attempt is the gang's. Each member is held until it has left. When one is lost, or leaves with a
+// reason, the gang breaks: the others are asked to leave, and once all have, the attempt has ended,
+// by the trial's fault as if it had been alone in a worker, for the reason of the member that was
+// lost, or else the first one given. A reserved worker that is lost before its start is nobody's
+// fault.
 class Coordinator {
  public:
   Coordinator(std::vector<Task> tasks, CoordinatorOptions options);
@@ -89,6 +111,17 @@ class Coordinator {
   // twice the share and does not count; with the worker to itself it has failed.
   std::vector<Command> on_out_of_memory(std::int64_t lease, const std::string& error);
   std::vector<Command> on_stopped(std::int64_t lease);
+  // Rank 0's ticket.
+  std::vector<Command> on_ticket(std::int64_t lease, const std::string& ticket);
+  // A member has left its gang: its part is done, or it was asked to, or for a reason. From others
+  // it means nothing.
+  std::vector<Command> on_left(WorkerId worker, std::int64_t lease, const std::string& reason,
+                               bool out_of_memory = false);
+  // How many workers each node has or will have. Trials that want more than all of them wait, and
+  // nothing waits for them. Until this is said, only workers that joined are counted on.
+  std::vector<Command> set_crew(std::map<int, std::int64_t> workers);
+  // Before its first attempt.
+  void set_gang(std::size_t task, std::int32_t gpus, std::int32_t most_gpus, float speedup);
   // More work for the same sweep; its tasks follow those that are there.
   std::vector<Command> add(std::vector<Task> tasks);
   // The trial is not wanted any more. A running one is stopped with its worker, whose other trials
@@ -100,14 +133,20 @@ class Coordinator {
   // Starts nothing more and asks every worker to stop.
   std::vector<Command> drain();
 
-  // False for an attempt that has ended here, whatever its worker says later, or that runs
-  // elsewhere.
+  // Whether this worker speaks for the attempt: its own, or of its gang the first. False for an
+  // attempt that has ended here, whatever its worker says later, or that runs elsewhere.
   bool is_running(WorkerId worker, std::int64_t lease) const;
+  // Whether the worker is held by that attempt's gang.
+  bool is_member(WorkerId worker, std::int64_t lease) const;
+  // Its gang has lost a member: what fails in it now is no more than a consequence.
+  bool is_broken(std::int64_t lease) const;
   std::size_t task_of(std::int64_t lease) const { return running_.at(lease).task; }
 
   const std::vector<Task>& tasks() const { return tasks_; }
   std::size_t running() const { return running_.size(); }
-  std::size_t pending() const { return pending_.size(); }
+  std::size_t pending() const { return pending_.size() + too_large_.size(); }
+  std::size_t too_large() const { return too_large_.size(); }  // for all workers there are
+  std::size_t workers_wanted() const;             // by what is pending, at least one a trial
   std::size_t failed() const { return failed_; }  // for good
   bool is_cancelled(std::size_t task) const { return cancelled_[task]; }
   // Nothing runs and nothing will: all done, drained, or too little time for what is left.
@@ -116,6 +155,22 @@ class Coordinator {
   }
 
  private:
+  // The workers of a gang, of an attempt that runs, or that has ended and whose last members are
+  // still to leave.
+  struct Members {
+    std::size_t task;
+    std::vector<WorkerId> all;   // by rank
+    std::set<WorkerId> present;  // hold a worker still
+    bool has_ticket = false;     // all are started, not rank 0 alone
+    bool attempt_ended = false;  // by rank 0's word
+    bool broken = false;         // and the attempt ends when all have left, so:
+    AttemptState end = AttemptState::failed;
+    std::string reason = {};
+    WorkerId blamed = {};  // if it failed
+    bool out_of_memory = false;
+    bool lost_one = false;  // which is the reason
+  };
+  using Gangs = std::map<std::int64_t, Members>;  // by lease
   struct Worker {
     std::int64_t slots;
     std::int64_t free;
@@ -142,11 +197,27 @@ class Coordinator {
 
   void admit(std::size_t from);
   void fill(std::vector<Command>& commands);
+  std::map<int, std::int64_t> usable_workers() const;
+  std::vector<Open> gather(std::size_t task) const;
+  bool is_whole(const Open& open) const { return open.free == workers_.at(open.worker).slots; }
+  void start_gang(std::size_t task, const std::vector<Open>& members,
+                  std::vector<Command>& commands);
+  void dismiss(std::int64_t lease, Members& gang, std::vector<Command>& commands);
+  void break_gang(std::int64_t lease, AttemptState end, const std::string& reason, WorkerId blamed,
+                  std::vector<Command>& commands);
+  void lose_member(std::int64_t lease, WorkerId worker, const std::string& reason,
+                   std::vector<Command>& commands);
+  std::int64_t crew_size() const;
+  void close_if_empty(std::int64_t lease, std::vector<Command>& commands);
+  bool widen(std::size_t task);
   std::int64_t share(std::size_t task, const Worker& worker) const;
   bool worth_starting(std::size_t task) const;
-  bool has_other(WorkerId worker) const;
+  std::size_t others(WorkerId worker) const;
+  bool has_other(WorkerId worker) const { return others(worker) > 0; }
   std::set<Open>::iterator place_for(std::size_t task);
   void set_free(WorkerId id, Worker& worker, std::int64_t free);
+  void leave(std::int64_t lease, WorkerId worker, std::int64_t share,
+             std::vector<Command>& commands);
   void release(std::int64_t lease, std::vector<Command>& commands);
   void spare_the_last();
   void await(std::size_t task);
@@ -167,6 +238,10 @@ class Coordinator {
   std::map<std::size_t, WorkerId> failed_on_;               // by task
   std::map<WorkerId, std::set<std::size_t>> failed_tasks_;  // since it brought something
   std::set<WorkerId> quarantined_;
+  Gangs gangs_;
+  std::map<int, std::int64_t> crew_, joined_;  // workers a node: expected, and there now
+  std::set<std::size_t> too_large_;            // gangs that all workers would not suffice for
+  std::size_t largest_gang_ = 1;               // of those that can be
 };
 
 }  // namespace occam

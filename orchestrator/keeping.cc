@@ -61,6 +61,7 @@ void plan_keeping(MissingWork& work, const fs::path& folder, const Keeping& keep
     start.keep.score_only = true;
     // Scoring costs about what one pass over the images does.
     work.tasks[i].work = evaluation_macs(start.config, start.evaluations);
+    work.tasks[i].gpus = work.tasks[i].most_gpus = 1;
   }
 }
 

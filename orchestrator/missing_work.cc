@@ -6,6 +6,7 @@
 
 #include "experiments/cost.h"
 #include "experiments/error.h"
+#include "orchestrator/gang_plan.h"
 
 namespace occam {
 
@@ -34,6 +35,10 @@ MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHist
     missing.tasks.push_back(
         {id, ranks[i], training_macs(trial) + evaluation_macs(trial, history.missing),
          is_trained(trial) ? images_per_step(trial) : 1, history.failed_attempts});
+    if (const std::int32_t gpus = expansion.trials[i].gpus; gpus != kAutoGpus)
+      missing.tasks.back().gpus = gpus;
+    else
+      missing.tasks.back().most_gpus = largest_gang(trial);
     missing.starts.push_back({id, trial, history.missing, 0, history.leases, work / id});
     missing.lacking.push_back(history.outcome ? history.unrecorded
                                               : std::vector<EvaluationRequest>{});

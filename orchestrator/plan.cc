@@ -1,5 +1,6 @@
 #include "orchestrator/plan.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -28,6 +29,9 @@ class Simulator {
   }
 
   Simulation run() {
+    std::map<int, std::int64_t> crew;
+    for (int worker = 0; worker < workers_; ++worker) ++crew[id_of(worker).node];
+    start(coordinator_.set_crew(std::move(crew)));
     for (int worker = 0; worker < workers_; ++worker) join(worker);
     if (failures_.every > 0 && workers_ > 0) events_.push({pause(), Event::failure, 0});
     while (!coordinator_.finished() && workers_ > 0) {
@@ -64,9 +68,10 @@ class Simulator {
   };
   struct Running {
     std::size_t task;
-    int worker;
+    std::vector<WorkerId> workers;  // by rank
     double since, share;
   };
+  static WorkerId id_of(int worker) { return {worker / kWorkersPerNode, worker % kWorkersPerNode}; }
 
   // Until the next failure: exponential, by inversion, the same on every machine.
   double pause() {
@@ -74,20 +79,36 @@ class Simulator {
     return -std::log1p(-uniform) * failures_.every;
   }
 
-  void join(int worker) { start(coordinator_.on_joined({0, worker}, slots_)); }
+  void join(int worker) { start(coordinator_.on_joined(id_of(worker), slots_)); }
 
+  // Members join and leave at once.
   void start(const std::vector<Command>& commands) {
-    for (const Command& command : commands)
-      if (const auto* one = std::get_if<StartTrial>(&command)) {
-        running_[one->lease] = {one->task, static_cast<int>(one->worker.number), now_, one->share};
-        events_.push({now_ + left_[one->task], Event::end, one->lease});
+    for (const Command& command : commands) {
+      if (const auto* leave = std::get_if<LeaveGang>(&command))
+        start(coordinator_.on_left(leave->worker, leave->lease, ""));
+      const auto* one = std::get_if<StartTrial>(&command);
+      if (!one) continue;
+      if (one->rank > 0) {
+        running_.at(one->lease).workers.push_back(one->worker);
+        continue;
       }
+      running_[one->lease] = {one->task, {one->worker}, now_, one->share};
+      events_.push({now_ + left_[one->task] / speedup(one->task), Event::end, one->lease});
+      if (one->size > 1) start(coordinator_.on_ticket(one->lease, "ticket"));
+    }
+  }
+
+  double speedup(std::size_t task) const {
+    return static_cast<double>(coordinator_.tasks()[task].speedup);
+  }
+  static double seconds(const Running& run, double each) {
+    return each * run.share * static_cast<double>(run.workers.size());
   }
 
   void end(std::int64_t lease) {
     const auto found = running_.find(lease);
     if (found == running_.end()) return;  // a failure came before
-    result_.worker_seconds += (now_ - found->second.since) * found->second.share;
+    result_.worker_seconds += seconds(found->second, now_ - found->second.since);
     running_.erase(found);
     start(coordinator_.on_outcome(lease, OutcomeStatus::completed));
   }
@@ -96,7 +117,7 @@ class Simulator {
     bool joined = false;
     for (auto one = running_.begin(); one != running_.end();) {
       const Running& run = one->second;
-      if (run.worker != worker) {
+      if (std::find(run.workers.begin(), run.workers.end(), id_of(worker)) == run.workers.end()) {
         ++one;
         continue;
       }
@@ -104,14 +125,14 @@ class Simulator {
       const double spent = now_ - run.since;
       const double kept =
           std::floor(spent / failures_.checkpoint_every) * failures_.checkpoint_every;
-      left_[run.task] -= kept;
-      result_.worker_seconds += kept * run.share;
-      result_.lost_seconds += (spent - kept) * run.share;
+      left_[run.task] -= kept * speedup(run.task);
+      result_.worker_seconds += seconds(run, kept);
+      result_.lost_seconds += seconds(run, spent - kept);
       one = running_.erase(one);
     }
     if (!joined) return;  // idle, or down already
     ++result_.failures;
-    start(coordinator_.on_lost({0, worker}, "failed"));
+    start(coordinator_.on_lost(id_of(worker), "failed"));
     events_.push({now_ + failures_.restart, Event::back, worker});
   }
 
@@ -135,7 +156,8 @@ Simulation simulate(const std::vector<Task>& tasks, int workers, int slots, doub
 
 std::optional<double> measured_seconds_per_work(const Store& store) {
   const auto rows = store.texts(
-      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial WHERE "
+      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial JOIN attempt a "
+      "ON a.trial = o.trial AND a.number = o.attempt WHERE a.device NOT GLOB '[1-9]* x *' AND "
       "o.retired_at IS NULL AND o.status = 'completed' AND o.steps > 0 ORDER BY o.recorded_at DESC "
       "LIMIT "
       "200");

@@ -25,7 +25,11 @@ struct Failures {
   std::uint64_t seed = 1;
 };
 
-// `seconds_per_work` turns Task::work into the seconds of one slot.
+// Workers a node, as most machines with GPUs have them.
+inline constexpr int kWorkersPerNode = 8;
+
+// `seconds_per_work` turns Task::work into the seconds of one slot; a gang takes those over its
+// speedup.
 Simulation simulate(const std::vector<Task>& tasks, int workers, int slots, double seconds_per_work,
                     const Failures& failures = {});
 

@@ -66,7 +66,7 @@ void Sweep::begin() {
 }
 
 void Sweep::ask_for_workers() {
-  const auto most = static_cast<std::int64_t>(coordinator_.pending() + coordinator_.running());
+  const auto most = static_cast<std::int64_t>(coordinator_.workers_wanted());
   for (int node = 0; node < link_.size(); ++node)
     link_.to_node(node, to_line(Down{kWholeNode, Begin{options_.device, most}}));
 }
@@ -140,18 +140,37 @@ void Sweep::carry_out(const std::vector<Command>& commands) {
 
 void Sweep::carry_out(const StartTrial& command) {
   Start& message = starts_[command.task];
+  message.gang.reset();
+  if (command.size > 1) message.gang = Gang{command.rank, command.size, command.ticket};
+  nlohmann::ordered_json facts{{"trial", message.trial}, {"lease", command.lease}};
+  facts.update(place_of(command.worker));
+  if (message.gang) facts["rank"] = command.rank, facts["gang"] = command.size;
+  if (command.rank > 0) {
+    events_.add("joined", facts);
+    Start joining = message;
+    std::erase(joining.resumable, command.lease);  // as rank 0 was told
+    link_.to_node(command.worker.node, to_line(Down{command.worker.number, joining}));
+    return;
+  }
   message.lease = command.lease;
   message.share = command.share;
   const auto checkpoint = newest_checkpoint(message);
   write([&] {
-    store_.begin_attempt(message.trial, command.lease, workers_[command.worker].facts, checkpoint);
+    WorkerFacts worker = workers_[command.worker].facts;
+    // Where its last bits depend on the gang's size, as on the device.
+    if (message.gang) worker.device = gang_device(command.size, worker.device);
+    store_.begin_attempt(message.trial, command.lease, worker, checkpoint);
   });
-  nlohmann::ordered_json facts{{"trial", message.trial}, {"lease", command.lease}};
-  facts.update(place_of(command.worker));
   if (checkpoint) facts["continues"] = checkpoint->lease;
   events_.add("started", facts);
   link_.to_node(command.worker.node, to_line(Down{command.worker.number, message}));
   message.resumable.push_back(command.lease);  // for the attempt after this one
+}
+
+void Sweep::carry_out(const LeaveGang& command) {
+  link_.to_node(
+      command.worker.node,
+      to_line(Down{command.worker.number, Leave{starts_[command.task].trial, command.lease}}));
 }
 
 void Sweep::carry_out(const EndAttempt& command) {
@@ -179,7 +198,47 @@ void Sweep::carry_out(const Quarantine& command) {
 
 // ---- what agents say ----
 
+// Who has workers is known before anything starts, so that a gang that could never come together is
+// refused while nothing is lost.
 void Sweep::on(WorkerId id, const Ready& message) {
+  if (has_crew_)
+    join(id, message);
+  else
+    early_.emplace_back(id, message);
+}
+
+GangMachine Sweep::machine() const {
+  GangMachine machine{options_.device == "cuda", 0, 0};
+  for (const auto& [node, workers] : crew_) {
+    machine.workers += workers;
+    machine.on_a_node = std::max(machine.on_a_node, workers);
+  }
+  return machine;
+}
+
+void Sweep::on(WorkerId id, const Crew& message) {
+  crew_[id.node] = message.workers;
+  // Of no worker at all Empty tells.
+  if (static_cast<int>(crew_.size()) < link_.size() || machine().workers == 0) return;
+  if (!std::exchange(has_crew_, true)) {
+    const std::vector<Task>& tasks = coordinator_.tasks();
+    check_gang_sizes(tasks, machine().workers);
+    const auto choices = choose_gangs(tasks, starts_, machine(), options_.gang_rates);
+    for (std::size_t task = 0; task < choices.size(); ++task)
+      if (const GangChoice& one = choices[task]; one.gpus > 1 || one.most_gpus > 1)
+        coordinator_.set_gang(task, one.gpus, one.most_gpus, one.speedup);
+  }
+  const std::size_t before = coordinator_.too_large();
+  carry_out(coordinator_.set_crew(crew_));
+  if (coordinator_.too_large() > before)
+    progress_.say(
+        fmt::format("{} trials want more GPUs than the {} workers that are left, and wait for a "
+                    "run that has them",
+                    coordinator_.too_large(), machine().workers));
+  for (const auto& [worker, ready] : std::exchange(early_, {})) join(worker, ready);
+}
+
+void Sweep::join(WorkerId id, const Ready& message) {
   workers_[id] = {{message.host, message.device, message.build, message.libraries,
                    message.deterministic, message.revision, id.node, id.number},
                   {},
@@ -209,8 +268,11 @@ void Sweep::on(WorkerId id, const Progress& message) {
 }
 
 void Sweep::on(WorkerId id, const Outcome& message) {
-  // What an attempt says after it was given up counts for nothing: another has taken its place.
-  if (!coordinator_.is_running(id, message.lease)) return;
+  // What an attempt says after it was given up counts for nothing: another has taken its place. Of
+  // a gang's other members, and of a gang that has broken, it only means that the worker is free.
+  if (!coordinator_.is_running(id, message.lease) ||
+      (coordinator_.is_broken(message.lease) && message.status == OutcomeStatus::failed))
+    return on(id, Left{message.trial, message.lease, message.error});
   write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
   workers_[id].progress.erase(message.lease);
   Outcome outcome = message;
@@ -259,15 +321,37 @@ void Sweep::finish(const Outcome& outcome, std::size_t task) {
     ++shown_.done;
     shown_.work_done += work;
     timed_work_ += work;
-    timed_seconds_ += outcome.train_seconds + outcome.evaluate_seconds;
+    timed_seconds_ += (outcome.train_seconds + outcome.evaluate_seconds) *
+                      static_cast<double>(coordinator_.tasks()[task].speedup);
   }
   carry_out(coordinator_.on_outcome(outcome.lease, outcome.status));
 }
 
 void Sweep::on(WorkerId id, const Stopped& message) {
-  if (!coordinator_.is_running(id, message.lease)) return;
+  if (!coordinator_.is_running(id, message.lease) || coordinator_.is_broken(message.lease))
+    return on(id, Left{message.trial, message.lease, ""});
   workers_[id].progress.erase(message.lease);
   carry_out(coordinator_.on_stopped(message.lease));
+}
+
+void Sweep::on(WorkerId id, const Ticket& message) {
+  if (coordinator_.is_running(id, message.lease))
+    carry_out(coordinator_.on_ticket(message.lease, message.ticket));
+}
+
+void Sweep::on(WorkerId id, const Left& message) {
+  if (!coordinator_.is_member(id, message.lease)) return;
+  workers_[id].progress.erase(message.lease);
+  nlohmann::ordered_json facts{{"trial", message.trial}, {"lease", message.lease}};
+  facts.update(place_of(id));
+  facts["reason"] = message.reason;
+  events_.add("left gang", facts);
+  // Those that were asked to have nothing to tell.
+  if (!message.reason.empty() && !coordinator_.is_broken(message.lease))
+    progress_.say(fmt::format("node {} worker {} left the gang of trial {}: {}", id.node, id.number,
+                              message.trial, message.reason));
+  carry_out(
+      coordinator_.on_left(id, message.lease, message.reason, is_out_of_memory(message.reason)));
 }
 
 void Sweep::on(WorkerId id, const Log& message) {
@@ -307,6 +391,15 @@ void Sweep::on(WorkerId id, const Gone&) { nodes_left_.insert(id.node); }
 // ---- what the user wants, and time ----
 
 std::size_t Sweep::add(MissingWork more) {
+  if (has_crew_) {
+    check_gang_sizes(more.tasks, machine().workers);
+    const auto choices = choose_gangs(more.tasks, more.starts, machine(), options_.gang_rates);
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+      more.tasks[i].gpus = choices[i].gpus;
+      more.tasks[i].most_gpus = choices[i].most_gpus;
+      more.tasks[i].speedup = choices[i].speedup;
+    }
+  }
   std::vector<Task> tasks;
   for (std::size_t i = 0; i < more.tasks.size(); ++i) {
     if (!task_of_trial_.emplace(more.starts[i].trial, starts_.size()).second) continue;
@@ -350,7 +443,7 @@ void Sweep::leave_when_finished() {
 
 void Sweep::leave() {
   leaving_ = true;
-  if (coordinator_.pending() > 0 && !drained_ && hopeless_.empty())
+  if (coordinator_.pending() > coordinator_.too_large() && !drained_ && hopeless_.empty())
     progress_.say("too little time is left to start another trial");
   write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
   for (int node = 0; node < link_.size(); ++node)

@@ -11,6 +11,7 @@
 
 #include "orchestrator/coordinator.h"
 #include "orchestrator/event_log.h"
+#include "orchestrator/gang_plan.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/missing_work.h"
 #include "orchestrator/progress.h"
@@ -26,6 +27,7 @@ struct SweepOptions {
   std::optional<std::chrono::steady_clock::time_point> ends_at = std::nullopt;
   // Seconds a unit of work, of earlier trials; 0 is unknown.
   double seconds_per_work = 0;
+  GangRates gang_rates = {};
 };
 
 // Rank 0's part of a sweep: turns what agents say into the coordinator's events, and its commands
@@ -40,12 +42,14 @@ class Sweep {
   Sweep(MissingWork work, SweepOptions options, Store& store, Link& link, ProgressLine& progress);
 
   void begin();  // every node starts its workers
-  // One wake's lines, with the nodes that they come from.
+  // One wake's lines, with the nodes that they come from. Throws UsageError when all nodes have
+  // said how many workers they have and a trial wants more than that; nothing has started then.
   void take(const std::vector<std::pair<int, std::string>>& lines);
   void tick(Time now);  // at least every second
   void drain(const std::string& reason);
 
-  // More trials; those that the sweep has already are left out. Returns how many came in.
+  // More trials; those that the sweep has already are left out. Returns how many came in. Throws
+  // UsageError, taking none, for one that wants more workers than there are.
   std::size_t add(MissingWork more);
   // Takes trials out; returns how many of them had no outcome yet.
   std::size_t cancel(const std::vector<std::string>& trials);
@@ -75,6 +79,7 @@ class Sweep {
   void keep(const Outcome& outcome);
   void carry_out(const std::vector<Command>& commands);
   void carry_out(const StartTrial& command);
+  void carry_out(const LeaveGang& command);
   void carry_out(const EndAttempt& command);
   void carry_out(const StopWorker& command);
   void carry_out(const EndWorker& command);
@@ -82,12 +87,17 @@ class Sweep {
   void on(WorkerId id, const Ready& message);
   void on(WorkerId id, const Alive& message);
   void on(WorkerId id, const Progress& message);
+  void on(WorkerId id, const Ticket& message);
   void on(WorkerId id, const Outcome& message);
   void on(WorkerId id, const Stopped& message);
+  void on(WorkerId id, const Left& message);
   void on(WorkerId id, const Log& message);
   void on(WorkerId id, const Lost& message);
+  void on(WorkerId id, const Crew& message);
   void on(WorkerId id, const Empty& message);
   void on(WorkerId id, const Gone& message);
+  void join(WorkerId id, const Ready& message);
+  GangMachine machine() const;
   void out_of_memory(const Outcome& outcome);
   void finish(const Outcome& outcome, std::size_t task);
   void mind_the_time(Time now);
@@ -107,6 +117,9 @@ class Sweep {
   std::map<WorkerId, Worker> workers_;
   std::set<WorkerId> ending_;  // asked to, for a cancelled trial
   std::set<int> nodes_empty_, nodes_left_;
+  std::map<int, std::int64_t> crew_;               // workers, of nodes that have said so
+  std::vector<std::pair<WorkerId, Ready>> early_;  // before all nodes had
+  bool has_crew_ = false;
   std::vector<Progress> unsaved_progress_;
   std::vector<Outcome> uncommitted_;  // of this group
   std::vector<std::string> spooled_;  // files, one an outcome

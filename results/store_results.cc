@@ -128,7 +128,8 @@ WHERE s.sweep = ?1 AND (?2 OR s.orphaned_at IS NULL)
 ORDER BY s.position)sql";
 
 // One sweep's numbers, each from the smallest table that knows them: most trials of a large sweep
-// have no attempt yet. ?1 is its name.
+// have no attempt yet. ?1 is its name. The seconds are a worker's, and a gang has several, as its
+// attempt's device says ("2 x NVIDIA H100").
 constexpr const char* kStatus = R"sql(
 WITH mine AS MATERIALIZED (
   SELECT a.*, s.cancelled_at,
@@ -144,11 +145,14 @@ SELECT
    AND forgiven_at IS NULL AND cancelled_at IS NULL),
   (SELECT count(*) FROM mine WHERE number = last AND state = 'running'),
   count(*) FILTER (WHERE o.collapsed != ''),
-  total(o.train_seconds),
+  total(o.train_seconds * (
+    SELECT CASE WHEN a.device GLOB '[1-9]* x *' THEN CAST(a.device AS INTEGER) ELSE 1 END
+    FROM attempt a WHERE a.trial = o.trial AND a.number = o.attempt)),
   total(o.evaluate_seconds),
   (SELECT total(max(0, julianday(a.ended_at) - coalesce(julianday(
        (SELECT max(c.continued_at) FROM attempt c WHERE c.trial = a.trial AND c.continued = a.lease)),
-       julianday(a.started_at))) * 86400)
+       julianday(a.started_at))) * 86400
+     * CASE WHEN a.device GLOB '[1-9]* x *' THEN CAST(a.device AS INTEGER) ELSE 1 END)
    FROM mine a WHERE a.state != 'running' AND (a.state = 'failed' OR a.number < a.last)),
   (SELECT min(a.started_at) FROM attempt a CROSS JOIN sweep_trial s
    ON s.sweep = ?1 AND s.trial = a.trial),

@@ -34,9 +34,13 @@ int run(const std::vector<std::string>& words) {
     for (const EvaluationRequest& request :
          applicable(expansion.evaluations[planned.evaluations], planned.trial))
       evaluations.push_back(to_json(request));
-    const nlohmann::ordered_json line{{"id", id_of(planned.trial)},
-                                      {"config", to_json(planned.trial)},
-                                      {"evaluations", evaluations}};
+    nlohmann::ordered_json line{{"id", id_of(planned.trial)},
+                                {"config", to_json(planned.trial)},
+                                {"evaluations", evaluations}};
+    if (planned.gpus == kAutoGpus)
+      line["gpus"] = "auto";
+    else if (planned.gpus != 1)
+      line["gpus"] = planned.gpus;
     std::cout << line.dump() << "\n";
   }
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";

@@ -1,13 +1,16 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <map>
 
 #include "experiments/cost.h"
 #include "experiments/error.h"
 #include "experiments/spec.h"
 #include "images/load.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/gang_plan.h"
 #include "orchestrator/keeping.h"
 #include "orchestrator/node.h"
 #include "orchestrator/plan.h"
@@ -37,10 +40,28 @@ Examples:
 // H100 in fp32 (bench/README.md).
 constexpr double kCoreRate = 1.0e10, kGpuRate = 6.0e12;
 
+// Trials by the number of workers that train them.
+using GangCounts = std::map<std::int32_t, std::size_t>;
+
+nlohmann::ordered_json gangs_json(const GangCounts& counts) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const auto& [gpus, count] : counts) json[std::to_string(gpus)] = count;
+  return json;
+}
+
+std::string gangs_text(const GangCounts& counts, const char* device) {
+  std::string text;
+  for (const auto& [gpus, count] : counts)
+    if (gpus > 1)
+      text += fmt::format("{}{} of them on {} {}s each", text.empty() ? "gangs: " : ", ", count,
+                          gpus, device);
+  return text.empty() ? "" : text + "\n";
+}
+
 int run(const std::vector<std::string>& words) {
   std::string database, data;
   int workers = 0, gpus = 0, slots = 1;
-  bool as_json = false;
+  bool as_json = false, force_gangs = false;
   Failures failures;
   po::options_description described("Options");
   described.add_options()("db", po::value(&database)->default_value("occam.db"), "database")(
@@ -52,7 +73,9 @@ int run(const std::vector<std::string>& words) {
       "mtbf", po::value(&failures.every),
       "seconds between failures of any worker, on average: simulated too")(
       "checkpoint-every", po::value(&failures.checkpoint_every)->default_value(300),
-      "seconds; what a failure undoes at most")("json", po::bool_switch(&as_json), "as JSON");
+      "seconds; what a failure undoes at most")("force-gangs", po::bool_switch(&force_gangs),
+                                                "also gangs that are slower than one GPU")(
+      "json", po::bool_switch(&as_json), "as JSON");
   const Arguments arguments(words, described, 1, 1, kUsage);
   if (arguments.helped()) return 0;
   if (arguments.has("workers") && workers < 1) throw UsageError("--workers must be at least 1");
@@ -73,11 +96,13 @@ int run(const std::vector<std::string>& words) {
   std::vector<TrialHistory> histories;
   SweepDrift drift;
   std::optional<double> measured;
+  GangRates rates;
   if (std::filesystem::exists(database)) {
     const Store store(database, Store::Mode::read);
     histories = store.histories(expansion, spec.name);
     drift = store.drift(spec, expansion);
     measured = measured_seconds_per_work(store);
+    rates = measured_gang_rates(store);
   } else {
     histories = no_histories(expansion);
   }
@@ -90,6 +115,17 @@ int run(const std::vector<std::string>& words) {
   MissingWork missing = missing_work(
       expansion, histories, "", [](const Trial&) { return true; }, static_cast<std::size_t>(-1));
   plan_keeping(missing, std::filesystem::absolute(database + ".kept"), {});
+  check_gang_sizes(missing.tasks, workers);
+  if (on_gpus && !force_gangs) check_gang_speeds(missing.tasks, missing.starts, rates);
+  const auto gangs = choose_gangs(missing.tasks, missing.starts,
+                                  {on_gpus, workers, std::min(workers, kWorkersPerNode)}, rates);
+  GangCounts gang_counts;
+  for (std::size_t i = 0; i < gangs.size(); ++i) {
+    missing.tasks[i].gpus = gangs[i].gpus;
+    missing.tasks[i].most_gpus = gangs[i].most_gpus;
+    missing.tasks[i].speedup = gangs[i].speedup;
+    ++gang_counts[gangs[i].gpus];
+  }
   const Simulation simulation =
       simulate(missing.tasks, workers, slots,
                measured.value_or(1 / (on_gpus ? kGpuRate : kCoreRate)), failures);
@@ -115,6 +151,7 @@ int run(const std::vector<std::string>& words) {
                                         {"worker_hours", simulation.worker_seconds / 3600},
                                         {"wall_seconds", simulation.wall_seconds},
                                         {"efficiency", efficiency},
+                                        {"gangs", gangs_json(gang_counts)},
                                         {"tail_seconds", simulation.tail_seconds},
                                         {"failures", simulation.failures},
                                         {"lost_hours", simulation.lost_seconds / 3600},
@@ -134,6 +171,7 @@ int run(const std::vector<std::string>& words) {
   fmt::print("{:.2f} {} hours; about {} on {} {}{}, {:.0f} % busy\n",
              simulation.worker_seconds / 3600, device, duration_text(simulation.wall_seconds),
              workers, device, workers == 1 ? "" : "s", 100 * efficiency);
+  fmt::print("{}", gangs_text(gang_counts, device));
   fmt::print("the last {} with a worker idle\n", duration_text(simulation.tail_seconds));
   if (failures.every > 0)
     fmt::print("{} failures, one every {} on average, undo {:.2f} {} hours\n", simulation.failures,

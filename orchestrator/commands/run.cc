@@ -67,7 +67,7 @@ struct RunOptions {
   std::int64_t max_attempts, limit;
   double checkpoint_every, silence, stall, walltime;
   std::vector<std::string> only;
-  bool quiet = false;
+  bool force_gangs = false, quiet = false;
 };
 
 // What a rank's agent starts: on CPU one worker a core (or --workers), shared among the ranks of
@@ -197,6 +197,16 @@ std::optional<Clock::time_point> end_of_time(double walltime, Clock::time_point 
   return now + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
+// Throws for a gang that could never come together, as far as that is known before all nodes have
+// spoken, and for one that would only be slower.
+void check_gangs(const MissingWork& work, const std::string& device, const GangRates& rates,
+                 const RunOptions& options, const Link& link) {
+  if (link.size() == 1)
+    check_gang_sizes(work.tasks,
+                     static_cast<std::int64_t>(worker_lines(options, link, device).size()));
+  if (device == "cuda" && !options.force_gangs) check_gang_speeds(work.tasks, work.starts, rates);
+}
+
 int coordinate(const std::string& spec_path, const RunOptions& options, Link& link, Rank& rank) {
   const Clock::time_point began = Clock::now();
   const Spec spec = read_spec(spec_path);
@@ -220,16 +230,20 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
                         static_cast<std::size_t>(options.limit));
   };
   check_work_folder(sweep_options.work);
+  const auto check = [&](const MissingWork& work) {
+    const std::string device = preflight(work.starts, options.device, options.data, options.worker);
+    check_gangs(work, device, sweep_options.gang_rates, options, link);
+    return device;
+  };
   // What cannot run must not leave a new database behind.
-  sweep_options.device = fs::exists(options.database)
-                             ? ""
-                             : preflight(missing_of(no_histories(expansion)).starts, options.device,
-                                         options.data, options.worker);
+  sweep_options.device =
+      fs::exists(options.database) ? "" : check(missing_of(no_histories(expansion)));
   Store store(options.database, Store::Mode::write);
   if (store.taken_in() > 0 && !options.quiet)
     std::cerr << store.taken_in() << " outcomes taken in that an earlier run could not write\n";
   sweep_options.coordinator.first_lease = store.next_lease();
   sweep_options.seconds_per_work = measured_seconds_per_work(store).value_or(0);
+  sweep_options.gang_rates = measured_gang_rates(store);
   const std::vector<TrialHistory> histories = store.histories(expansion, spec.name);
   if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
   MissingWork work = missing_of(histories);
@@ -237,8 +251,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   const Keeping keeping = parse_keeping(options.keep);
   plan_keeping(work, kept, keeping);
   const std::size_t untrained = options.score_only ? drop_trainings(work) : 0;
-  if (sweep_options.device.empty() && !work.starts.empty())
-    sweep_options.device = preflight(work.starts, options.device, options.data, options.worker);
+  if (sweep_options.device.empty() && !work.starts.empty()) sweep_options.device = check(work);
   store.record_sweep(spec, expansion);
   // Of outcomes that committed just before a crash, or that were taken in.
   for (const fs::path& path : useless_checkpoints(store, sweep_options.work)) fs::remove_all(path);
@@ -258,8 +271,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   const auto prepare = [&](MissingWork& more) {
     plan_keeping(more, kept, keeping);
     if (options.score_only) drop_trainings(more);
-    if (!more.starts.empty())
-      preflight(more.starts, sweep_options.device, options.data, options.worker);
+    if (!more.starts.empty()) check(more);
   };
   Requests requests(store, sweep, sweep_options.work, source_finder(options.data), prepare);
   rank.serve_sweep(sweep, requests);
@@ -319,6 +331,8 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
       "what stays of each trial in DB.kept: none, or of features, weights, scores (of every "
       "image)")("worker", po::value(&options.worker)->default_value("", "occam-worker"),
                 "program that speaks the worker's messages")(
+      "force-gangs", po::bool_switch(&options.force_gangs),
+      "train on several GPUs as the spec says, even where one is predicted to be quicker")(
       "quiet,q", po::bool_switch(&options.quiet), "no progress");
   const Arguments arguments(words, described, 1, 1, score_only ? kEvaluateUsage : kUsage);
   if (arguments.helped()) return 0;

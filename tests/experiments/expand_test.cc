@@ -215,6 +215,59 @@ TEST(Expand, EvaluatesATrialOfSeveralBlocksAsAllOfThemSay) {
   EXPECT_EQ(scores(3), Words{"kde"});
 }
 
+std::vector<std::int32_t> gpus(const Expansion& all) {
+  std::vector<std::int32_t> numbers;
+  for (const PlannedTrial& planned : all.trials) numbers.push_back(planned.gpus);
+  return numbers;
+}
+using Gpus = std::vector<std::int32_t>;
+
+TEST(Expand, TakesGpusFromTheBaseAnAxisAZipOrAVariant) {
+  EXPECT_EQ(gpus(expansion(kStart + R"("grid": {"seed": [1, 2]}})")), (Gpus{1, 1}));
+  const std::string base =
+      R"({"name": "x", "trial": {"dataset": "synthetic", "class": 0, "epochs": 5, "gpus": 2},)";
+  EXPECT_EQ(gpus(expansion(base + R"("grid": {"seed": [1, 2]}})")), (Gpus{2, 2}));
+  EXPECT_EQ(
+      gpus(expansion(base + R"("zip": [{"batch_size": [16, 32, 64], "gpus": [1, 4, "auto"]}]})")),
+      (Gpus{1, 4, kAutoGpus}));
+  EXPECT_EQ(
+      gpus(expansion(
+          base +
+          R"("ablate": {"variants": {"wide": {"batch_size": 64, "gpus": 8}, "not": {"seed": 3}}}})")),
+      (Gpus{2, 8, 2}));
+  EXPECT_EQ(
+      gpus(expansion(base + R"("blocks": [{"trial": {"gpus": 4}}, {"trial": {"seed": 2}}]})")),
+      (Gpus{4, 2}));
+}
+
+TEST(Expand, GivesATrialTheSameIdWithAnyNumberOfGpus) {
+  const Expansion one = expansion(kStart + R"("grid": {"gpus": [1]}})");
+  const Expansion four = expansion(kStart + R"("grid": {"gpus": [4]}})");
+  EXPECT_EQ(id_of(one.trials.at(0).trial), id_of(four.trials.at(0).trial));
+}
+
+TEST(Expand, WarnsOfATrialThatIsAskedForWithSeveralNumbersOfGpus) {
+  const Expansion all = expansion(kStart + R"("grid": {"seed": [1, 2], "gpus": [2, "auto"]}})");
+  EXPECT_EQ(gpus(all), (Gpus{2, 2}));
+  EXPECT_EQ(all.duplicates, 2);
+  ASSERT_EQ(all.warnings.size(), 1U) << "once a block";
+  EXPECT_THAT(all.warnings[0],
+              testing::HasSubstr("gpus 2 and gpus auto are asked for the same trial"));
+}
+
+TEST(Expand, RefusesGpusThatDoNotDivideTheBatch) {
+  try {
+    expansion(kStart + R"("grid": {"batch_size": [32], "gpus": [3]}})");
+    FAIL();
+  } catch (const UsageError& problem) {
+    EXPECT_THAT(problem.what(), testing::HasSubstr("gpus 3 does not divide batch_size 32"));
+  }
+}
+
+TEST(Expand, TrainsWhatIsNotTrainedOnNoGang) {
+  EXPECT_EQ(gpus(expansion(kStart + R"("grid": {"epochs": [0], "gpus": [3]}})")), (Gpus{1}));
+}
+
 TEST(Expand, GivesEveryPointOfALargeGrid) {
   std::string seeds = "0";
   for (int seed = 1; seed < 2000; ++seed) seeds += "," + std::to_string(seed);

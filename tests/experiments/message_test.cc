@@ -164,10 +164,10 @@ TEST(Messages, RefuseALineThatIsNoneAndQuoteIt) {
 
 TEST(Messages, RefuseATypeThatIsNotOfTheirDirection) {
   EXPECT_EQ(problem_with(R"({"type":"stop"})"),
-            "not a message: type 'stop' is none of: ready, alive, progress, outcome, stopped, log, "
-            R"(lost, empty, gone: {"type":"stop"})");
+            "not a message: type 'stop' is none of: ready, alive, progress, ticket, outcome, "
+            R"(stopped, left, log, lost, crew, empty, gone: {"type":"stop"})");
   EXPECT_EQ(message_of([] { read_down(R"({"type":"ready"})"); }),
-            "not a message: type 'ready' is none of: begin, start, stop, exit: "
+            "not a message: type 'ready' is none of: begin, start, leave, stop, exit: "
             R"({"type":"ready"})");
   EXPECT_EQ(problem_with(R"({"type":"outcome","trial":"t","lease":1,"status":"done"})")
                 .rfind("not a message: 'done' is none of: completed, diverged, failed", 0),

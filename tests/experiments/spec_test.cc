@@ -98,6 +98,18 @@ TEST(Spec, RefusesAValueOfAnotherTypeOrOutOfRangeWhereItStands) {
             "spec.json:2: trial: must be an object of trial fields");
 }
 
+TEST(Spec, RefusesWhatIsNoNumberOfGpusWhereItStands) {
+  EXPECT_EQ(third_line("\"grid\": {\"gpus\": [1, 0]}"),
+            "spec.json:3: grid.gpus[1]: 0 is no number of GPUs: 1, more, or \"auto\"");
+  EXPECT_EQ(third_line("\"grid\": {\"gpus\": \"all\"}"),
+            "spec.json:3: grid.gpus: \"all\" is no number of GPUs: 1, more, or \"auto\"");
+  EXPECT_EQ(third_line("\"grid\": {\"gpus\": -2}"),
+            "spec.json:3: grid.gpus: -2 is no number of GPUs: 1, more, or \"auto\"");
+  EXPECT_EQ(third_line("\"grid\": {\"seed\": 1},\n\"zip\": [{\"gpu\": [1]}]")
+                .rfind("spec.json:4: zip[0].gpu: unknown key (did you mean 'gpus'?)", 0),
+            0U);
+}
+
 TEST(Spec, RefusesAClassThatTheDatasetLacksWhereItStands) {
   EXPECT_EQ(refusal("{\"name\": \"x\", \"trial\": {\"dataset\": \"synthetic\",\n\"class\": 4}}"),
             "spec.json:2: trial.class: class 4 is not in 0..3, the classes of synthetic");

@@ -5,12 +5,18 @@
 // from them; its scores are made of the last link. So a resume from the wrong place, a step left
 // out or a stale checkpoint gives other scores than an undisturbed run.
 //
+// A gang goes in step: each member writes how far it is into a file of the trial's folder, where
+// the others look, and none goes on before all are as far. So a gang stands still without one of
+// its members, as one over NCCL does, and none notices by itself who has died.
+//
 // $OCCAM_FAKE names a JSON file:
 //   slots, step_ms, checkpoint_steps (0: only when asked to stop), beat_ms, memory_slots
 //   faults: [{"at": "start" | "step" | "checkpoint" | "outcome", "step": 3, "only": {"seed": 2},
-//             "times": 1, "do": …}]
+//             "rank": 1, "times": 1, "do": …}]
+// "outcome" of ranks above 0 is before they leave.
 // A fault strikes `times` times over all workers, counted by marker files in the folder `marks`.
-// What it does: "kill" (SIGKILL), "exit", "silence" (no more words, no end), "block" (this trial
+// What it does: "kill" (SIGKILL), "exit", "stop" (SIGSTOP, of all its threads), "silence" (no more
+// words, no end), "deaf" (never leaves its gang), "leave" (it for a reason), "block" (this trial
 // stands still, the heart beats on), "garbage", "half-line" (and ends), "long-line", "fail",
 // "diverge", "out-of-memory", "no-scores".
 #include <fcntl.h>
@@ -93,7 +99,43 @@ struct Slot {
   Chain chain;
   std::int64_t steps;
   Clock::time_point due;
-  bool blocked = false;
+  bool blocked = false, deaf = false;
+
+  bool leads() const { return !start.gang || start.gang->rank == 0; }
+};
+
+// How far the members of a gang are, one file each.
+class Rendezvous {
+ public:
+  static std::string ticket(const Start& start) {
+    return "fake " + start.trial + " " + std::to_string(start.lease);
+  }
+
+  static void write(const Slot& slot) {
+    if (!slot.start.gang) return;
+    fs::create_directories(folder(slot.start));
+    const fs::path file = path(slot.start, slot.start.gang->rank), partial = fs::path(file) += "~";
+    std::ofstream(partial) << slot.chain.step;
+    fs::rename(partial, file);
+  }
+
+  // Whether every member has come to this step.
+  static bool all_at(const Slot& slot, std::int64_t step) {
+    for (std::int64_t rank = 0; rank < slot.start.gang->size; ++rank) {
+      std::ifstream file(path(slot.start, rank));
+      std::int64_t reached = -1;
+      if (!(file >> reached) || reached < step) return false;
+    }
+    return true;
+  }
+
+ private:
+  static fs::path folder(const Start& start) {
+    return fs::path(start.folder) / (std::to_string(start.lease) + ".gang");
+  }
+  static fs::path path(const Start& start, std::int64_t rank) {
+    return folder(start) / std::to_string(rank);
+  }
 };
 
 class FakeWorker {
@@ -145,6 +187,10 @@ class FakeWorker {
     if (std::holds_alternative<Stop>(message)) {
       for (const Slot& slot : running_) {
         if (slot.blocked) continue;
+        if (!slot.leads()) {
+          say(Left{slot.start.trial, slot.start.lease, ""});
+          continue;
+        }
         CheckpointFiles(slot.start).save(slot.chain);
         say(Stopped{slot.start.trial, slot.start.lease});
       }
@@ -154,8 +200,24 @@ class FakeWorker {
       running_.push_back({*start, {}, budget(start->config).steps, Clock::now()});
       Slot& slot = running_.back();
       slot.chain = CheckpointFiles(slot.start).newest();
+      if (slot.start.gang && slot.leads()) {
+        fs::remove_all(fs::path(start->folder) / (std::to_string(start->lease) + ".gang"));
+      } else if (slot.start.gang && slot.start.gang->ticket != Rendezvous::ticket(*start)) {
+        say(Left{start->trial, start->lease, "the ticket is not its gang's"});
+        running_.pop_back();
+        return;
+      }
       if (strike("start", slot)) return;
+      if (slot.start.gang && slot.leads())
+        say(Ticket{start->trial, start->lease, Rendezvous::ticket(*start)});
+      Rendezvous::write(slot);
     }
+    if (const auto* leave = std::get_if<Leave>(&message))
+      std::erase_if(running_, [&](const Slot& slot) {
+        if (slot.start.lease != leave->lease || slot.deaf) return false;
+        say(Left{leave->trial, leave->lease, ""});
+        return true;
+      });
   }
 
   // True when the trial has left its slot.
@@ -163,19 +225,32 @@ class FakeWorker {
     const auto step_time = std::chrono::milliseconds(settings_.value("step_ms", 0));
     const auto checkpoint_steps = settings_.value("checkpoint_steps", std::int64_t{0});
     while (!slot.blocked && slot.chain.step < slot.steps && slot.due <= now) {
+      if (slot.start.gang && !Rendezvous::all_at(slot, slot.chain.step))
+        return wait_for_others(slot, now);
       slot.chain.link = next_link(slot.chain.link, slot.start.trial, slot.chain.step++);
       slot.due += step_time;
       if (strike("step", slot)) return true;
-      if (checkpoint_steps > 0 && slot.chain.step % checkpoint_steps == 0) {
+      Rendezvous::write(slot);
+      if (slot.leads() && checkpoint_steps > 0 && slot.chain.step % checkpoint_steps == 0) {
         CheckpointFiles(slot.start).save(slot.chain);
         if (strike("checkpoint", slot)) return true;
       }
     }
     if (slot.blocked || slot.chain.step < slot.steps) return false;
+    if (slot.start.gang && !Rendezvous::all_at(slot, slot.steps)) return wait_for_others(slot, now);
     if (strike("outcome", slot)) return true;
+    if (!slot.leads()) {
+      say(Left{slot.start.trial, slot.start.lease, ""});
+      return true;
+    }
     say(Progress{slot.start.trial, slot.start.lease, 1, 1, 0.5, 0.5, 0.01, 100});
     say(outcome(slot));
     return true;
+  }
+
+  static bool wait_for_others(Slot& slot, Clock::time_point now) {
+    slot.due = std::max(slot.due, now + std::chrono::milliseconds(1));
+    return false;
   }
 
   static Outcome outcome(const Slot& slot) {
@@ -218,6 +293,8 @@ class FakeWorker {
 
   static bool concerns(const json& fault, const std::string& at, const Slot& slot) {
     if (fault.at("at") != at) return false;
+    if (fault.contains("rank") && (!slot.start.gang || fault["rank"] != slot.start.gang->rank))
+      return false;
     if (fault.contains("step") && fault["step"] != slot.chain.step) return false;
     const json only = fault.value("only", json::object());
     for (const auto& [field, value] : only.items())
@@ -254,7 +331,13 @@ class FakeWorker {
       flush();
       while (true) std::this_thread::sleep_for(std::chrono::hours(1));
     }
-    if (what == "block") slot.blocked = true;
+    if (what == "stop") {
+      flush();
+      raise(SIGSTOP);
+    }
+    if (what == "leave") return leave(Left{slot.start.trial, slot.start.lease, "as asked"});
+    if (what == "block" || what == "deaf") slot.blocked = true;
+    if (what == "deaf") slot.deaf = true;
     if (what == "garbage") unsent_ += "Traceback: this is no message\n\x01\xff{]\n";
     if (what == "long-line") unsent_ += std::string(20 << 20, 'x');
     if (what == "fail") return leave(without_result(slot, OutcomeStatus::failed, "as asked"));

@@ -49,7 +49,8 @@ class Sweep:
             self._temporary._finalizer.detach()
 
     def command(self, *more):
-        return [OCCAM, "run", self.spec, "--db", self.db, "--worker", FAKE, "--device", "cpu", "--workers", "2", *more]
+        workers = [] if "--workers" in more else ["--workers", "2"]
+        return [OCCAM, "run", self.spec, "--db", self.db, "--worker", FAKE, "--device", "cpu", *workers, *more]
 
     @property
     def environment(self):

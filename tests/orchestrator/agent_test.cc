@@ -98,6 +98,54 @@ TEST_F(AgentTest, StartsTheOthersWhenMoreWorkersGetWork) {
   EXPECT_EQ(descriptors.size(), 4u) << "two pipes a worker";
 }
 
+Start gang_start(std::int64_t lease) {
+  Start start{"t", Trial{}, {}, lease, {}, "f"};
+  start.gang = Gang{1, 2, "here"};
+  return start;
+}
+
+TEST_F(AgentTest, SaysHowManyWorkersTheNodeHasAndWhenOneIsGivenUp) {
+  begin({shell(kReady + "; read line"), shell("exit 1")});
+  EXPECT_EQ(next<Crew>().workers, 2);
+  EXPECT_EQ(worker_, kWholeNode);
+  for (int i = 0; i < 3; ++i) {
+    next<Lost>();
+    now_ += 2s;
+  }
+  EXPECT_EQ(next<Crew>().workers, 1);
+}
+
+TEST_F(AgentTest, KillsAWorkerThatDoesNotLeaveItsGangWhenAsked) {
+  begin({shell(kReady + "; while read line; do echo '{\"type\":\"alive\",\"slots\":[]}'; done")});
+  next<Ready>();
+  agent_->handle({0, gang_start(5)}, now_);
+  next<Alive>();
+  agent_->handle({0, Leave{"t", 5}}, now_);
+  next<Alive>();
+  now_ += 15s;
+  agent_->handle({0, Stop{}}, now_);  // it is well otherwise
+  next<Alive>();
+  now_ += 6s;
+  EXPECT_EQ(next<Lost>().reason,
+            "the worker was asked to leave the gang of trial t, did not in 20 s and was killed");
+}
+
+TEST_F(AgentTest, LeavesAWorkerAloneThatHasLeftItsGang) {
+  const std::string beat = R"(; read line; echo '{"type":"alive","slots":[]}')";
+  begin({shell(kReady + "; read line; read line; echo " +
+               R"('{"type":"left","trial":"t","lease":5,"reason":""}')" + beat + beat)});
+  next<Ready>();
+  agent_->handle({0, gang_start(5)}, now_);
+  agent_->handle({0, Leave{"t", 5}}, now_);
+  EXPECT_EQ(next<Left>().lease, 5);
+  agent_->handle({0, Leave{"t", 5}}, now_);  // crossed with its answer
+  next<Alive>();
+  now_ += 21s;
+  agent_->handle({0, Stop{}}, now_);
+  next<Alive>();
+  EXPECT_EQ(said<Lost>(), 0U);
+}
+
 TEST_F(AgentTest, IgnoresAMessageForAWorkerThatIsNotThere) {
   begin({shell("exit 1")});
   next<Lost>();

@@ -360,6 +360,304 @@ TEST(Coordinator, EndsTheWorkerOfACancelledTrialOnceTheOthersHaveStopped) {
   EXPECT_FALSE(coordinator.finished());
 }
 
+// ---- gangs ----
+
+Task gang_task(std::int32_t gpus, std::int64_t seed_rank = 0, double work = 1) {
+  Task one = task(seed_rank, work);
+  one.gpus = gpus;
+  return one;
+}
+std::vector<WorkerId> workers_of(const std::vector<StartTrial>& some) {
+  std::vector<WorkerId> ids;
+  for (const StartTrial& one : some) ids.push_back(one.worker);
+  return ids;
+}
+std::vector<WorkerId> asked_to_leave(const std::vector<Command>& commands) {
+  std::vector<WorkerId> ids;
+  for (const LeaveGang& one : only<LeaveGang>(commands)) ids.push_back(one.worker);
+  return ids;
+}
+using Workers = std::vector<WorkerId>;
+
+// A gang of three with its ticket, under lease 1 on workers 0 to 2; worker 3 is idle.
+class GangOfThree : public testing::Test {
+ protected:
+  GangOfThree() : coordinator_({gang_task(3)}, {.max_attempts = 2}) {
+    for (std::int64_t number = 0; number < 4; ++number) coordinator_.on_joined(worker(number), 8);
+    coordinator_.on_ticket(1, "here");
+  }
+  Coordinator coordinator_;
+};
+
+TEST(Gang, StartsItsFirstAloneAndWithItsTicketTheOthersUnderTheSameLease) {
+  Coordinator coordinator({gang_task(3)}, {});
+  EXPECT_TRUE(coordinator.on_joined(worker(0), 8).empty());
+  EXPECT_TRUE(coordinator.on_joined(worker(1), 8).empty());
+  const auto first = starts(coordinator.on_joined(worker(2), 8));
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].worker, worker(0));
+  EXPECT_EQ(first[0].rank, 0);
+  EXPECT_EQ(first[0].size, 3);
+  EXPECT_EQ(first[0].share, 1);
+  const auto others = starts(coordinator.on_ticket(first[0].lease, "here"));
+  ASSERT_EQ(workers_of(others), (Workers{worker(1), worker(2)}));
+  for (std::int64_t rank = 1; rank < 3; ++rank) {
+    EXPECT_EQ(others[static_cast<std::size_t>(rank - 1)].rank, rank);
+    EXPECT_EQ(others[static_cast<std::size_t>(rank - 1)].ticket, "here");
+    EXPECT_EQ(others[static_cast<std::size_t>(rank - 1)].lease, first[0].lease);
+  }
+  EXPECT_EQ(coordinator.running(), 1U);
+  EXPECT_TRUE(coordinator.is_running(worker(0), 1));
+  EXPECT_FALSE(coordinator.is_running(worker(1), 1)) << "its first speaks for it";
+  EXPECT_TRUE(coordinator.is_member(worker(1), 1));
+}
+
+TEST_F(GangOfThree, HearsASecondTicketWithoutStartingAnybodyTwice) {
+  EXPECT_TRUE(coordinator_.on_ticket(1, "again").empty());
+  EXPECT_TRUE(coordinator_.on_ticket(7, "of none").empty());
+}
+
+TEST(Gang, TakesWholeWorkersWhileOthersShareTheRest) {
+  Coordinator coordinator({gang_task(2, 0, 9), task(), task()}, {});
+  coordinator.on_joined(worker(0), 4);
+  EXPECT_EQ(started(coordinator.on_joined(worker(1), 4)), (Tasks{0}));
+  EXPECT_EQ(started(coordinator.on_joined(worker(2), 4)), (Tasks{1, 2}));
+}
+
+TEST(Gang, KeepsWorkersAsTheyComeFreeWhateverElseWaits) {
+  std::vector<Task> tasks{task(0, 9), task(0, 8), gang_task(2, 0, 7)};
+  for (int i = 0; i < 50; ++i) tasks.push_back(task(0, 1));
+  Coordinator coordinator(tasks, {});
+  EXPECT_EQ(started(coordinator.on_joined(worker(0), 1)), (Tasks{0}));
+  EXPECT_EQ(started(coordinator.on_joined(worker(1), 1)), (Tasks{1}));
+  EXPECT_TRUE(starts(coordinator.on_outcome(1, OutcomeStatus::completed)).empty()) << "it is kept";
+  const auto gang = starts(coordinator.on_outcome(2, OutcomeStatus::completed));
+  ASSERT_EQ(gang.size(), 1U);
+  EXPECT_EQ(gang[0].task, 2U);
+}
+
+TEST(Gang, IsOnOneNodeWhereANodeIsLargeEnough) {
+  Coordinator coordinator({gang_task(2)}, {});
+  coordinator.set_crew({{0, 2}, {1, 2}});
+  EXPECT_TRUE(coordinator.on_joined({0, 0}, 1).empty());
+  EXPECT_TRUE(coordinator.on_joined({1, 0}, 1).empty()) << "it waits for a second one on a node";
+  EXPECT_EQ(starts(coordinator.on_joined({1, 1}, 1)).at(0).worker, (WorkerId{1, 0}));
+  EXPECT_EQ(workers_of(starts(coordinator.on_ticket(1, "here"))), (Workers{{1, 1}}));
+}
+
+TEST(Gang, TakesTheNodeWithTheLeastToSpare) {
+  Coordinator coordinator({}, {});
+  coordinator.set_crew({{0, 4}, {1, 2}});
+  for (std::int64_t number = 0; number < 4; ++number) coordinator.on_joined({0, number}, 1);
+  for (std::int64_t number = 0; number < 2; ++number) coordinator.on_joined({1, number}, 1);
+  EXPECT_EQ(starts(coordinator.add({gang_task(2)})).at(0).worker, (WorkerId{1, 0}));
+}
+
+TEST(Gang, SpansNodesWhenNoneIsLargeEnough) {
+  Coordinator coordinator({gang_task(4)}, {});
+  coordinator.set_crew({{0, 2}, {1, 2}});
+  for (const WorkerId id : {WorkerId{0, 0}, WorkerId{1, 1}, WorkerId{1, 0}})
+    EXPECT_TRUE(coordinator.on_joined(id, 1).empty());
+  EXPECT_EQ(starts(coordinator.on_joined({0, 1}, 1)).at(0).worker, (WorkerId{0, 0}));
+  EXPECT_EQ(workers_of(starts(coordinator.on_ticket(1, "here"))),
+            (Workers{{0, 1}, {1, 0}, {1, 1}}));
+}
+
+TEST(Gang, ThatAllWorkersWouldNotSufficeForKeepsNobodyWaiting) {
+  Coordinator coordinator({gang_task(3, 0, 9), task()}, {});
+  coordinator.set_crew({{0, 2}});
+  EXPECT_EQ(coordinator.too_large(), 1U);
+  EXPECT_EQ(coordinator.pending(), 2U);
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_joined(worker(1), 1);
+  coordinator.on_outcome(1, OutcomeStatus::completed);
+  EXPECT_TRUE(coordinator.finished());
+  EXPECT_EQ(coordinator.pending(), 1U) << "it is left for another run";
+}
+
+TEST(Gang, WaitsNoLongerForAWorkerThatIsGivenUpAndComesTogetherWhenThereAreMore) {
+  Coordinator coordinator({gang_task(2)}, {});
+  coordinator.set_crew({{0, 2}});
+  coordinator.on_joined(worker(0), 1);
+  EXPECT_FALSE(coordinator.finished());
+  coordinator.set_crew({{0, 1}});
+  EXPECT_TRUE(coordinator.finished());
+  coordinator.set_crew({{0, 2}});
+  EXPECT_FALSE(coordinator.finished());
+  EXPECT_EQ(started(coordinator.on_joined(worker(1), 1)), (Tasks{0}));
+}
+
+TEST_F(GangOfThree, EndsByItsFirstsOutcomeAndIsFreeOnceTheOthersHaveLeft) {
+  EXPECT_TRUE(coordinator_.on_left(worker(1), 1, "").empty());
+  const auto commands = coordinator_.on_outcome(1, OutcomeStatus::completed);
+  EXPECT_EQ(asked_to_leave(commands), (Workers{worker(2)}));
+  EXPECT_TRUE(coordinator_.finished());
+  coordinator_.add({gang_task(4)});
+  EXPECT_EQ(coordinator_.running(), 0U) << "worker 2 is still to leave";
+  EXPECT_EQ(starts(coordinator_.on_left(worker(2), 1, "")).size(), 1U);
+  EXPECT_TRUE(coordinator_.on_left(worker(2), 1, "").empty()) << "said twice";
+}
+
+TEST_F(GangOfThree, LendsAMemberThatIsDoneBeforeItsFirst) {
+  const Task whole = task(0, 1, kWholeWorker);
+  EXPECT_EQ(starts(coordinator_.add({whole, whole})).at(0).worker, worker(3));
+  EXPECT_EQ(starts(coordinator_.on_left(worker(1), 1, "")).at(0).worker, worker(1));
+  EXPECT_TRUE(coordinator_.is_running(worker(0), 1));
+}
+
+TEST_F(GangOfThree, BreaksWhenAMemberIsLostAndEndsWhenTheOthersHaveLeft) {
+  const auto commands = coordinator_.on_lost(worker(1), "was killed by signal 9");
+  EXPECT_EQ(asked_to_leave(commands), (Workers{worker(0), worker(2)}));
+  EXPECT_TRUE(only<EndAttempt>(commands).empty());
+  EXPECT_TRUE(coordinator_.is_broken(1));
+  EXPECT_TRUE(coordinator_.on_left(worker(0), 1, "worker 1 does not answer").empty());
+  const auto last = coordinator_.on_left(worker(2), 1, "");
+  ASSERT_EQ(only<EndAttempt>(last).size(), 1U);
+  EXPECT_EQ(only<EndAttempt>(last)[0].state, AttemptState::failed);
+  EXPECT_EQ(only<EndAttempt>(last)[0].error, "was killed by signal 9");
+  // Workers 0, 2 and 3 make the next.
+  ASSERT_EQ(starts(last).size(), 1U);
+  EXPECT_EQ(starts(last)[0].lease, 2);
+  EXPECT_EQ(workers_of(starts(coordinator_.on_ticket(2, "there"))),
+            (Workers{worker(2), worker(3)}));
+}
+
+TEST_F(GangOfThree, LostForTheLastTimeHasFailed) {
+  coordinator_.on_lost(worker(0), "gone");
+  coordinator_.on_left(worker(1), 1, "");
+  coordinator_.on_left(worker(2), 1, "");
+  coordinator_.on_ticket(2, "there");
+  coordinator_.on_lost(worker(3), "gone");
+  coordinator_.on_left(worker(1), 2, "");
+  EXPECT_FALSE(coordinator_.finished());
+  coordinator_.on_lost(worker(2), "was silent");
+  EXPECT_EQ(coordinator_.failed(), 1U);
+  EXPECT_TRUE(coordinator_.finished());
+}
+
+TEST_F(GangOfThree, ThatLeftForAReasonFailsByTheMemberThatWasLostForIt) {
+  EXPECT_EQ(asked_to_leave(coordinator_.on_left(worker(2), 1, "worker 1 does not answer")),
+            (Workers{worker(0), worker(1)}));
+  coordinator_.on_left(worker(0), 1, "worker 1 does not answer");
+  const auto last = coordinator_.on_lost(worker(1), "was silent for 20 s and was killed");
+  EXPECT_EQ(only<EndAttempt>(last).at(0).error, "was silent for 20 s and was killed");
+}
+
+TEST_F(GangOfThree, BlamesNobodyElseWhenMembersEndWhileLeaving) {
+  coordinator_.on_lost(worker(1), "first");
+  coordinator_.on_lost(worker(0), "second");
+  const auto last = coordinator_.on_lost(worker(2), "third");
+  ASSERT_EQ(only<EndAttempt>(last).size(), 1U);
+  EXPECT_EQ(only<EndAttempt>(last)[0].error, "first");
+  EXPECT_EQ(coordinator_.pending(), 1U) << "one attempt counts, of two";
+}
+
+TEST(Gang, WithAWorkerThatIsLostBeforeItsStartIsNotBlamed) {
+  Coordinator coordinator({gang_task(2)}, {.max_attempts = 1});
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_joined(worker(1), 1);
+  EXPECT_EQ(asked_to_leave(coordinator.on_lost(worker(1), "gone")), (Workers{worker(0)}));
+  const auto last = coordinator.on_left(worker(0), 1, "");
+  EXPECT_EQ(only<EndAttempt>(last).at(0).state, AttemptState::lost);
+  EXPECT_EQ(coordinator.failed(), 0U);
+  EXPECT_EQ(started(coordinator.on_joined(worker(1), 1)), (Tasks{0}));
+  // Its first has started, so its end is by the trial's fault; the other is free at once.
+  coordinator.add({task()});
+  const auto commands = coordinator.on_lost(worker(0), "gone");
+  EXPECT_EQ(only<EndAttempt>(commands).at(0).state, AttemptState::failed);
+  EXPECT_EQ(starts(commands).at(0).worker, worker(1));
+}
+
+TEST_F(GangOfThree, ThatFailsByItsFirstsWordIsDismissed) {
+  const auto commands = coordinator_.on_outcome(1, OutcomeStatus::failed);
+  EXPECT_EQ(asked_to_leave(commands), (Workers{worker(1), worker(2)}));
+  EXPECT_TRUE(starts(commands).empty()) << "two are free, and it needs three";
+  EXPECT_EQ(started(coordinator_.on_left(worker(1), 1, "")), (Tasks{0}));
+}
+
+TEST_F(GangOfThree, StopsByItsFirstsWordWhenDrained) {
+  EXPECT_EQ(only<StopWorker>(coordinator_.drain()).size(), 4U);
+  coordinator_.on_left(worker(1), 1, "");
+  const auto commands = coordinator_.on_stopped(1);
+  EXPECT_EQ(only<EndAttempt>(commands).at(0).state, AttemptState::stopped);
+  EXPECT_EQ(asked_to_leave(commands), (Workers{worker(2)}));
+  EXPECT_TRUE(coordinator_.finished());
+  EXPECT_EQ(coordinator_.pending(), 1U);
+}
+
+TEST_F(GangOfThree, ThatBreaksWhileItStopsHasStopped) {
+  coordinator_.drain();
+  coordinator_.on_left(worker(1), 1, "worker 0 has gone");
+  coordinator_.on_left(worker(0), 1, "");
+  const auto last = coordinator_.on_left(worker(2), 1, "");
+  EXPECT_EQ(only<EndAttempt>(last).at(0).state, AttemptState::stopped);
+}
+
+TEST(Gang, ThatIsNotTogetherYetIsLeftWhenDrained) {
+  Coordinator coordinator({gang_task(2)}, {});
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_joined(worker(1), 1);
+  EXPECT_EQ(asked_to_leave(coordinator.drain()), (Workers{worker(0)}));
+  EXPECT_TRUE(coordinator.on_ticket(1, "late").empty());
+  EXPECT_EQ(only<EndAttempt>(coordinator.on_left(worker(0), 1, "")).at(0).state,
+            AttemptState::stopped);
+  EXPECT_TRUE(coordinator.finished());
+}
+
+TEST_F(GangOfThree, IsLeftWhenItsTrialIsCancelledAndItsWorkersLiveOn) {
+  const auto commands = coordinator_.cancel(0);
+  EXPECT_EQ(asked_to_leave(commands).size(), 3U);
+  EXPECT_TRUE(only<StopWorker>(commands).empty());
+  for (std::int64_t number = 0; number < 3; ++number) coordinator_.on_left(worker(number), 1, "");
+  EXPECT_TRUE(coordinator_.finished());
+  EXPECT_EQ(coordinator_.pending(), 0U);
+  EXPECT_EQ(coordinator_.failed(), 0U);
+}
+
+TEST_F(GangOfThree, ThatRunsOutOfMemoryHasFailed) {
+  coordinator_.on_out_of_memory(1, "out of memory");
+  coordinator_.on_left(worker(1), 1, "");
+  const auto last = coordinator_.on_left(worker(2), 1, "");
+  EXPECT_EQ(only<EndAttempt>(last).at(0).state, AttemptState::failed);
+}
+
+TEST(Gang, OfTwiceTheSizeTriesAgainWhatRanOutOfMemoryWhereItMayChoose) {
+  Task any = task(0, 1, kWholeWorker);
+  any.most_gpus = 4;
+  Coordinator coordinator({any}, {.max_attempts = 1});
+  for (std::int64_t number = 0; number < 4; ++number) coordinator.on_joined(worker(number), 8);
+  const auto second = coordinator.on_out_of_memory(1, "out of memory");
+  EXPECT_EQ(only<EndAttempt>(second).at(0).state, AttemptState::lost);
+  EXPECT_EQ(starts(second).at(0).size, 2);
+  coordinator.on_ticket(2, "here");
+  // A member's memory is as good as its first's.
+  coordinator.on_left(starts(second).at(0).worker == worker(0) ? worker(1) : worker(2), 2,
+                      "out of memory", true);
+  std::vector<Command> third;
+  for (std::int64_t number = 0; number < 4; ++number)
+    for (const Command& one : coordinator.on_left(worker(number), 2, "")) third.push_back(one);
+  EXPECT_EQ(only<EndAttempt>(third).at(0).state, AttemptState::lost);
+  ASSERT_EQ(starts(third).at(0).size, 4);
+  coordinator.on_ticket(3, "here");
+  coordinator.on_out_of_memory(3, "out of memory");
+  for (std::int64_t number = 0; number < 4; ++number) coordinator.on_left(worker(number), 3, "");
+  EXPECT_EQ(coordinator.failed(), 1U);
+}
+
+TEST(Gang, QuarantinesNoWorkerThatItCouldNotDoWithout) {
+  Coordinator coordinator(std::vector<Task>(9, gang_task(2)),
+                          {.max_attempts = 9, .quarantine_after = 1});
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_joined(worker(1), 1);
+  EXPECT_TRUE(only<Quarantine>(coordinator.on_outcome(1, OutcomeStatus::failed)).empty());
+  Coordinator larger(std::vector<Task>(9, gang_task(2)),
+                     {.max_attempts = 9, .quarantine_after = 1});
+  larger.on_joined(worker(0), 1);
+  larger.on_joined(worker(1), 1);
+  larger.on_joined(worker(2), 1);
+  EXPECT_EQ(only<Quarantine>(larger.on_outcome(1, OutcomeStatus::failed)).size(), 1U);
+}
+
 TEST(Coordinator, StartsNothingThatCouldNeitherEndNorReachACheckpointInTime) {
   Coordinator coordinator({task(0, 1000), task(0, 10)}, {.checkpoint_every = 300});
   coordinator.set_time_left(200, 1);
@@ -387,58 +685,93 @@ class Witness {
   void lost(WorkerId id) {
     std::set<std::int64_t> under;
     for (const auto& [lease, run] : running_)
-      if (run.worker == id) under.insert(lease);
+      if (run.workers.size() == 1 && run.workers.count(id)) under.insert(lease);
     workers_.erase(id);
-    for (std::int64_t lease : under) running_.erase(lease);
+    for (auto& [lease, run] : running_) run.workers.erase(id);
+    std::erase_if(held_, [&](const auto& one) { return one.first == id; });
     const auto commands = coordinator_.on_lost(id, "gone");
-    for (const EndAttempt& end : only<EndAttempt>(commands)) EXPECT_EQ(under.erase(end.lease), 1U);
-    EXPECT_TRUE(under.empty());
+    for (const EndAttempt& end : only<EndAttempt>(commands)) under.erase(end.lease);
+    EXPECT_TRUE(under.empty()) << "of an attempt with no worker left";
     see(commands);
   }
   void outcome(std::int64_t lease, OutcomeStatus status) {
-    const std::size_t task = running_.at(lease).task;
+    const Run run = running_.at(lease);
     running_.erase(lease);
-    if (status != OutcomeStatus::failed) ended_[task] = true;
+    if (status != OutcomeStatus::failed) ended_[run.task] = true;
+    for (const WorkerId& id : run.workers)
+      if (id != run.first && run.joined) held_[id] = lease;  // until they have left
     see(coordinator_.on_outcome(lease, status));
+  }
+  void ticket(std::int64_t lease) { see(coordinator_.on_ticket(lease, "ticket")); }
+  void left(WorkerId id, std::int64_t lease, const std::string& reason) {
+    if (const auto run = running_.find(lease); run != running_.end()) run->second.workers.erase(id);
+    held_.erase(id);
+    see(coordinator_.on_left(id, lease, reason));
   }
 
   void see(const std::vector<Command>& commands) {
+    for (const EndAttempt& end : only<EndAttempt>(commands)) running_.erase(end.lease);
+    for (const LeaveGang& leave : only<LeaveGang>(commands)) asked_[leave.worker] = leave.lease;
     for (const StartTrial& start : starts(commands)) {
+      ASSERT_TRUE(workers_.count(start.worker));
+      EXPECT_FALSE(held_.count(start.worker)) << "a worker that has not left its gang";
+      asked_.erase(start.worker);
+      if (start.rank > 0) {
+        Run& run = running_.at(start.lease);
+        EXPECT_EQ(run.task, start.task);
+        EXPECT_EQ(start.ticket, "ticket");
+        EXPECT_TRUE(run.workers.insert(start.worker).second) << "no worker twice in a gang";
+        run.joined = true;
+        continue;
+      }
       EXPECT_GT(start.lease, last_lease_) << "leases grow";
       last_lease_ = start.lease;
       EXPECT_FALSE(ended_[start.task]) << "a trial that is done runs no more";
       for (const auto& [lease, run] : running_)
         EXPECT_NE(run.task, start.task) << "no trial runs twice at once";
-      ASSERT_TRUE(workers_.count(start.worker));
-      running_[start.lease] = {start.task, start.worker, start.share};
+      EXPECT_EQ(start.size, coordinator_.tasks()[start.task].gpus);
+      running_[start.lease] = {start.task, start.worker, {start.worker}, start.share, start.size};
       EXPECT_TRUE(coordinator_.is_running(start.worker, start.lease));
     }
     for (const WorkerId& id : workers_) {
-      double taken = 0;
-      for (const auto& [lease, run] : running_) taken += run.worker == id ? run.share : 0;
-      EXPECT_LE(taken, 1 + 1e-9) << "free slots are never negative";
+      double taken = held_.count(id);
+      for (const auto& [lease, run] : running_) taken += run.workers.count(id) ? run.share : 0;
+      EXPECT_LE(taken, 1 + 1e-9) << "a gang shares with nobody, others only what there is";
     }
     EXPECT_EQ(coordinator_.running(), running_.size());
     const auto done = static_cast<std::size_t>(std::count(ended_.begin(), ended_.end(), true));
     EXPECT_EQ(coordinator_.pending() + running_.size() + coordinator_.failed() + done,
               ended_.size())
         << "every trial is somewhere";
-    EXPECT_TRUE(workers_.empty() || !running_.empty() || coordinator_.pending() == 0)
+    EXPECT_TRUE(workers_.size() < workers_needed || !running_.empty() || !held_.empty() ||
+                coordinator_.pending() == 0)
         << "no sweep idles while there is work";
   }
 
   struct Run {
     std::size_t task;
-    WorkerId worker;
+    WorkerId first;
+    std::set<WorkerId> workers;  // started, and not left
     double share;
+    std::int64_t size;
+    bool joined = false;
   };
   const std::map<std::int64_t, Run>& running() const { return running_; }
   const std::set<WorkerId>& workers() const { return workers_; }
+  // Workers that have been asked to leave the gang of a lease.
+  const std::map<WorkerId, std::int64_t>& asked() const { return asked_; }
+  void answer(WorkerId id) {
+    const std::int64_t lease = asked_.at(id);
+    asked_.erase(id);
+    if (workers_.count(id)) left(id, lease, "");
+  }
+  std::size_t workers_needed = 1;
 
  private:
   Coordinator& coordinator_;
   std::vector<bool> ended_;
   std::map<std::int64_t, Run> running_;
+  std::map<WorkerId, std::int64_t> held_, asked_;
   std::set<WorkerId> workers_;
   std::int64_t last_lease_ = 0;
 };
@@ -472,6 +805,58 @@ TEST(Coordinator, KeepsItsPromisesUnderAnyOrderOfEvents) {
       }
     }
     EXPECT_TRUE(coordinator.finished()) << "every trial ends done or failed";
+    EXPECT_EQ(coordinator.pending(), 0U);
+  }
+}
+
+// Gangs of one to four among small trials on six workers of two nodes, which die, fail, leave and
+// answer in any order.
+TEST(Coordinator, KeepsItsPromisesWithGangsUnderAnyOrderOfEvents) {
+  std::mt19937 random(20250307);
+  for (int round = 0; round < 60; ++round) {
+    std::vector<Task> tasks;
+    for (int i = 0; i < 80; ++i) {
+      tasks.push_back(
+          task(static_cast<std::int64_t>(random() % 3), random() % 50, 1 << (random() % 13)));
+      const std::int32_t sizes[] = {1, 1, 2, 3, 4};
+      tasks.back().gpus = sizes[random() % 5];
+    }
+    Coordinator coordinator(tasks, {.order = round % 2 ? Order::longest : Order::seed_major});
+    Witness witness(coordinator);
+    witness.workers_needed = round % 3 != 0 ? 6 : 4;  // for any gang to come together
+    if (round % 3 != 0) witness.see(coordinator.set_crew({{0, 3}, {1, 3}}));
+    std::set<WorkerId> gone{{0, 0}, {0, 1}, {0, 2}, {1, 0}, {1, 1}, {1, 2}};
+    int event = 0;
+    for (; event < 20'000 && !coordinator.finished(); ++event) {
+      const auto kind = random() % 12;
+      if (!gone.empty() && (kind < 3 || witness.workers().size() < 4)) {
+        const WorkerId id = any_of(gone, random);
+        gone.erase(id);
+        witness.joined(id, 1 + static_cast<std::int64_t>(random() % 8));
+      } else if (kind == 3 && random() % 4 == 0 && !witness.workers().empty()) {
+        const WorkerId id = any_of(witness.workers(), random);
+        gone.insert(id);
+        witness.lost(id);
+      } else if (kind < 6 && !witness.asked().empty()) {
+        witness.answer(any_of(witness.asked(), random).first);
+      } else if (!witness.running().empty()) {
+        const auto [lease, run] = any_of(witness.running(), random);
+        const OutcomeStatus outcomes[] = {OutcomeStatus::completed, OutcomeStatus::completed,
+                                          OutcomeStatus::diverged, OutcomeStatus::failed};
+        if (run.size == 1) {
+          witness.outcome(lease, outcomes[random() % 4]);
+        } else if (!run.joined) {
+          if (random() % 10 > 0) witness.ticket(lease);
+        } else if (random() % 6 == 0 && run.workers.size() > 1) {
+          const WorkerId id = any_of(run.workers, random);
+          if (id != run.first) witness.left(id, lease, random() % 2 ? "" : "the gang broke");
+        } else if (run.workers.count(run.first) && !coordinator.is_broken(lease)) {
+          witness.outcome(lease, outcomes[random() % 4]);
+        }
+      }
+      if (HasFailure()) FAIL() << "round " << round << ", event " << event;
+    }
+    EXPECT_TRUE(coordinator.finished()) << "every trial ends done or failed, round " << round;
     EXPECT_EQ(coordinator.pending(), 0U);
   }
 }

@@ -42,6 +42,27 @@ TEST(Simulate, CountsAWorkerAsBusyByTheShareThatIsTaken) {
   EXPECT_EQ(simulate(tasks({1, 1, 1, 1}, 4096), 1, 4, 1).worker_seconds, 4);
 }
 
+TEST(Simulate, GivesAGangItsWorkersAndItsSpeed) {
+  std::vector<Task> all = tasks({8, 8});
+  for (Task& one : all) one.gpus = 2, one.speedup = 1.6F;
+  const Simulation together = simulate(all, 4, 8, 1);
+  EXPECT_NEAR(together.wall_seconds, 5, 1e-5);
+  EXPECT_NEAR(together.worker_seconds, 20, 1e-5);
+  EXPECT_NEAR(simulate(all, 2, 8, 1).wall_seconds, 10, 1e-5);
+}
+
+TEST(Simulate, EndsAGangWithItsWorker) {
+  std::vector<Task> all = tasks({1000});
+  all[0].gpus = 4;
+  all[0].speedup = 2;
+  const Simulation result =
+      simulate(all, 4, 1, 1, {.every = 50, .checkpoint_every = 10, .restart = 5});
+  ASSERT_GT(result.failures, 0);
+  EXPECT_NEAR(result.worker_seconds, 4 * 500, 1e-3);
+  EXPECT_NEAR(result.wall_seconds,
+              500 + result.lost_seconds / 4 + static_cast<double>(result.failures) * 5, 1e-3);
+}
+
 TEST(Simulate, TakesNoTimeForNothing) {
   EXPECT_EQ(simulate({}, 8, 1, 1).wall_seconds, 0);
   EXPECT_EQ(simulate(tasks({3}), 0, 1, 1).wall_seconds, 0);
