@@ -11,9 +11,10 @@ namespace occam {
 namespace {
 
 const std::vector<Subcommand> kCommands{
-    kRunCommand,   kPlanCommand,  kExpandCommand, kStatusCommand, kWatchCommand,  kExplainCommand,
-    kLogsCommand,  kTableCommand, kPlotCommand,   kReportCommand, kQueryCommand,  kExportCommand,
-    kMergeCommand, kAddCommand,   kCancelCommand, kRetryCommand,  kForgetCommand, kGcCommand};
+    kRunCommand,     kPlanCommand,   kExpandCommand, kStatusCommand, kWatchCommand,
+    kExplainCommand, kLogsCommand,   kTableCommand,  kPlotCommand,   kReportCommand,
+    kQueryCommand,   kExportCommand, kMergeCommand,  kAddCommand,    kCancelCommand,
+    kRetryCommand,   kForgetCommand, kGcCommand,     kSubmitCommand, kDoctorCommand};
 
 void print_help() {
   fmt::print(

@@ -59,7 +59,10 @@ Sweep::Sweep(MissingWork work, SweepOptions options, Store& store, Link& link,
 }
 
 void Sweep::begin() {
-  events_.add("begun", {{"trials", coordinator_.pending()}, {"nodes", link_.size()}});
+  nlohmann::ordered_json facts{{"trials", coordinator_.pending()}, {"nodes", link_.size()}};
+  if (!options_.job.empty())
+    facts.update({{"job", options_.job}, {"restart_count", options_.restart_count}});
+  events_.add("begun", facts);
   ask_for_workers();
   leave_when_finished();
   events_.flush();
@@ -179,10 +182,11 @@ void Sweep::carry_out(const Quarantine& command) {
 // ---- what agents say ----
 
 void Sweep::on(WorkerId id, const Ready& message) {
-  workers_[id] = {{message.host, message.device, message.build, message.libraries,
-                   message.deterministic, message.revision, id.node, id.number},
-                  {},
-                  0};
+  workers_[id] = {
+      {message.host, message.device, message.build, message.libraries, message.deterministic,
+       message.revision, id.node, id.number, options_.job, options_.restart_count},
+      {},
+      0};
   nlohmann::ordered_json facts = place_of(id);
   facts.update({{"host", message.host}, {"device", message.device}, {"slots", message.slots}});
   events_.add("ready", facts);

@@ -26,6 +26,9 @@ struct SweepOptions {
   std::optional<std::chrono::steady_clock::time_point> ends_at = std::nullopt;
   // Seconds a unit of work, of earlier trials; 0 is unknown.
   double seconds_per_work = 0;
+  // The scheduler's job that all this runs in, and how often that was requeued; empty outside one.
+  std::string job = {};
+  std::int64_t restart_count = 0;
 };
 
 // Rank 0's part of a sweep: turns what agents say into the coordinator's events, and its commands

@@ -125,6 +125,11 @@ ALTER TABLE attempt ADD COLUMN forgiven_at TEXT;
 ALTER TABLE sweep_trial ADD COLUMN orphaned_at TEXT;
 -- A trial that the user took out of the sweep with occam cancel.
 ALTER TABLE sweep_trial ADD COLUMN cancelled_at TEXT;
+)sql",
+                                                     R"sql(
+-- The scheduler's job that it ran in ('12', '12_3' of an array; '' outside one), and how often that had been requeued.
+ALTER TABLE attempt ADD COLUMN job TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempt ADD COLUMN restart_count INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 std::string literal(const nlohmann::json& value) {

@@ -18,7 +18,7 @@ struct Subcommand {
 extern const Subcommand kRunCommand, kExpandCommand, kPlanCommand, kStatusCommand, kTableCommand,
     kQueryCommand, kExportCommand, kMergeCommand, kPlotCommand, kReportCommand, kRetryCommand,
     kForgetCommand, kCancelCommand, kAddCommand, kGcCommand, kLogsCommand, kExplainCommand,
-    kWatchCommand;
+    kWatchCommand, kSubmitCommand, kDoctorCommand;
 
 // A command line of options and positional words. Throws UsageError for anything unknown, and for a
 // number of positional words outside [least, most].

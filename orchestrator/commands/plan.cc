@@ -31,10 +31,6 @@ Examples:
   occam plan spec.json --gpus 1024 --mtbf 600          with a failure every ten minutes
 )";
 
-// Guesses until a trial has been timed, in multiply-accumulates a second: one CPU core, and one
-// H100 in fp32 (bench/README.md).
-constexpr double kCoreRate = 1.0e10, kGpuRate = 6.0e12;
-
 int run(const std::vector<std::string>& words) {
   std::string database;
   int workers = 0, gpus = 0, slots = 1;
@@ -86,8 +82,8 @@ int run(const std::vector<std::string>& words) {
   const MissingWork missing = missing_work(
       expansion, histories, "", [](const Trial&) { return true; }, static_cast<std::size_t>(-1));
   const Simulation simulation =
-      simulate(missing.tasks, workers, slots,
-               measured.value_or(1 / (on_gpus ? kGpuRate : kCoreRate)), failures);
+      simulate(missing.tasks, workers, slots, measured.value_or(guessed_seconds_per_work(on_gpus)),
+               failures);
   const double efficiency = simulation.wall_seconds > 0
                                 ? simulation.worker_seconds / (simulation.wall_seconds * workers)
                                 : 1;
