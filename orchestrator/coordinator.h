@@ -107,6 +107,7 @@ class Coordinator {
 
   const std::vector<Task>& tasks() const { return tasks_; }
   std::size_t running() const { return running_.size(); }
+  std::size_t running_on(int node) const;
   std::size_t pending() const { return pending_.size(); }
   std::size_t failed() const { return failed_; }  // for good
   bool is_cancelled(std::size_t task) const { return cancelled_[task]; }

@@ -126,6 +126,7 @@ void Sweep::take(const std::vector<std::pair<int, std::string>>& lines) {
   if (lines.empty()) return;
   store_.begin_group();
   for (const auto& [node, line] : lines) {
+    spoke_.insert(node);
     const Up up = read_addressed_up(line);
     const WorkerId id{node, up.worker};
     std::visit([&, &from = id](const auto& message) { on(from, message); }, up.message);
@@ -346,16 +347,20 @@ void Sweep::drain(const std::string& reason) {
 }
 
 void Sweep::leave_when_finished() {
-  if (!leaving_ && coordinator_.finished()) leave();
+  if (leaving_ || !coordinator_.finished()) return;
+  const bool out_of_time = coordinator_.pending() > 0 && !drained_ && hopeless_.empty();
+  if (out_of_time && !waiting_)
+    progress_.say(std::string("too little time is left to start another trial") +
+                  (options_.stay ? "; waiting for the end of the time" : ""));
+  waiting_ = out_of_time && options_.stay;
+  if (!waiting_) leave();
 }
 
 void Sweep::leave() {
   leaving_ = true;
-  if (coordinator_.pending() > 0 && !drained_ && hopeless_.empty())
-    progress_.say("too little time is left to start another trial");
   write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
   for (int node = 0; node < link_.size(); ++node)
-    link_.to_node(node, to_line(Down{kWholeNode, Exit{}}));
+    if (!nodes_lost_.count(node)) link_.to_node(node, to_line(Down{kWholeNode, Exit{}}));
   events_.add("left", {{"done", shown_.done}, {"waiting", coordinator_.pending()}});
 }
 
@@ -369,9 +374,37 @@ void Sweep::mind_the_time(Time now) {
   drain("the time is up");
 }
 
+void Sweep::mind_the_nodes(Time now) {
+  constexpr std::chrono::seconds kStoodStill{5};
+  // What came while this process itself stood still has not been read yet.
+  if (now - ticked_ > kStoodStill)
+    for (auto& [node, last] : heard_) last = now;
+  ticked_ = now;
+  for (const int node : std::exchange(spoke_, {})) heard_[node] = now;
+  if (options_.node_silence <= 0 || leaving_) return;
+  std::set<int> working;
+  for (const auto& [id, worker] : workers_) working.insert(id.node);
+  for (const int node : working) {
+    const double silent = std::chrono::duration<double>(now - heard_[node]).count();
+    if (node == 0 || silent < options_.node_silence || !nodes_lost_.insert(node).second) continue;
+    nodes_left_.insert(node);
+    events_.add("node lost", {{"node", node}});
+    progress_.say(
+        fmt::format("node {} has said nothing for {:.0f} s and counts as lost; checkpointing the "
+                    "others' trials, and the next occam run goes on",
+                    node, silent));
+    drain("a node is lost");
+  }
+  if (nodes_lost_.empty()) return;
+  std::size_t lost = 0;
+  for (const int node : nodes_lost_) lost += coordinator_.running_on(node);
+  if (coordinator_.running() == lost) leave();
+}
+
 void Sweep::tick(Time now) {
   constexpr std::chrono::seconds kProgressEvery{2};
   mind_the_time(now);
+  mind_the_nodes(now);
   if (!unsaved_progress_.empty() && now - progress_saved_ >= kProgressEvery) {
     write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
     progress_saved_ = now;

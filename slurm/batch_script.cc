@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "experiments/error.h"
+#include "experiments/number.h"
 
 namespace occam {
 namespace {
@@ -49,8 +50,10 @@ std::string indices(const BatchJob& job) {
 std::string launcher(const BatchJob& job) {
   if (job.nodes > 1 && job.launcher == Launcher::mpirun)
     return fmt::format("mpirun -n {} --map-by ppr:1:node --bind-to none", job.nodes);
-  return fmt::format("srun --mpi={} --cpus-per-task={}", job.nodes > 1 ? "pmix" : "none",
-                     job.cpus_per_task);
+  // After one rank has ended the others follow at once, or are lost; Slurm may then hold their
+  // cores for the lost step, which the next one has to overlap.
+  return fmt::format("srun --mpi={} --cpus-per-task={}",
+                     job.nodes > 1 ? "pmix --wait=15 --overlap" : "none", job.cpus_per_task);
 }
 
 std::string run_words(const BatchJob& job) {
@@ -64,21 +67,30 @@ std::string run_words(const BatchJob& job) {
   return words;
 }
 
-// Both directions leave files alone that are newer where they go.
 std::string scratch(const BatchJob& job) {
   if (job.scratch.empty()) return "";
   return fmt::format(
       R"(# Checkpoints lie on each node's own disk and are copied to $db.work now and then and at the end.
 scratch={}/occam-$SLURM_JOB_ID
 on_every_node() {{ srun --overlap --mpi=none --ntasks-per-node=1 --cpus-per-task=1 "$@"; }}
-on_every_node sh -c 'mkdir -p "$1" "$2" && cp -Rpu "$2/." "$1"' - "$scratch" "$db.work"
-copy_back() {{ on_every_node sh -c '[ ! -d "$1" ] || cp -Rpu "$1/." "$2"' - "$scratch" "$db.work"; }}
-while sleep {}; do copy_back; done &
+copy() {{ on_every_node mkdir -p "$1" "$2" && on_every_node cp -Rpu "$1/." "$2"; }}
+copy "$db.work" "$scratch"
+while sleep {}; do copy "$scratch" "$db.work"; done &
 copier=$!
 
 )",
-      shell_word(job.scratch), job.copy_every);
+      shell_word(job.scratch), spelled(job.copy_every));
 }
+
+// What is finished needs no checkpoints.
+constexpr const char* kEndOfScratch = R"(
+kill "$copier"
+case $code in
+  0 | 3) rm -rf "$db.work" ;;
+  *) copy "$scratch" "$db.work" ;;
+esac
+on_every_node rm -rf "$scratch"
+)";
 
 constexpr const char* kRun =
     R"(# USR1 comes from Slurm before the time is up: checkpoint, then ask for another turn. TERM comes when
@@ -92,15 +104,15 @@ trap 'stopped=yes' TERM
 code=75
 for turn in 1 2 3; do
   [ "$warned$stopped" = nono ] || break
-  [ "$turn" = 1 ] || echo "$(date): ended with code $code; going on from what is recorded" >&2
+  [ "$turn" = 1 ] || echo "$(date): ended with code $code; goes on from what is recorded" >&2
   "${command[@]}" &
   run=$!
   wait "$run"
   while kill -0 "$run" 2>/dev/null; do wait "$run"; done # a trap ends a wait, not the run
   wait "$run"
   code=$?
-  # Above 128 a signal ended it that was not for the job: a process of it was killed.
-  [ "$code" -gt 128 ] || break
+  # Left with work to do, or ended by a signal, and none was for the job: a process or a node was lost.
+  [ "$code" = 75 ] || [ "$code" -gt 128 ] || break
 done
 )";
 
@@ -144,7 +156,7 @@ std::string batch_script(const BatchJob& job) {
   script += scratch(job);
   script += fmt::format("command=({}\n  {})\n\n", launcher(job), run_words(job));
   script += kRun;
-  if (!job.scratch.empty()) script += "\nkill \"$copier\"\ncopy_back\n";
+  if (!job.scratch.empty()) script += kEndOfScratch;
   if (job.requeue) script += kRequeue;
   return script + "exit \"$code\"\n";
 }

@@ -112,6 +112,8 @@ class Rank {
 
   // Every node has left, so that there is nobody to dismiss.
   bool over() const { return over_; }
+  // Some of them without a word: MPI cannot be finished with them.
+  bool broken() const { return broken_; }
 
   // Until every node has left.
   void serve_sweep(Sweep& sweep, Requests& requests) {
@@ -141,6 +143,7 @@ class Rank {
       }
     }
     over_ = true;
+    broken_ = sweep.lost_a_node();
   }
 
  private:
@@ -153,7 +156,7 @@ class Rank {
   Link& link_;
   Agent& agent_;
   Signals& signals_;
-  bool over_ = false;
+  bool over_ = false, broken_ = false;
 };
 
 // Tells every other rank to leave when rank 0 cannot go on.
@@ -229,6 +232,8 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   sweep_options.coordinator.order = from_name<Order>(options.order);
   sweep_options.coordinator.checkpoint_every = options.checkpoint_every;
   sweep_options.ends_at = end_of_time(options.walltime, began);
+  sweep_options.node_silence = 3 * options.silence;
+  sweep_options.stay = options.walltime == 0;  // Slurm's warning comes before its end
   sweep_options.work =
       fs::absolute(options.work.empty() ? options.database + ".work" : options.work);
   const auto missing_of = [&](const std::vector<TrialHistory>& histories) {
@@ -364,6 +369,7 @@ int run(const std::vector<std::string>& words) {
       throw;
     }
   }
+  if (rank.broken()) std::_Exit(code);  // the launcher ends the ranks that are left
   link->finish();
   return code;
 }

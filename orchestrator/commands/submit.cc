@@ -112,6 +112,10 @@ SubmitOptions read_options(const std::vector<std::string>& words, bool& helped) 
     if (arguments.has(kRunOptions[i])) {
       job.run_options.push_back(std::string("--") + kRunOptions[i]);
       job.run_options.push_back(run_values[i]);
+      // A copy a checkpoint, so that no more than that is lost with a node.
+      if (kRunOptions[i] == std::string("checkpoint-every") &&
+          (!read_number(std::string_view(run_values[i]), job.copy_every) || !(job.copy_every > 0)))
+        throw UsageError("--checkpoint-every must be above 0");
     }
   if (end != words.end()) job.sbatch.assign(end + 1, words.end());
 
@@ -137,8 +141,12 @@ SubmitOptions read_options(const std::vector<std::string>& words, bool& helped) 
   if (job.cpus_per_task == 0) job.cpus_per_task = 4 * gpus_of(job);
   if (!arguments.has("warn-before"))
     job.warn_before = static_cast<int>(std::min<std::int64_t>(300, *seconds / 4));
-  if (job.warn_before < 1 || job.warn_before >= *seconds)
-    throw UsageError("--warn-before must be from 1 to below --time, in seconds");
+  // The run stops by itself a minute before the end, or a tenth of a short time; the warning that
+  // makes the job ask for another turn has to come earlier.
+  const std::int64_t least = std::min<std::int64_t>(75, *seconds / 5);
+  if (job.warn_before < least || job.warn_before >= *seconds)
+    throw UsageError(
+        fmt::format("--warn-before must be from {} to below --time, in seconds", least));
 
   if (!arguments.has("shards") && job.nodes > 1) job.shards = job.nodes;
   if (job.shards > 0) {

@@ -11,7 +11,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 TEST(SlurmSeconds, ReadsEveryWayThatSlurmWritesATime) {
   EXPECT_EQ(slurm_seconds("90"), 90 * 60);
@@ -31,7 +30,7 @@ TEST(Queue, IsReadLineByLine) {
   ASSERT_EQ(jobs.size(), 2u);
   EXPECT_EQ(jobs[0].id + jobs[0].state + jobs[0].left + jobs[0].nodes, "12RUNNING12:30n[1-2]");
   EXPECT_EQ(jobs[1].id + jobs[1].reason + jobs[1].start + jobs[1].nodes, "13_2ResourcesN/A");
-  EXPECT_THAT(read_queue(""), IsEmpty());
+  EXPECT_TRUE(read_queue("").empty());
 }
 
 TEST(MpiKinds, AreReadAsOlderAndNewerSlurmsListThem) {

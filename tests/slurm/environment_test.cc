@@ -94,14 +94,6 @@ TEST_F(SlurmEnvironment, KnowsSrunFromMpirun) {
   EXPECT_TRUE(started_by_srun());
   setenv("OMPI_COMM_WORLD_RANK", "0", 1);
   EXPECT_FALSE(started_by_srun());
-  EXPECT_EQ(slurm_cores_of_task(), std::nullopt);
-}
-
-TEST_F(SlurmEnvironment, CountsTheCoresOfATaskElseOfTheNode) {
-  setenv("SLURM_CPUS_ON_NODE", "8", 1);
-  EXPECT_EQ(slurm_cores_of_task(), 8);
-  setenv("SLURM_CPUS_PER_TASK", "3", 1);
-  EXPECT_EQ(slurm_cores_of_task(), 3);
 }
 
 }  // namespace
