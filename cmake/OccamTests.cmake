@@ -2,7 +2,7 @@
 # each test a ctest of its own.
 function(occam_tests folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "LINK")
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cc)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cc)
   if(NOT sources)
     return()
   endif()

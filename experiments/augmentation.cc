@@ -27,12 +27,17 @@ double amount_in(std::string_view word, std::string_view digits, double low, dou
 }
 
 constexpr std::string_view kJitter = "jitter";
+constexpr std::string_view kShuffled = "shuffled";
 
 AugmentationOperation parse_jitter(std::string_view word) {
   AugmentationOperation jitter{Kind::jitter};
   std::string seen;
   for (std::string_view part : split(word.substr(std::min(word.size(), kJitter.size() + 1)), '_')) {
     if (word == kJitter) break;
+    if (part == kShuffled && !jitter.order_per_image) {
+      jitter.order_per_image = true;
+      continue;
+    }
     if (!part.empty() && seen.find(part.front()) != std::string::npos)
       throw UsageError("augmentation '" + std::string(word) + "': '" + part.front() +
                        "' stands twice");
@@ -68,7 +73,8 @@ AugmentationOperation parse_operation(std::string_view word) {
   if (word == kJitter || word.starts_with("jitter_")) return parse_jitter(word);
   throw UsageError("'" + std::string(word) +
                    "' is no augmentation; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, "
-                   "gray0.2, blur0.5, joined by '+', or none");
+                   "gray0.2, blur0.5 (jitter_..._shuffled draws its order for every image), joined "
+                   "by '+', or none");
 }
 
 std::vector<AugmentationOperation> parse(std::string_view text) {
@@ -99,6 +105,7 @@ std::string spelled(const AugmentationOperation& operation) {
       if (operation.contrast > 0) text += "_c" + shortest(operation.contrast);
       if (operation.saturation > 0) text += "_s" + shortest(operation.saturation);
       if (operation.hue > 0) text += "_h" + shortest(operation.hue);
+      if (operation.order_per_image) text += "_" + std::string(kShuffled);
       return text;
     }
   }

@@ -15,6 +15,9 @@ struct AugmentationOperation {
   double amount = 0;
   // jitter alone: largest brightness, contrast, saturation and hue changes.
   double brightness = 0, contrast = 0, saturation = 0, hue = 0;
+  // jitter alone, "_shuffled": the order of its changes is drawn anew for every image and view. As
+  // released it is one order a view for the whole training (augment_ops.py:319-376).
+  bool order_per_image = false;
 };
 
 // An ordered list of operations as text, e.g. "cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2";

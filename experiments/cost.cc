@@ -5,7 +5,7 @@
 namespace occam {
 
 double forward_macs(const Trial& trial) {
-  const auto side = static_cast<double>(facts(trial.dataset).side);
+  const auto side = static_cast<double>(task_facts(trial).side);
   const double blocks = trial.depth == 10 ? 1 : 2;  // of the first stage; depth 34 adds below
   const double counts34[] = {3, 4, 6, 3};
   double macs = 27 * 64 * side * side;  // stem
@@ -34,18 +34,21 @@ double training_macs(const Trial& trial) {
 }
 
 double evaluation_macs(const Trial& trial, const std::vector<EvaluationRequest>& requests) {
-  const std::int64_t all = facts(trial.dataset).test_rows;
-  std::int64_t train = 0, test = 0, rotations = 1;
+  const std::int64_t all = task_facts(trial).test_rows;
+  std::int64_t train = 0, test = 0, validation = 0, rotations = 1;
   for (const EvaluationRequest& request : requests) {
     if (request.features == Features::pixels) continue;
     const std::int64_t limit = request.parameters.test_limit;
-    test = std::max(test, limit > 0 ? std::min(limit, all) : all);
+    if (request.split == Split::validation)
+      validation = 2 * validation_inliers(trial, task_facts(trial).train_rows);
+    else
+      test = std::max(test, limit > 0 ? std::min(limit, all) : all);
     if (request.features == Features::logit)
       rotations = 4;
     else
       train = train_rows(trial);
   }
-  return forward_macs(trial) * static_cast<double>(train + rotations * test);
+  return forward_macs(trial) * static_cast<double>(train + rotations * (test + validation));
 }
 
 }  // namespace occam

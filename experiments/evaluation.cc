@@ -20,6 +20,12 @@ std::span<const std::string_view> names_of<Classifier>() {
   return names;
 }
 
+template <>
+std::span<const std::string_view> names_of<Split>() {
+  static constexpr std::string_view names[] = {"test", "validation"};
+  return names;
+}
+
 bool applies(const EvaluationRequest& request, const Trial& trial) {
   switch (request.features) {
     case Features::pool:
@@ -38,6 +44,12 @@ std::vector<EvaluationRequest> applicable(const std::vector<EvaluationRequest>& 
   std::vector<EvaluationRequest> some;
   std::copy_if(requests.begin(), requests.end(), std::back_inserter(some),
                [&](const EvaluationRequest& request) { return applies(request, trial); });
+  if (!trial.validation) return some;
+  const std::size_t count = some.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    some.push_back(some[i]);
+    some.back().split = Split::validation;
+  }
   return some;
 }
 
@@ -53,8 +65,9 @@ std::vector<std::string> parameters_of(Classifier classifier) {
       return {"nu"};
     case Classifier::kde:
       return {"gamma_scale"};
-    case Classifier::gde:
     case Classifier::nearest:
+      return {"k"};
+    case Classifier::gde:
     case Classifier::rotation:
     case Classifier::rotation_upright:
       return {};
@@ -69,6 +82,7 @@ std::string parameters_text(const EvaluationRequest& request) {
   for (const std::string& name : parameters_of(request.classifier)) {
     if (name == "gamma_scale" && given.gamma_scale != usual.gamma_scale)
       parts.push_back("\"gamma_scale\":" + shortest(given.gamma_scale));
+    if (name == "k" && given.k != usual.k) parts.push_back("\"k\":" + std::to_string(given.k));
     if (name == "nu" && given.nu != usual.nu) parts.push_back("\"nu\":" + shortest(given.nu));
   }
   if (given.test_limit != usual.test_limit)
@@ -78,9 +92,11 @@ std::string parameters_text(const EvaluationRequest& request) {
 }
 
 json to_json(const EvaluationRequest& request) {
-  return {{"features", to_string(request.features)},
-          {"classifier", to_string(request.classifier)},
-          {"parameters", json::parse(parameters_text(request))}};
+  json text{{"features", to_string(request.features)},
+            {"classifier", to_string(request.classifier)},
+            {"parameters", json::parse(parameters_text(request))}};
+  if (request.split != Split::test) text["split"] = to_string(request.split);
+  return text;
 }
 
 EvaluationRequest request_from_json(const json& text) {
@@ -92,6 +108,8 @@ EvaluationRequest request_from_json(const json& text) {
   into.nu = parameters.value("nu", into.nu);
   into.gamma_scale = parameters.value("gamma_scale", into.gamma_scale);
   into.test_limit = parameters.value("test_limit", into.test_limit);
+  into.k = parameters.value("k", into.k);
+  request.split = from_name<Split>(text.value("split", to_string(request.split)));
   return request;
 }
 

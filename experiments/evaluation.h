@@ -18,11 +18,17 @@ std::span<const std::string_view> names_of<Features>();
 template <>
 std::span<const std::string_view> names_of<Classifier>();
 
+// Which rows are scored: the test set, or what a trial with `validation` holds out of training.
+enum class Split { test, validation };
+template <>
+std::span<const std::string_view> names_of<Split>();
+
 // A classifier's parameters, each meaningful to some classifiers only (see parameters_of).
 struct ClassifierParameters {
   double nu = 0.5;              // OC-SVM: upper bound on the share of train outliers
   double gamma_scale = 10;      // RBF kernel: gamma = gamma_scale / (d * variance of all entries)
   std::int64_t test_limit = 0;  // test rows scored, a subset drawn by the trial's seed; 0 is all
+  std::int64_t k = 1;           // nearest: the distance to the k-th nearest train row
   bool operator==(const ClassifierParameters&) const = default;
 };
 
@@ -31,6 +37,7 @@ struct EvaluationRequest {
   Features features;
   Classifier classifier;
   ClassifierParameters parameters;
+  Split split = Split::test;
   bool operator==(const EvaluationRequest&) const = default;
 };
 
@@ -47,6 +54,8 @@ struct Evaluation {
 // False where the score has no meaning for such a trial: rotation scores on other losses, `embed`
 // without a head. That is not the same as missing.
 bool applies(const EvaluationRequest& request, const Trial& trial);
+// Those of a spec that apply to the trial; under `validation` each of them on both splits, all of
+// test first.
 std::vector<EvaluationRequest> applicable(const std::vector<EvaluationRequest>& requests,
                                           const Trial& trial);
 
@@ -55,7 +64,8 @@ std::vector<EvaluationRequest> applicable(const std::vector<EvaluationRequest>& 
 // and classifier.
 std::string parameters_text(const EvaluationRequest& request);
 
-// {"features": "pool", "classifier": "kde", "parameters": {…}}, and back.
+// {"features": "pool", "classifier": "kde", "parameters": {…}}, with "split": "validation" where it
+// is not test, and back.
 nlohmann::json to_json(const EvaluationRequest& request);
 EvaluationRequest request_from_json(const nlohmann::json& text);
 
@@ -66,7 +76,7 @@ std::vector<EvaluationRequest> default_evaluations();
 // The rotation scores read the network's own predictions, features `logit`, and nothing else.
 bool reads_logits(Classifier classifier);
 
-// The names that a classifier takes in a spec beside "name": "nu", "gamma_scale".
+// The names that a classifier takes in a spec beside "name": "nu", "gamma_scale", "k".
 std::vector<std::string> parameters_of(Classifier classifier);
 
 }  // namespace occam

@@ -10,9 +10,10 @@ namespace {
 // Walks the product of a block's axes, the last axis fastest.
 class Walk {
  public:
-  Walk(const Block& block, Expansion& expansion,
+  Walk(const Block& block, const FindSource& find_source, Expansion& expansion,
        std::unordered_map<std::uint64_t, std::size_t>& position)
       : block_(block),
+        find_source_(find_source),
         expansion_(expansion),
         position_(position),
         exclusion_hits_(block.exclude.size(), 0) {}
@@ -78,6 +79,7 @@ class Walk {
 
   Trial checked(const Trial& given) const {
     Trial trial = canonical_here(given);
+    if (is_read_first(trial.dataset) && find_source_) trial.source = find_source_(trial);
     try {
       // An excluded combination need not be one that could run.
       if (std::none_of(block_.exclude.begin(), block_.exclude.end(),
@@ -136,6 +138,7 @@ class Walk {
   }
 
   const Block& block_;
+  const FindSource& find_source_;
   Expansion& expansion_;
   std::unordered_map<std::uint64_t, std::size_t>& position_;
   std::vector<std::int64_t> exclusion_hits_;
@@ -181,11 +184,11 @@ void check_scored(const Spec& spec, const Expansion& expansion) {
 
 }  // namespace
 
-Expansion expand(const Spec& spec) {
+Expansion expand(const Spec& spec, const FindSource& find_source) {
   Expansion expansion;
   expansion.variants = {""};
   std::unordered_map<std::uint64_t, std::size_t> position;  // by id
-  for (const Block& block : spec.blocks) Walk(block, expansion, position).run();
+  for (const Block& block : spec.blocks) Walk(block, find_source, expansion, position).run();
   if (expansion.trials.empty())
     throw UsageError(spec.blocks.front().where + ": every trial is excluded, so none is left");
   check_scored(spec, expansion);

@@ -162,6 +162,24 @@ void JsonNode::require(Kind wanted, std::string_view what) const {
   if (kind != wanted) fail("must be " + std::string(what));
 }
 
+nlohmann::json JsonNode::json() const {
+  switch (kind) {
+    case Kind::scalar:
+      return scalar;
+    case Kind::array: {
+      auto list = nlohmann::json::array();
+      for (const JsonNode& item : items) list.push_back(item.json());
+      return list;
+    }
+    case Kind::object: {
+      auto object = nlohmann::json::object();
+      for (const auto& [key, member] : members) object[key] = member.json();
+      return object;
+    }
+  }
+  throw std::logic_error("unknown kind of JSON");
+}
+
 const std::string& JsonNode::text(std::string_view what) const {
   if (kind != Kind::scalar || !scalar.is_string()) fail("must be " + std::string(what));
   return scalar.get_ref<const std::string&>();

@@ -27,6 +27,8 @@ struct JsonNode {
   [[noreturn]] void fail(const std::string& message) const;
   void require(Kind wanted, std::string_view what) const;
   const std::string& text(std::string_view what) const;
+  // The value, without where it stood.
+  nlohmann::json json() const;
   // Throws for the first member whose key is none of `known`, with "did you mean".
   void allow_only(const std::vector<std::string>& known) const;
 };

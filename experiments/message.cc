@@ -57,7 +57,13 @@ json written(const Start& m) {
           {"evaluations", evaluations},
           {"lease", m.lease},
           {"resumable", m.resumable},
-          {"folder", m.folder}};
+          {"folder", m.folder},
+          {"keep",
+           {{"folder", m.keep.folder},
+            {"features", m.keep.features},
+            {"weights", m.keep.weights},
+            {"scores", m.keep.scores},
+            {"score_only", m.keep.score_only}}}};
 }
 json written(const Stop&) { return {{"type", "stop"}}; }
 json written(const Exit&) { return {{"type", "exit"}}; }
@@ -100,7 +106,9 @@ json written(const Outcome& m) {
           {"train_seconds", m.train_seconds},
           {"evaluate_seconds", m.evaluate_seconds},
           {"steps", m.steps},
-          {"data", m.data}};
+          {"data", m.data},
+          {"collapsed", m.collapsed},
+          {"build", m.build}};
 }
 json written(const Stopped& m) {
   return {{"type", "stopped"}, {"trial", m.trial}, {"lease", m.lease}};
@@ -126,6 +134,11 @@ DownMessage down_from_json(const json& m) {
         m.at("folder")};
     for (const json& request : m.at("evaluations"))
       start.evaluations.push_back(request_from_json(request));
+    if (m.contains("keep")) {
+      const json& keep = m.at("keep");
+      start.keep = {keep.at("folder"), keep.at("features"), keep.at("weights"), keep.at("scores"),
+                    keep.at("score_only")};
+    }
     return start;
   }
   if (type == "stop") return Stop{};
@@ -169,7 +182,9 @@ UpMessage up_from_json(const json& m) {
                     m.value("train_seconds", 0.0),
                     m.value("evaluate_seconds", 0.0),
                     m.value("steps", std::int64_t{0}),
-                    m.value("data", "")};
+                    m.value("data", ""),
+                    m.value("collapsed", ""),
+                    m.value("build", "")};
     // Scores that cannot be read are the attempt's failure: an outcome dropped as noise would leave
     // it running for ever.
     try {

@@ -22,6 +22,17 @@ struct Begin {
 
 // ---- to a worker ----
 
+// What stays of a trial after its outcome.
+struct Keep {
+  std::string folder =
+      "";                 // <DB>.kept/<trial>, written whole or not at all; see experiments/kept.h
+  bool features = false;  // of the network, for classifiers to come
+  bool weights = false;
+  bool scores = false;      // of every image
+  bool score_only = false;  // do not train: score the features that the folder holds
+  bool operator==(const Keep&) const = default;
+};
+
 struct Start {
   std::string trial;  // its id
   Trial config;
@@ -29,6 +40,7 @@ struct Start {
   std::int64_t lease;                   // of this attempt; comes back with everything about it
   std::vector<std::int64_t> resumable;  // leases whose checkpoints may be continued
   std::string folder;                   // where this trial's checkpoints live; may not exist yet
+  Keep keep = {};
 };
 struct Stop {};  // checkpoint every trial, answer `stopped` for each, take no more
 struct Exit {};  // end now; nothing is running
@@ -77,11 +89,17 @@ struct Outcome {
   std::string trial;
   std::int64_t lease;
   OutcomeStatus status;
-  std::string error;  // of diverged and failed
-  std::vector<Evaluation> evaluations;
+  std::string error = "";  // of diverged and failed
+  std::vector<Evaluation> evaluations = {};
   double train_seconds = 0, evaluate_seconds = 0;
   std::int64_t steps = 0;
-  std::string data;  // content digest of the data set
+  std::string data = "";  // content digest of the data set
+  // Why the training counts as collapsed, from training data alone; empty when it does not. Its
+  // scores count, and tables say so.
+  std::string collapsed = "";
+  // What made the numbers, where that is more than the worker's own `build`: scores of kept
+  // features come from the build that trained and the one that scored. Empty: the worker's own.
+  std::string build = "";
 };
 
 // The trial has checkpointed and left its slot, after `stop`.

@@ -8,30 +8,17 @@
 
 #include "experiments/error.h"
 #include "experiments/json_document.h"
+#include "experiments/listed_values.h"
 
 namespace occam {
 namespace {
 
 using Kind = JsonNode::Kind;
-using FieldValues = std::vector<std::pair<std::string, std::vector<std::string>>>;
-
-// A JSON value or a list of them, as a list.
-std::vector<const JsonNode*> listed(const JsonNode& node) {
-  if (node.kind == Kind::object) node.fail("must be a value or a list of values");
-  if (node.kind == Kind::scalar) return {&node};
-  std::vector<const JsonNode*> items;
-  for (const JsonNode& item : node.items) {
-    item.require(Kind::scalar, "a value");
-    items.push_back(&item);
-  }
-  if (items.empty()) node.fail("is an empty list");
-  return items;
-}
 
 Setting setting(const std::string& field, const JsonNode& node) {
-  node.require(Kind::scalar, "a value");
+  require_value(node, kind_of_values(field));
   try {
-    return Setting(field, node.scalar);
+    return Setting(field, node.json());
   } catch (const UsageError& problem) {
     node.fail(problem.what());
   }
@@ -64,7 +51,8 @@ class Axes {
     for (const auto& [field, node] : grid.members) {
       claim(field, node);
       Axis axis;
-      for (const JsonNode* value : listed(node)) axis.push_back(point(field, *value));
+      for (const JsonNode* value : listed(node, kind_of_values(field)))
+        axis.push_back(point(field, *value));
       axes_.push_back(std::move(axis));
     }
   }
@@ -78,7 +66,7 @@ class Axes {
       for (const auto& [field, node] : group.members) {
         claim(field, node);
         node.require(Kind::array, "a list");
-        const auto values = listed(node);
+        const auto values = listed(node, kind_of_values(field));
         if (!axis.empty() && axis.size() != values.size())
           node.fail("has " + std::to_string(values.size()) + " values where '" +
                     group.members.front().key + "' has " + std::to_string(axis.size()) +
@@ -140,7 +128,7 @@ Exclusion exclusion(const JsonNode& node) {
   Exclusion excluded{{}, node.where()};
   for (const auto& [field, values] : node.members) {
     excluded.fields.emplace_back();
-    for (const JsonNode* value : listed(values))
+    for (const JsonNode* value : listed(values, kind_of_values(field)))
       excluded.fields.back().push_back(setting(field, *value));
   }
   if (excluded.fields.empty()) node.fail("is empty and would exclude everything");
@@ -166,6 +154,12 @@ double parameter(const JsonNode& node, double least, double most) {
   return value;
 }
 
+std::int64_t neighbours(const JsonNode& node) {
+  if (!node.scalar.is_number_unsigned() || node.scalar.get<std::uint64_t>() - 1 >= 1'000'000)
+    node.fail(node.scalar.dump() + " is not a number of neighbours, from 1 on");
+  return node.scalar.get<std::int64_t>();
+}
+
 // One classifier with every combination of its parameters' values.
 std::vector<std::pair<Classifier, ClassifierParameters>> classifiers(const JsonNode& node) {
   const JsonNode* name = node.kind == Kind::object ? node.find("name") : &node;
@@ -182,6 +176,7 @@ std::vector<std::pair<Classifier, ClassifierParameters>> classifiers(const JsonN
     for (const auto& sofar : all)
       for (const JsonNode* value : listed(values)) {
         more.push_back(sofar);
+        if (key == "k") more.back().second.k = neighbours(*value);
         if (key == "nu") more.back().second.nu = parameter(*value, 0, 1);
         if (key == "gamma_scale") more.back().second.gamma_scale = parameter(*value, 0, 1e6);
       }
@@ -234,55 +229,6 @@ std::vector<EvaluationRequest> evaluations(const JsonNode& node) {
   for (const auto& [classifier, parameters] : chosen)
     if (reads_logits(classifier)) add(Features::logit, classifier, parameters);
   return requests;
-}
-
-std::vector<std::string> field_list(const JsonNode& node) {
-  std::vector<std::string> fields;
-  if (node.kind == Kind::array) {
-    for (const JsonNode* item : listed(node)) fields.push_back(item->text("a field's name"));
-  } else {
-    std::stringstream words(node.text("a field's name, or several: \"loss,classifier\""));
-    for (std::string field; std::getline(words, field, ',');) fields.push_back(field);
-  }
-  for (const std::string& field : fields)
-    if (std::find(result_fields().begin(), result_fields().end(), field) == result_fields().end())
-      node.fail("'" + field + "' is no field of a result" + did_you_mean(field, result_fields()));
-  return fields;
-}
-
-FieldValues conditions(const JsonNode& node) {
-  node.require(Kind::object, "an object of fields and values");
-  node.allow_only(result_fields());
-  FieldValues where;
-  for (const auto& [field, values] : node.members) {
-    where.emplace_back(field, std::vector<std::string>{});
-    for (const JsonNode* value : listed(values))
-      where.back().second.push_back(value->scalar.is_string() ? value->scalar.get<std::string>()
-                                                              : value->scalar.dump());
-  }
-  return where;
-}
-
-TableSpec table(const JsonNode& node) {
-  node.require(Kind::object, "an object with rows and columns");
-  node.allow_only({"rows", "columns", "where", "references", "caption"});
-  TableSpec spec;
-  spec.place = node.where();
-  const JsonNode* rows = node.find("rows");
-  const JsonNode* columns = node.find("columns");
-  if (!rows || !columns)
-    node.fail(
-        "needs rows and columns: {\"rows\": \"batch_size\", \"columns\": \"loss,classifier\"}");
-  spec.rows = field_list(*rows);
-  spec.columns = field_list(*columns);
-  if (const JsonNode* where = node.find("where")) spec.where = conditions(*where);
-  if (const JsonNode* references = node.find("references")) {
-    references->require(Kind::object, "an object of named rows: {\"untrained\": {\"epochs\": 0}}");
-    for (const auto& [name, where] : references->members)
-      spec.references.push_back({name, conditions(where)});
-  }
-  if (const JsonNode* caption = node.find("caption")) spec.caption = caption->text("a text");
-  return spec;
 }
 
 // A class that a block's data set does not have is best said where it stands; an axis of data sets
@@ -357,16 +303,6 @@ bool sets(const AxisPoint& point, std::string_view field) {
                      [&](const Setting& one) { return one.field() == field; });
 }
 
-const std::vector<std::string>& result_fields() {
-  static const std::vector<std::string> fields = [] {
-    std::vector<std::string> all = field_names();
-    for (const char* more : {"class_name", "variant", "features", "classifier", "parameters"})
-      all.emplace_back(more);
-    return all;
-  }();
-  return fields;
-}
-
 Spec parse_spec(const std::string& text, const std::string& file) {
   const JsonNode root = parse_document(text, file);
   root.require(Kind::object, "an object: {\"name\": …, \"trial\": …, \"grid\": …}");
@@ -408,7 +344,8 @@ Spec parse_spec(const std::string& text, const std::string& file) {
   }
   if (const JsonNode* tables = root.find("tables")) {
     tables->require(Kind::object, "an object of named tables");
-    for (const auto& [title, node] : tables->members) spec.tables.emplace_back(title, table(node));
+    for (const auto& [title, node] : tables->members)
+      spec.tables.emplace_back(title, table_spec(node));
   }
   if (const JsonNode* figures = root.find("figures")) {
     figures->require(Kind::object, "an object of named figures");

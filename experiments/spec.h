@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "experiments/evaluation.h"
 #include "experiments/figure_spec.h"
+#include "experiments/table_spec.h"
 #include "experiments/trial.h"
 
 namespace occam {
@@ -38,25 +40,6 @@ struct Block {
   std::string class_where;     // "batch-size.json:5: blocks[0].grid.class"
 };
 
-// What results can be grouped and filtered by: every trial field, then class_name, variant,
-// features, classifier and parameters.
-const std::vector<std::string>& result_fields();
-
-// How results become a printed table; the same words as `occam table`'s options.
-struct TableSpec {
-  std::vector<std::string> rows{}, columns{};
-  std::vector<std::pair<std::string, std::vector<std::string>>> where{};  // field, accepted values
-  // Rows of their own below the others, each of the results that match: {"untrained", epochs=0}.
-  // A column field that does not apply to such a result does not hold it out of a column.
-  struct Reference {
-    std::string name;
-    std::vector<std::pair<std::string, std::vector<std::string>>> where;
-  };
-  std::vector<Reference> references{};
-  std::string caption{};
-  std::string place{};  // "batch-size.json:12: tables.main"; empty when it is of no spec file
-};
-
 struct Spec {
   std::string name;
   std::string text;  // as read
@@ -85,9 +68,13 @@ struct Expansion {
   std::vector<std::string> warnings;
 };
 
+// Finds the images of a trial whose data set is_read_first, by its `source` and class. May throw
+// Error: they are not there, or not prepared.
+using FindSource = std::function<SourceImages(const Trial&)>;
+
 // All trials of the sweep. Throws UsageError for a combination that cannot run and for one that
 // none of the scores asked for applies to, naming it.
-Expansion expand(const Spec& spec);
+Expansion expand(const Spec& spec, const FindSource& find_source = {});
 
 // For each trial of an expansion, which seed of its cell (the trial but for its seed) it is in the
 // file's order: 0 for the first.

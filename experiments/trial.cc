@@ -15,7 +15,7 @@ using nlohmann::json;
 
 template <>
 std::span<const std::string_view> names_of<Loss>() {
-  static constexpr std::string_view names[] = {"contrastive", "rotation"};
+  static constexpr std::string_view names[] = {"contrastive", "rotation", "contrastive-symmetric"};
   return names;
 }
 template <>
@@ -72,6 +72,30 @@ void read(const FieldFacts& facts, const json& value, double& member) {
   member = value.get<double>() + 0.0;  // -0 would be another id
 }
 
+// A name, as a spec has it, or what it was found to hold.
+void read(const FieldFacts&, const json& value, SourceImages& member) {
+  if (value.is_string())
+    member = {value.get<std::string>(), "", 0, 0, 0};
+  else if (value.is_object())
+    member = {value.at("name"), value.at("content"), value.at("train_rows"), value.at("test_rows"),
+              value.at("side")};
+  else
+    wrong_type(value, "the name of a folder");
+  if (member.name.empty() || member.name.front() == '.' ||
+      member.name.find('/') != std::string::npos)
+    throw UsageError("'" + member.name + "' is not the name of a folder below --data");
+}
+
+void read(const FieldFacts&, const json& value, bool& member) {
+  if (!value.is_boolean()) wrong_type(value, "true or false");
+  member = value.get<bool>();
+}
+
+void read(const FieldFacts&, const json& value, ExtraFields& member) {
+  if (!value.is_object()) wrong_type(value, "an object");
+  member.text = value.dump();
+}
+
 void read(const FieldFacts&, const json& value, AugmentationSet& member) {
   if (!value.is_string()) wrong_type(value, "a string of augmentations");
   member = AugmentationSet(value.get_ref<const std::string&>());
@@ -108,6 +132,16 @@ json written(const Member& member) {
     return to_string(member);
   else if constexpr (std::is_same_v<Member, AugmentationSet>)
     return member.text();
+  else if constexpr (std::is_same_v<Member, SourceImages>)
+    // Images of no name have not been looked up yet.
+    return member.content.empty() ? (member.name.empty() ? json() : json(member.name))
+                                  : json{{"name", member.name},
+                                         {"content", member.content},
+                                         {"train_rows", member.train_rows},
+                                         {"test_rows", member.test_rows},
+                                         {"side", member.side}};
+  else if constexpr (std::is_same_v<Member, ExtraFields>)
+    return json::parse(member.text);
   else if constexpr (std::is_same_v<Member, InlierClass>)
     return std::visit([](const auto& inlier) { return json(inlier); }, member);
   else
@@ -116,6 +150,9 @@ json written(const Member& member) {
 
 // As JSON text, made without a json: a sweep's expansion spends its time here.
 std::string in_identity(std::int64_t value) { return std::to_string(value); }
+std::string in_identity(bool value) { return value ? "true" : "false"; }
+std::string in_identity(const SourceImages& source) { return json(source.content).dump(); }
+std::string in_identity(const ExtraFields& extra) { return extra.text; }
 std::string in_identity(double value) { return shortest(value); }
 std::string in_identity(const std::string& text) { return json(text).dump(); }
 std::string in_identity(const AugmentationSet& set) { return "\"" + set.text() + "\""; }
@@ -167,7 +204,9 @@ json value_of(const Trial& trial, std::string_view field) {
   check_field_name(field);
   json value;
   visit_fields(trial, [&](const FieldFacts& facts, const auto& member) {
-    if (facts.name == field && facts.applies(trial)) value = written(member);
+    if (facts.name != field || !facts.applies(trial)) return;
+    value = written(member);
+    if (!facts.shown.empty() && value.is_object()) value = json(value.at(std::string(facts.shown)));
   });
   return value;
 }
@@ -222,10 +261,17 @@ void check(const Trial& trial) {
     fail("depth " + std::to_string(trial.depth) + " is none of 10, 18, 34");
   if (trial.width * 64 != std::floor(trial.width * 64))
     fail("width " + spelled(trial.width) + " is no multiple of 1/64, so channels would be broken");
-  const std::int64_t class_rows = facts(trial.dataset).train_rows_per_class;
-  if (trial.train_limit > class_rows)
+  if (is_read_first(trial.dataset) && trial.source.content.empty())
+    fail("its images have not been looked up" +
+         std::string(trial.source.name.empty() ? "; \"source\" names their folder" : ""));
+  if (trial.validation && trial.dataset == Dataset::folder)
+    fail("validation needs train images that are outliers, and a folder has none");
+  const std::int64_t class_rows = task_facts(trial).train_rows;
+  const std::int64_t held_out = validation_inliers(trial, class_rows);
+  if (trial.train_limit > class_rows - held_out)
     fail("train_limit " + std::to_string(trial.train_limit) + " is more than the " +
-         std::to_string(class_rows) + " train rows of a class of " + to_string(trial.dataset));
+         std::to_string(class_rows - held_out) + " train rows of a class of " +
+         to_string(trial.dataset) + (held_out > 0 ? " that validation leaves" : ""));
   if (!is_trained(trial)) return;
   const Budget plan = budget(trial);
   if (plan.steps_per_epoch == 0)
@@ -233,9 +279,12 @@ void check(const Trial& trial) {
          std::to_string(plan.rows) + " train rows, so no step would be taken");
   if (is_contrastive(trial) && trial.batch_size < 2)
     fail("contrastive with batch_size 1 has no negatives");
-  if (is_contrastive(trial) && trial.negatives > 0 && trial.batch_size % (trial.negatives + 1) != 0)
+  if (trial.loss == Loss::contrastive_symmetric && trial.negatives % 2 != 0)
+    fail("negatives " + std::to_string(trial.negatives) +
+         " is odd, but under contrastive-symmetric every other row is two negatives");
+  if (is_contrastive(trial) && trial.batch_size % rows_compared(trial) != 0)
     fail("negatives " + std::to_string(trial.negatives) + " makes groups of " +
-         std::to_string(trial.negatives + 1) + " rows, which do not divide batch_size " +
+         std::to_string(rows_compared(trial)) + " rows, which do not divide batch_size " +
          std::to_string(trial.batch_size));
 }
 
@@ -306,8 +355,20 @@ std::int64_t copies(DistributionAugmentation augmentation) {
   throw std::logic_error("unknown distribution augmentation");
 }
 
+TaskFacts task_facts(const Trial& trial) {
+  if (is_read_first(trial.dataset))
+    return {trial.source.train_rows, trial.source.test_rows, trial.source.side};
+  const DatasetFacts& known = facts(trial.dataset);
+  return {known.train_rows_per_class, known.test_rows, known.side};
+}
+
+std::int64_t validation_inliers(const Trial& trial, std::int64_t class_rows) {
+  return trial.validation ? class_rows - class_rows * 9 / 10 : 0;
+}
+
 std::int64_t train_rows(const Trial& trial) {
-  const std::int64_t rows = facts(trial.dataset).train_rows_per_class;
+  const std::int64_t class_rows = task_facts(trial).train_rows;
+  const std::int64_t rows = class_rows - validation_inliers(trial, class_rows);
   return trial.train_limit > 0 ? std::min(rows, trial.train_limit) : rows;
 }
 
@@ -319,9 +380,15 @@ Budget budget(const Trial& trial) {
   return {rows, per_epoch, epochs, trial.steps};
 }
 
+std::int64_t rows_compared(const Trial& trial) {
+  if (trial.negatives == 0) return trial.batch_size;
+  return 1 + (trial.loss == Loss::contrastive_symmetric ? trial.negatives / 2 : trial.negatives);
+}
+
 std::int64_t images_per_step(const Trial& trial) {
   switch (trial.loss) {
     case Loss::contrastive:
+    case Loss::contrastive_symmetric:
       return 2 * trial.batch_size;
     case Loss::rotation:
       return 4 * trial.batch_size;

@@ -13,7 +13,7 @@
 
 namespace occam {
 
-enum class Loss { contrastive, rotation };
+enum class Loss { contrastive, rotation, contrastive_symmetric };
 enum class DistributionAugmentation { none, rotation, hflip, vflip, k2, k3, k4, k5, k6, k7, k8 };
 enum class LearningRateScaling { none, linear, sqrt };
 enum class Schedule { cosine, constant, step };
@@ -29,10 +29,18 @@ std::span<const std::string_view> names_of<Schedule>();
 template <>
 std::span<const std::string_view> names_of<Precision>();
 
+// What a worker other than ours may want to know: any JSON object, held as canonical text (keys
+// sorted, no spaces), so that equal ones compare equal.
+struct ExtraFields {
+  std::string text = "{}";
+  bool operator==(const ExtraFields&) const = default;
+};
+
 // One training, fully described: what changes its numbers, and only that. The defaults are the
 // released recipe and never change, so that ids stay. `visit_fields` below names every field once.
 struct Trial {
   Dataset dataset = Dataset::fashion_mnist;
+  SourceImages source;
   InlierClass inlier = std::int64_t{0};
   std::int64_t seed = 1;
   Loss loss = Loss::contrastive;
@@ -55,6 +63,8 @@ struct Trial {
   std::int64_t embedding = 128;
   Precision precision = Precision::fp32;
   std::int64_t train_limit = 0;
+  bool validation = false;
+  ExtraFields extra;
 };
 
 // Whether a field has a say in a trial's numbers. One that has none is kept at its default (so it
@@ -66,10 +76,11 @@ struct FieldFacts {
   std::string_view help;
   double least = 0, most = 0;  // of a number, inclusive
   Applies applies = [](const Trial&) { return true; };
+  std::string_view shown = "";  // of a JSON object: the member that people see as its value
 };
 
 inline bool is_trained(const Trial& trial) { return trial.epochs > 0 || trial.steps > 0; }
-inline bool is_contrastive(const Trial& trial) { return trial.loss == Loss::contrastive; }
+inline bool is_contrastive(const Trial& trial) { return trial.loss != Loss::rotation; }
 inline bool is_trained_contrastively(const Trial& trial) {
   return is_trained(trial) && is_contrastive(trial);
 }
@@ -80,6 +91,9 @@ void visit_fields(AnyTrial& trial, Visitor&& visit) {
   constexpr double big = 1e9;
   const auto visit_one = [&](const FieldFacts& facts, auto& member) { visit(facts, member); };
   visit_one({"dataset", "data set"}, trial.dataset);
+  visit_one({"source", "folder: the name of the images' folder below --data", 0, 0,
+             [](const Trial& t) { return is_read_first(t.dataset); }, "name"},
+            trial.source);
   visit_one({"class", "inlier class: index, name or \"all\""}, trial.inlier);
   visit_one({"seed", "seed of every random draw", 0, big}, trial.seed);
   visit_one({"loss", "self-supervised loss"}, trial.loss);
@@ -95,9 +109,11 @@ void visit_fields(AnyTrial& trial, Visitor&& visit) {
   visit_one(
       {"temperature", "divisor of the cosine similarities", 1e-4, 100, is_trained_contrastively},
       trial.temperature);
-  visit_one({"negatives", "negatives a row; 0 is the rest of the batch", 0, 65535,
-             is_trained_contrastively},
-            trial.negatives);
+  visit_one(
+      {"negatives",
+       "negatives a row; 0 is the rest of the batch (of both views under contrastive-symmetric)", 0,
+       65535, is_trained_contrastively},
+      trial.negatives);
   visit_one({"epochs", "passes over the enlarged train set; 0 leaves the network untrained", 0, 1e6,
              [](const Trial& t) { return t.steps == 0; }},
             trial.epochs);
@@ -123,6 +139,12 @@ void visit_fields(AnyTrial& trial, Visitor&& visit) {
             trial.embedding);
   visit_one({"precision", "arithmetic of the network; CPUs have fp32 alone"}, trial.precision);
   visit_one({"train_limit", "train rows taken of the class; 0 is all", 0, big}, trial.train_limit);
+  visit_one({"validation",
+             "holds a tenth of the class's train rows out, and scores them against as many train "
+             "rows of other classes as split 'validation'"},
+            trial.validation);
+  visit_one({"extra", "an object that means something to another program given as --worker"},
+            trial.extra);
 }
 
 // The names of all fields, in the order of visit_fields.
@@ -169,6 +191,13 @@ std::string identity(const Trial& trial);
 std::uint64_t id_number(const Trial& trial);
 std::string id_of(const Trial& trial);
 
+// The trial's data set as its class has it: as facts() knows or `source` tells.
+struct TaskFacts {
+  std::int64_t train_rows, test_rows;  // of the class, before validation; of all classes
+  std::int64_t side;
+};
+TaskFacts task_facts(const Trial& trial);
+
 // How far a trial trains.
 struct Budget {
   std::int64_t rows;             // of the enlarged train set
@@ -178,7 +207,15 @@ struct Budget {
 };
 std::int64_t copies(DistributionAugmentation augmentation);  // 1..8 rows a source image
 std::int64_t train_rows(const Trial& trial);                 // before distribution augmentation
+// Inliers that `validation` holds out of a class of so many train rows: those past the first
+// int(0.9 n) of a permutation (data/cifar.py:202-221 of the released code). As many outliers come
+// beside them.
+std::int64_t validation_inliers(const Trial& trial, std::int64_t class_rows);
 Budget budget(const Trial& trial);
+
+// Rows of a batch that a contrastive loss compares with each other: all, or with `negatives` as
+// many as give each anchor that number (one-directional: a row is one negative; symmetric: two).
+std::int64_t rows_compared(const Trial& trial);
 
 // Images that one step sends through the network: 2 (contrastive) or 4 (rotation) views a row.
 std::int64_t images_per_step(const Trial& trial);

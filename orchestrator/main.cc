@@ -11,17 +11,18 @@ namespace occam {
 namespace {
 
 const std::vector<Subcommand> kCommands{
-    kRunCommand,     kPlanCommand,   kExpandCommand, kStatusCommand, kWatchCommand,
-    kExplainCommand, kLogsCommand,   kTableCommand,  kPlotCommand,   kReportCommand,
-    kQueryCommand,   kExportCommand, kMergeCommand,  kAddCommand,    kCancelCommand,
-    kRetryCommand,   kForgetCommand, kGcCommand,     kSubmitCommand, kDoctorCommand};
+    kRunCommand,   kEvaluateCommand, kPlanCommand,   kExpandCommand, kStatusCommand,
+    kWatchCommand, kExplainCommand,  kLogsCommand,   kTableCommand,  kCompareCommand,
+    kPaperCommand, kPlotCommand,     kReportCommand, kQueryCommand,  kExportCommand,
+    kMergeCommand, kAddCommand,      kCancelCommand, kRetryCommand,  kForgetCommand,
+    kGcCommand,    kDataCommand,     kSubmitCommand, kDoctorCommand};
 
 void print_help() {
   fmt::print(
       "occam: ablation sweeps of one-class anomaly detection, from one spec file to the paper's "
       "table\n\n  occam COMMAND [WORDS] [OPTIONS]\n\n");
   for (const Subcommand& command : kCommands)
-    fmt::print("  {:<8} {}\n", command.name, command.summary);
+    fmt::print("  {:<9} {}\n", command.name, command.summary);
   fmt::print(
       "\nExamples:\n"
       "  occam run experiments/specs/quickstart.json --db quickstart.db\n"

@@ -34,25 +34,52 @@ MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHist
     missing.tasks.push_back(
         {id, ranks[i], training_macs(trial) + evaluation_macs(trial, history.missing),
          is_trained(trial) ? images_per_step(trial) : 1, history.failed_attempts});
-    if (history.outcome) {
-      ++missing.again;
-      for (const EvaluationRequest& one : history.unrecorded) {
-        const std::string name = to_string(one.classifier);
-        if (std::find(missing.again_for.begin(), missing.again_for.end(), name) ==
-            missing.again_for.end())
-          missing.again_for.push_back(name);
-      }
-    }
     missing.starts.push_back({id, trial, history.missing, 0, history.leases, work / id});
+    missing.lacking.push_back(history.outcome ? history.unrecorded
+                                              : std::vector<EvaluationRequest>{});
   }
   return missing;
 }
 
+namespace {
+
+// The trials that have an outcome and lack scores, trained again or scored by kept features, and
+// the classifiers that they lack.
+struct Lacking {
+  std::size_t trials = 0;
+  std::vector<std::string> classifiers;
+};
+
+Lacking lacking(const MissingWork& work, bool score_only) {
+  Lacking found;
+  for (std::size_t i = 0; i < work.starts.size(); ++i) {
+    if (work.lacking[i].empty() || work.starts[i].keep.score_only != score_only) continue;
+    ++found.trials;
+    for (const EvaluationRequest& one : work.lacking[i]) {
+      const std::string name = to_string(one.classifier);
+      if (std::find(found.classifiers.begin(), found.classifiers.end(), name) ==
+          found.classifiers.end())
+        found.classifiers.push_back(name);
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+std::size_t trained_again(const MissingWork& work) { return lacking(work, false).trials; }
+
 std::string to_run_text(const MissingWork& work) {
-  const std::string text = fmt::format("{} to run", work.tasks.size());
-  if (work.again == 0) return text;
-  return text + fmt::format(": {} new, {} trained again for {}", work.tasks.size() - work.again,
-                            work.again, joined(work.again_for));
+  std::string text = fmt::format("{} to run", work.tasks.size());
+  const Lacking again = lacking(work, false), scored = lacking(work, true);
+  if (again.trials + scored.trials == 0) return text;
+  text += fmt::format(": {} new", work.tasks.size() - again.trials - scored.trials);
+  if (again.trials > 0)
+    text += fmt::format(", {} trained again for {}", again.trials, joined(again.classifiers));
+  if (scored.trials > 0)
+    text += fmt::format(", {} scored by kept features for {}", scored.trials,
+                        joined(scored.classifiers));
+  return text;
 }
 
 std::string drift_text(const SweepDrift& drift) {

@@ -19,11 +19,12 @@ std::vector<TrialHistory> no_histories(const Expansion& expansion);
 struct MissingWork {
   std::vector<Task> tasks;
   std::vector<Start> starts;  // one a task; the lease is filled in when it starts
-  // Trained before, and again for scores that nobody had asked for.
-  std::size_t again = 0;
-  std::vector<std::string> again_for;  // their classifiers
+  // One a task: of a trial that has an outcome, the scores that it lacks; else empty.
+  std::vector<std::vector<EvaluationRequest>> lacking;
 };
-// "3 to run: 1 new, 2 trained again for gde"
+// How many of them are trained again, for scores that nobody had asked for.
+std::size_t trained_again(const MissingWork& work);
+// "6 to run: 1 new, 2 trained again for gde, 3 scored by kept features for nearest"
 std::string to_run_text(const MissingWork& work);
 // What a changed spec means for the sweep of its name, in lines; empty for an unchanged or new one.
 std::string drift_text(const SweepDrift& drift);

@@ -59,11 +59,21 @@ std::string preflight(const std::vector<Start>& starts, const std::string& devic
 
   std::vector<std::string> words{worker_program(), "check", "--device", chosen};
   if (!data.empty()) words.insert(words.end(), {"--data", data});
-  std::set<Dataset> datasets;
-  for (const Start& start : starts) datasets.insert(start.config.dataset);
-  for (Dataset dataset : datasets) words.push_back(to_string(dataset));
+  std::set<std::string> datasets;
+  for (const Start& start : starts)
+    datasets.insert(to_string(start.config.dataset) + (start.config.dataset == Dataset::folder
+                                                           ? ":" + start.config.source.name
+                                                           : ""));
+  words.insert(words.end(), datasets.begin(), datasets.end());
   if (const auto problem = complaint(words)) throw Error(*problem);
 
+  for (const Start& start : starts)
+    if (start.config.extra != ExtraFields{})
+      throw UsageError(
+          "extra " + start.config.extra.text +
+          " means nothing to occam-worker; name the program that it is for with --worker "
+          "(trial " +
+          start.trial + ")");
   if (chosen == "cpu")
     for (const Start& start : starts)
       if (start.config.precision != Precision::fp32)

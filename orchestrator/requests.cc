@@ -9,12 +9,13 @@
 
 namespace occam {
 
-Requests::Requests(Store& store, Sweep& sweep, std::filesystem::path work,
-                   std::function<void(const std::vector<Start>&)> check)
+Requests::Requests(Store& store, Sweep& sweep, std::filesystem::path work, FindSource find_source,
+                   std::function<void(MissingWork&)> prepare)
     : store_(store),
       sweep_(sweep),
       work_(std::move(work)),
-      check_(std::move(check)),
+      find_source_(std::move(find_source)),
+      prepare_(std::move(prepare)),
       inbox_(store.path()) {}
 
 void Requests::tick(Time now) {
@@ -40,12 +41,12 @@ std::string Requests::grant(const nlohmann::json& body) {
 
 std::string Requests::add(const std::string& text, const std::string& file) {
   const Spec spec = parse_spec(text, file);
-  const Expansion expansion = expand(spec);
+  const Expansion expansion = expand(spec, find_source_);
   check_tables(spec, expansion);
   MissingWork missing = missing_work(
       expansion, store_.histories(expansion, spec.name), work_, [](const Trial&) { return true; },
       std::numeric_limits<std::size_t>::max());
-  check_(missing.starts);
+  prepare_(missing);
   const std::string drift = drift_text(store_.drift(spec, expansion));
   store_.record_sweep(spec, expansion);
   const std::string wanted = to_run_text(missing);

@@ -15,9 +15,10 @@ namespace occam {
 class Requests {
  public:
   using Time = Sweep::Time;
-  // `check` throws Error for trials that cannot run here.
-  Requests(Store& store, Sweep& sweep, std::filesystem::path work,
-           std::function<void(const std::vector<Start>&)> check);
+  // `prepare` readies work as the run was asked to, and throws Error for trials that cannot run
+  // here.
+  Requests(Store& store, Sweep& sweep, std::filesystem::path work, FindSource find_source,
+           std::function<void(MissingWork&)> prepare);
 
   // Looks into the inbox, some times a second.
   void tick(Time now);
@@ -29,7 +30,8 @@ class Requests {
   Store& store_;
   Sweep& sweep_;
   std::filesystem::path work_;
-  std::function<void(const std::vector<Start>&)> check_;
+  FindSource find_source_;
+  std::function<void(MissingWork&)> prepare_;
   Inbox inbox_;
   Time looked_{};
 };

@@ -257,6 +257,8 @@ void Sweep::finish(const Outcome& outcome, std::size_t task) {
   } else {
     if (outcome.status == OutcomeStatus::diverged)
       progress_.say(fmt::format("trial {} diverged: {}", outcome.trial, outcome.error));
+    if (!outcome.collapsed.empty())
+      progress_.say(fmt::format("trial {} collapsed: {}", outcome.trial, outcome.collapsed));
     const double work = coordinator_.tasks()[task].work;
     ++shown_.done;
     shown_.work_done += work;

@@ -66,6 +66,8 @@ class Sweep {
   bool lost_a_node() const { return !nodes_lost_.empty(); }
   // Ended before all was done.
   bool work_left() const { return coordinator_.pending() + coordinator_.running() > 0; }
+  // Trials given up; some may have an earlier outcome, which stands, and lack scores.
+  bool some_failed() const { return coordinator_.failed() > 0; }
   // No worker could be started anywhere: why. Empty while there is hope.
   const std::string& hopeless() const { return hopeless_; }
   // The database could not be written: why, and where its outcomes are. Empty while it can.

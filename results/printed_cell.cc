@@ -2,6 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "results/result_field.h"
+#include "results/table_axis.h"
+
 namespace occam {
 namespace {
 
@@ -24,6 +30,129 @@ bool in(const Range (&ranges)[count], char32_t point) {
 
 std::string percent(double rate) { return fmt::format("{:.1f}", 100 * rate); }
 
+std::string signed_points(double rate) {
+  const std::string text = fmt::format("{:+.2f}", 100 * rate);
+  return text == "-0.00" ? "+0.00" : text;
+}
+
+std::string printed_p(double p) { return p < 0.001 ? "<0.001" : fmt::format("{:.3f}", p); }
+
+std::string printed_difference(const Cell& cell) {
+  if (!cell.difference || !cell.difference->estimate) return "";
+  const Comparison& found = *cell.difference;
+  std::string text = signed_points(*found.estimate);
+  if (found.interval)
+    text += " [" + signed_points(found.interval->low) + ", " + signed_points(found.interval->high) +
+            "]";
+  if (found.corrected) text += " p " + printed_p(*found.corrected);
+  return text;
+}
+
+std::string printed_published(const Cell& cell) {
+  if (!cell.published) return "";
+  const AgainstPublished& print = *cell.published;
+  std::string text = percent(print.mean);
+  if (print.deviation) text += " ± " + percent(*print.deviation);
+  if (print.difference) text += ": " + signed_points(*print.difference);
+  if (print.interval)
+    text += " [" + signed_points(print.interval->low) + ", " + signed_points(print.interval->high) +
+            "]";
+  return text;
+}
+
+std::string shown_field(const TableSpec& spec, const std::string& field) {
+  std::string shown = field;
+  for (const auto& [name, labels] : spec.labels)
+    for (const auto& [value, label] : labels)
+      if (name == field && value.empty()) shown = label;
+  return one_line(shown);
+}
+
+std::string shown_value(const TableSpec& spec, const std::string& field, const std::string& value) {
+  std::string shown = value;
+  for (const auto& [name, labels] : spec.labels)
+    for (const auto& [written, label] : labels)
+      if (name == field && !written.empty() && same_value(field, value, written)) shown = label;
+  return one_line(shown);
+}
+
+namespace {
+
+std::int64_t test_limit_of(const std::string& parameters) {
+  const auto parsed = nlohmann::json::parse(parameters, nullptr, false);
+  return parsed.is_object() ? parsed.value("test_limit", std::int64_t{0}) : 0;
+}
+
+// Parameters without their test_limit where all have the same, which a note below the table says.
+std::string shown_label(const Table& table, const std::vector<std::vector<std::string>>& all,
+                        std::size_t at, std::size_t field_at, const std::string& field) {
+  const std::string& label = all[at][field_at];
+  if (field != "parameters") return shown_value(table.spec, field, label);
+  for (const auto& other : all)
+    if (field_at < other.size() && other[field_at] != kNoValue &&
+        test_limit_of(other[field_at]) != test_limit_of(label))
+      return shown_value(table.spec, field, label);
+  auto parsed = nlohmann::json::parse(label, nullptr, false);
+  if (!parsed.is_object() || parsed.erase("test_limit") == 0)
+    return shown_value(table.spec, field, label);
+  return shown_value(table.spec, field, parsed.dump());
+}
+
+}  // namespace
+
+std::vector<std::string> headers_of(const Table& table, std::size_t column) {
+  std::vector<std::string> headers;
+  for (std::size_t i = 0; i < table.column_fields.size(); ++i) {
+    const std::string& field = table.column_fields[i];
+    const std::string& value = table.columns[column][i];
+    const std::string shown = shown_label(table, table.columns, column, i, field);
+    const bool bare = is_number(field) && shown == one_line(value) && value != kMeanLabel;
+    headers.push_back(bare ? shown_field(table.spec, field) + " " + shown : shown);
+  }
+  return headers;
+}
+
+std::vector<std::string> labels_of_row(const Table& table, std::size_t row) {
+  std::vector<std::string> labels(table.row_fields.size());
+  if (is_reference(table, row)) {
+    labels.front() = one_line(table.rows[row].front());
+    return labels;
+  }
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    labels[i] = shown_label(table, table.rows, row, i, table.row_fields[i]);
+  return labels;
+}
+
+bool is_reference(const Table& table, std::size_t row) {
+  return row + table.references >= table.rows.size();
+}
+
+namespace {
+
+template <class Predicate>
+bool any_cell(const Table& table, Predicate&& holds) {
+  return std::any_of(table.cells.begin(), table.cells.end(),
+                     [&](const auto& row) { return std::any_of(row.begin(), row.end(), holds); });
+}
+
+}  // namespace
+
+std::string best_of_what(const Table& table) {
+  if (!any_cell(table, [](const Cell& cell) { return cell.best; })) return "";
+  return table.best_by_row ? "row" : table.best_of_all ? "table" : "column";
+}
+
+bool has_second(const Table& table) {
+  return any_cell(table, [](const Cell& cell) { return cell.second; });
+}
+
+std::string one_line(const std::string& text) {
+  std::string line = text;
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char one) { return one < 32 || one == 127; }, ' ');
+  return line;
+}
+
 std::string counts(const Cell& cell) {
   std::string text;
   if (cell.count == cell.expected) {
@@ -39,6 +168,9 @@ std::string counts(const Cell& cell) {
   } else {
     text = fmt::format("{}/{}", cell.count, cell.expected);
   }
+  if (cell.collapsed > 0)
+    text += fmt::format(", {} collapsed{}", cell.collapsed,
+                        cell.mean_with_collapsed ? " left out" : "");
   if (cell.diverged > 0) text += fmt::format(", {} diverged", cell.diverged);
   if (cell.failed > 0) text += fmt::format(", {} failed", cell.failed);
   return text;

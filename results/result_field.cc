@@ -24,8 +24,8 @@ bool concerns(std::string_view field, Features features) {
     case Features::logit:
       return true;
     case Features::pixels:
-      return field == "dataset" || field == "class" || field == "class_name" || field == "seed" ||
-             field == "train_limit";
+      return field == "dataset" || field == "source" || field == "class" || field == "class_name" ||
+             field == "seed" || field == "train_limit" || field == "validation" || field == "extra";
   }
   throw std::logic_error("unknown features");
 }

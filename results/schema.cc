@@ -127,18 +127,29 @@ ALTER TABLE sweep_trial ADD COLUMN orphaned_at TEXT;
 ALTER TABLE sweep_trial ADD COLUMN cancelled_at TEXT;
 )sql",
                                                      R"sql(
+-- Why the training counts as collapsed; empty when it does not.
+ALTER TABLE outcome ADD COLUMN collapsed TEXT NOT NULL DEFAULT '';
+)sql",
+                                                     R"sql(
 -- The scheduler's job that it ran in ('12', '12_3' of an array; '' outside one), and how often that had been requeued.
 ALTER TABLE attempt ADD COLUMN job TEXT NOT NULL DEFAULT '';
 ALTER TABLE attempt ADD COLUMN restart_count INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 std::string literal(const nlohmann::json& value) {
-  return value.is_string() ? sql_text(value.get<std::string>()) : value.dump();
+  return value.is_string()   ? sql_text(value.get<std::string>())
+         : value.is_object() ? sql_text(value.dump())
+                             : value.dump();
 }
 
 // Absent (the trial is older than the field) is the default, null is null.
 std::string field_column(const std::string& field) {
-  const std::string path = sql_text("$." + field);
+  std::string_view shown;
+  const Trial any;
+  visit_fields(any, [&](const FieldFacts& facts, const auto&) {
+    if (facts.name == field) shown = facts.shown;
+  });
+  const std::string path = sql_text("$." + field + (shown.empty() ? "" : "." + std::string(shown)));
   return "  CASE WHEN json_type(config, " + path + ") IS NULL THEN " +
          literal(value_of(Trial{}, field)) + " ELSE json_extract(config, " + path + ") END AS \"" +
          field + "\"";
@@ -200,6 +211,7 @@ std::vector<View> views() {
   e.inliers,
   e.seconds,
   o.status,
+  o.collapsed,
   o.attempt,
   o.train_seconds,
   o.data,
@@ -229,6 +241,7 @@ WHERE s.orphaned_at IS NULL AND (e.trial IS NOT NULL OR o.status = 'diverged'))s
   coalesce(last.number, 0) AS attempts,
   (SELECT count(*) FROM attempt f WHERE f.trial = s.trial AND f.state = 'failed'
     AND f.forgiven_at IS NULL) AS failed_attempts,
+  o.collapsed,
   o.train_seconds,
   o.evaluate_seconds,
   o.steps AS steps_taken,

@@ -44,11 +44,12 @@ bool adds_something(Statements& database, const Outcome& outcome) {
   if (find->getColumn(0).getString() == to_string(OutcomeStatus::diverged)) return false;
   const std::int64_t attempt = find->getColumn(1).getInt64();
   for (const Evaluation& evaluation : outcome.evaluations) {
+    const EvaluationRequest& request = evaluation.request;
     Prepared known(database,
-                   "SELECT 1 FROM evaluation WHERE trial = ? AND attempt = ? AND split = 'test' "
-                   "AND features = ? AND classifier = ? AND parameters = ?",
-                   outcome.trial, attempt, to_string(evaluation.request.features),
-                   to_string(evaluation.request.classifier), parameters_text(evaluation.request));
+                   "SELECT 1 FROM evaluation WHERE trial = ? AND attempt = ? AND split = ? AND "
+                   "features = ? AND classifier = ? AND parameters = ?",
+                   outcome.trial, attempt, to_string(request.split), to_string(request.features),
+                   to_string(request.classifier), parameters_text(request));
     if (!known->executeStep()) return true;
   }
   return false;
@@ -60,15 +61,17 @@ void insert_outcome(Statements& database, const Outcome& outcome, std::int64_t a
       outcome.trial);
   run(database,
       "INSERT INTO outcome(trial, attempt, status, error, train_seconds, evaluate_seconds, steps, "
-      "data, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, " +
+      "data, collapsed, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, " +
           kNow + ")",
       outcome.trial, attempt, to_string(outcome.status), outcome.error, outcome.train_seconds,
-      outcome.evaluate_seconds, outcome.steps, outcome.data);
+      outcome.evaluate_seconds, outcome.steps, outcome.data, outcome.collapsed);
+  if (!outcome.build.empty())
+    run(database, "UPDATE attempt SET build = ? WHERE lease = ?", outcome.build, outcome.lease);
   for (const Evaluation& one : outcome.evaluations)
-    run(database, "INSERT INTO evaluation VALUES (?, ?, 'test', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        outcome.trial, attempt, to_string(one.request.features), to_string(one.request.classifier),
-        parameters_text(one.request), one.auroc, one.average_precision, one.fpr95, one.outliers,
-        one.inliers, one.seconds);
+    run(database, "INSERT INTO evaluation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        outcome.trial, attempt, to_string(one.request.split), to_string(one.request.features),
+        to_string(one.request.classifier), parameters_text(one.request), one.auroc,
+        one.average_precision, one.fpr95, one.outliers, one.inliers, one.seconds);
 }
 
 }  // namespace

@@ -86,8 +86,8 @@ struct Result {
   OutcomeStatus status;  // completed or diverged
   EvaluationRequest request;
   std::optional<Evaluation> evaluation;  // none of a diverged trial
-  std::string split;                     // "test"
   std::string build, data;
+  std::string collapsed = "";  // why the training counts as collapsed, else empty
 };
 
 // A planned trial without (all of) its scores yet, for the cells of a table that are still missing.
@@ -102,6 +102,7 @@ struct Missing {
 
 struct SweepResults {
   std::string name;
+  std::string text;                                       // the spec as read
   std::vector<std::pair<std::string, TableSpec>> tables;  // of the spec
   std::vector<EvaluationRequest> requests;                // all that the spec names, in its order
   std::vector<Result> results;  // in the spec's order of trials, then of evaluations
@@ -112,6 +113,7 @@ struct SweepResults {
 struct SweepStatus {
   std::string name;
   std::int64_t trials, completed, diverged, failed, running;
+  std::int64_t collapsed;                  // of the completed
   std::int64_t interrupted;                // running when their coordinator died
   double train_seconds, evaluate_seconds;  // spent on recorded outcomes
   // In attempts without an outcome, what no later one went on from: all of a failed attempt, and of

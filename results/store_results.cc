@@ -30,19 +30,21 @@ class ScoresOfAttempt {
   explicit ScoresOfAttempt(SQLite::Database& database)
       : select_(database,
                 "SELECT features, classifier, parameters, auroc, average_precision, fpr95, "
-                "outliers, inliers, seconds FROM evaluation "
-                "WHERE trial = ? AND attempt = ? AND split = 'test'") {}
+                "outliers, inliers, seconds, split FROM evaluation "
+                "WHERE trial = ? AND attempt = ?") {}
 
   std::vector<Evaluation> of(const std::string& trial, std::int64_t attempt) {
     select_.reset();
     select_.bind(1, trial);
     select_.bind(2, attempt);
     std::vector<Evaluation> all;
-    while (select_.executeStep())
+    while (select_.executeStep()) {
       all.push_back({read_request(select_, 0), select_.getColumn(3).getDouble(),
                      select_.getColumn(4).getDouble(), select_.getColumn(5).getDouble(),
                      select_.getColumn(6).getInt64(), select_.getColumn(7).getInt64(),
                      select_.getColumn(8).getDouble()});
+      all.back().request.split = from_name<Split>(select_.getColumn(9).getString());
+    }
     return all;
   }
 
@@ -52,7 +54,7 @@ class ScoresOfAttempt {
 
 // Equal as far as the classifier uses its parameters.
 bool same_score(const EvaluationRequest& a, const EvaluationRequest& b) {
-  return a.features == b.features && a.classifier == b.classifier &&
+  return a.split == b.split && a.features == b.features && a.classifier == b.classifier &&
          parameters_text(a) == parameters_text(b);
 }
 
@@ -115,6 +117,7 @@ std::string chosen_sweep(const std::string& path, SQLite::Database& database,
 
 constexpr const char* kPlannedTrials = R"sql(
 SELECT s.position, s.trial, t.config, s.variant, s.list, o.status, o.attempt, o.data, a.build,
+       o.collapsed,
        (SELECT state FROM attempt l WHERE l.trial = s.trial AND l.forgiven_at IS NULL
         ORDER BY number DESC LIMIT 1)
 FROM sweep_trial s
@@ -140,6 +143,7 @@ SELECT
   (SELECT count(*) FROM mine WHERE number = last AND state = 'failed' AND NOT done
    AND forgiven_at IS NULL AND cancelled_at IS NULL),
   (SELECT count(*) FROM mine WHERE number = last AND state = 'running'),
+  count(*) FILTER (WHERE o.collapsed != ''),
   total(o.train_seconds),
   total(o.evaluate_seconds),
   (SELECT total(max(0, julianday(a.ended_at) - coalesce(julianday(
@@ -220,10 +224,11 @@ SweepResults Store::results(const std::string& sweep, bool orphaned) const {
     const Transaction snapshot(*database_);
     SweepResults all;
     all.name = chosen_sweep(path_, *database_, sweep);
-    Statement tables(*database_, "SELECT tables FROM sweep WHERE name = ?");
+    Statement tables(*database_, "SELECT tables, text FROM sweep WHERE name = ?");
     tables.bind(1, all.name);
     tables.executeStep();
     all.tables = tables_from_json(tables.getColumn(0).getString());
+    all.text = tables.getColumn(1).getString();
     const auto lists = request_lists(*database_, all.name);
     Statement used(*database_,
                    "SELECT DISTINCT list FROM sweep_trial WHERE sweep = ?1 AND (?2 OR orphaned_at "
@@ -248,7 +253,7 @@ SweepResults Store::results(const std::string& sweep, bool orphaned) const {
       const auto list = static_cast<std::size_t>(planned.getColumn(4).getInt64());
       const auto wanted =
           list < lists.size() ? applicable(lists[list], trial) : std::vector<EvaluationRequest>{};
-      const bool failed = planned.getColumn(9).getString() == to_string(AttemptState::failed);
+      const bool failed = planned.getColumn(10).getString() == to_string(AttemptState::failed);
       Missing missing{position, id, trial, variant, {}, failed};
       if (planned.getColumn(5).isNull()) {
         missing.evaluations = wanted;
@@ -262,9 +267,9 @@ SweepResults Store::results(const std::string& sweep, bool orphaned) const {
             continue;
           }
           all.results.push_back({position, id, trial, variant, status, request,
-                                 score ? std::optional(*score) : std::nullopt, "test",
-                                 planned.getColumn(8).getString(),
-                                 planned.getColumn(7).getString()});
+                                 score ? std::optional(*score) : std::nullopt,
+                                 planned.getColumn(8).getString(), planned.getColumn(7).getString(),
+                                 planned.getColumn(9).getString()});
         }
       }
       if (!missing.evaluations.empty()) all.missing.push_back(std::move(missing));
@@ -285,10 +290,10 @@ std::vector<SweepStatus> Store::status() const {
       const std::int64_t running = row.getColumn(4).getInt64();
       all.push_back({name, row.getColumn(0).getInt64(), row.getColumn(1).getInt64(),
                      row.getColumn(2).getInt64(), row.getColumn(3).getInt64(), alive ? running : 0,
-                     alive ? 0 : running, row.getColumn(5).getDouble(),
-                     row.getColumn(6).getDouble(), row.getColumn(7).getDouble(),
-                     row.getColumn(8).getString(), row.getColumn(9).getString(),
-                     row.getColumn(10).getInt64()});
+                     row.getColumn(5).getInt64(), alive ? 0 : running, row.getColumn(6).getDouble(),
+                     row.getColumn(7).getDouble(), row.getColumn(8).getDouble(),
+                     row.getColumn(9).getString(), row.getColumn(10).getString(),
+                     row.getColumn(11).getInt64()});
     }
     return all;
   });

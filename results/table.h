@@ -1,55 +1,60 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "results/store.h"
+#include "results/table_cell.h"
 
 namespace occam {
 
-enum class TableFormat { text, md, csv, json };
+class PublishedValues;
+
+enum class TableFormat { text, md, latex, csv, json };
 template <>
 std::span<const std::string_view> names_of<TableFormat>();
 
 struct TableOptions {
   // Rows and columns by result_fields(). Without both, the sweep's first table, with this `where`
-  // in place of its conditions on the same fields; without that, what varies.
+  // in place of its conditions on the same fields, and whatever else is given here in place of its
+  // own; without that, what varies.
   TableSpec spec;
+  std::string name;      // what it is referred to by, such as a LaTeX label
   bool partial = false;  // give incomplete cells a mean
-  bool pool = false;     // let a cell mix builds or contents of the data set
+  // Let a cell mix builds, contents of the data set, or trials that differ; the table says so.
+  bool pool = false;
+  bool exclude_collapsed = false;
+  const PublishedValues* against = nullptr;  // what cells are compared with
 };
 
-// One group of results: for each seed the mean over its classes, then over the seeds.
-struct Cell {
-  std::optional<double> mean;       // in [0, 1]; none when incomplete and not partial, or empty
-  std::optional<double> deviation;  // sample deviation (n-1) of the per-seed means; none below 2
-  std::int64_t seeds = 0, classes = 0;                    // found
-  std::int64_t expected_seeds = 0, expected_classes = 0;  // planned in this sweep for this cell
-  std::int64_t count = 0, expected = 0;                   // (seed, class) pairs found and planned
-  std::int64_t diverged = 0, failed = 0;
-  bool applies = true;  // false: no trial of the sweep is planned to bring such a score
-  bool best = false;    // the highest of its column by the printed precision; ties share it
-};
+// A table with what `wanted` says in place of its own; conditions replace those on the same field.
+TableSpec with_options(TableSpec table, const TableSpec& wanted);
 
 struct Table {
-  std::string sweep, caption;
+  std::string sweep, name, caption;
   std::vector<std::string> row_fields, column_fields;
   std::vector<std::vector<std::string>> rows, columns;  // labels, one a field
+  std::vector<bool> row_is_mean, column_is_mean;        // over classes or data sets
   std::size_t references = 0;                           // the last rows, each with its name alone
   std::vector<std::vector<Cell>> cells;                 // [row][column]
   std::vector<std::string> notes;  // what was held fixed, incomplete cells, subsets of the test set
+  TableSpec spec;                  // as made: with the rows and columns that were chosen
+  Spread spread = Spread::sd;
+  std::string what;                               // one sentence: what a number and its ± are
+  bool best_by_row = false, best_of_all = false;  // what the best is the best of; else its column
 };
 
-// The ablation table. Throws UsageError for an unknown field, a filter that matches nothing, or a
-// cell that would mix trials which differ in a field that is neither row, column, class nor seed
-// (naming the field and its values, and the --rows or --where that would part them).
+// The ablation table. Throws UsageError for an unknown field, a filter that matches nothing, a
+// baseline that is no arm of the table, or a cell that would mix trials which differ in a field
+// that is neither row, column, class nor seed (naming the field and its values, and the --rows or
+// --where that would part them).
 Table ablation(const SweepResults& sweep, const TableOptions& options);
 
-// text: aligned, percent, mean ± deviation, best marked; md: a pipe table with bold; csv and json:
-// long, one row a cell, AUROC in [0, 1] at full precision, byte-identical for identical results.
+// text: aligned, percent, mean ± deviation, best marked; md: a pipe table with bold; latex: a table
+// environment for booktabs; csv and json: long, one row a cell, AUROC in [0, 1] at full precision.
+// Byte-identical for identical results, whatever the locale.
 std::string render(const Table& table, TableFormat format);
 
 }  // namespace occam

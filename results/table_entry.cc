@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <unordered_map>
 
 #include "experiments/number.h"
 #include "results/result_field.h"
@@ -25,6 +26,7 @@ class TableEntryMaker {
                      request,
                      {planned.position, at},
                      {},
+                     false,
                      false,
                      false,
                      "",
@@ -74,30 +76,32 @@ bool accepts(const std::string& field, const std::vector<std::string>& values,
 
 const std::string& TableEntry::value(std::string_view field) const {
   static const std::string none(kNoValue);
-  const auto& fields = result_fields();
-  const auto at =
-      static_cast<std::size_t>(std::find(fields.begin(), fields.end(), field) - fields.begin());
+  static const std::unordered_map<std::string_view, std::size_t> places = [] {
+    std::unordered_map<std::string_view, std::size_t> all;
+    for (const std::string& name : result_fields()) all.emplace(name, all.size());
+    return all;
+  }();
+  const std::size_t at = places.at(field);
   if (at >= of_trial->size()) return of_request->at(at - of_trial->size());
   return concerns(field, request.features) ? (*of_trial)[at] : none;
 }
 
-std::pair<std::int64_t, std::int64_t> TableEntry::seed_and_class() const {
-  return {trial->seed, class_index(trial->dataset, trial->inlier)};
-}
-
-std::vector<TableEntry> planned_entries(const SweepResults& sweep) {
+std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split) {
   TableEntryMaker maker(sweep.requests);
   std::vector<TableEntry> entries;
   for (const Result& one : sweep.results) {
+    if (one.request.split != split) continue;
     TableEntry& entry = entries.emplace_back(maker.make(one, one.request));
     if (one.evaluation) entry.auroc = one.evaluation->auroc;
     entry.diverged = one.status == OutcomeStatus::diverged;
+    entry.collapsed = !one.collapsed.empty();
     entry.build = one.build;
     entry.data = one.data;
   }
   for (const Missing& one : sweep.missing)
     for (const EvaluationRequest& request : one.evaluations)
-      entries.emplace_back(maker.make(one, request)).failed = one.failed;
+      if (request.split == split)
+        entries.emplace_back(maker.make(one, request)).failed = one.failed;
   std::sort(entries.begin(), entries.end(),
             [](const TableEntry& a, const TableEntry& b) { return a.order < b.order; });
   return entries;
@@ -130,6 +134,10 @@ Labels values_of(std::string_view field, const TableEntries& entries) {
   Labels values;
   for (const auto& [order, value] : sorted) values.push_back(value);
   return values;
+}
+
+bool contains(const Labels& fields, std::string_view field) {
+  return std::find(fields.begin(), fields.end(), field) != fields.end();
 }
 
 bool accepts(const Where& where, const TableEntry& entry) {

@@ -13,7 +13,10 @@
 namespace occam {
 
 using Labels = std::vector<std::string>;
-using Where = std::vector<std::pair<std::string, std::vector<std::string>>>;
+using Where = FieldValues;
+
+// A one-class task.
+using Task = std::pair<Dataset, std::int64_t>;  // and its inlier class
 
 // One planned score of one trial, with or without its value.
 struct TableEntry {
@@ -22,7 +25,7 @@ struct TableEntry {
   // The trial's position in the sweep, the request's in the spec.
   std::pair<std::int64_t, std::size_t> order;
   std::optional<double> auroc;
-  bool diverged = false, failed = false;
+  bool diverged = false, failed = false, collapsed = false;
   std::string build, data;
   // In the order of result_fields(): what describes the trial, then the request; many entries share
   // them.
@@ -30,19 +33,21 @@ struct TableEntry {
 
   // Of one of result_fields(); kNoValue where it does not apply.
   const std::string& value(std::string_view field) const;
-  std::pair<std::int64_t, std::int64_t> seed_and_class() const;
+  std::int64_t seed() const { return trial->seed; }
+  Task task() const { return {trial->dataset, class_index(trial->dataset, trial->inlier)}; }
 };
 using TableEntries = std::vector<const TableEntry*>;
 
-// In the order of the sweep's plan, whatever has been recorded so far and in which order. They
-// point into the sweep.
-std::vector<TableEntry> planned_entries(const SweepResults& sweep);
+// Of one split, in the order of the sweep's plan, whatever has been recorded so far and in which
+// order. They point into the sweep.
+std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split = Split::test);
 
 // The values of several fields.
 Labels labels_of(const TableEntry& entry, const Labels& fields);
 
 // The distinct values of a field, numbers in their order, others in the plan's.
 Labels values_of(std::string_view field, const TableEntries& entries);
+bool contains(const Labels& fields, std::string_view field);
 
 bool accepts(const Where& where, const TableEntry& entry);
 // Throws UsageError, beginning with `what`, for a value that no planned trial has: a typing error

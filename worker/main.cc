@@ -13,8 +13,10 @@
 
 #include "experiments/error.h"
 #include "generated/revision.h"
+#include "images/load.h"
 #include "worker/run_trial.h"
 #include "worker/serve.h"
+#include "worker/train/record.h"
 
 #ifdef OCCAM_CUDA
 #include <cuda_runtime_api.h>
@@ -30,6 +32,7 @@ constexpr const char* kUsage = R"(occam-worker: trains and scores the trials tha
 
   occam-worker [OPTIONS]                 messages as JSON lines on stdin and stdout (occam run starts it so)
   occam-worker train CONFIG.json         one trial alone; its outcome as JSON on stdout
+  occam-worker record CONFIG.json        the same training with every batch written down, for bench/peer.py
   occam-worker check DATASET...          can this machine run such trials? devices and data as JSON
 
 Examples:
@@ -69,18 +72,25 @@ torch::Device parse_device(const std::string& text) {
   throw UsageError("--device '" + text + "' is none of: cpu, cuda, cuda:0, cuda:1, …");
 }
 
+// Of "cifar10" or, of one's own images, "folder:screws".
+std::string digest_of(const std::string& name, const std::filesystem::path& data) {
+  const std::size_t colon = name.find(':');
+  SourceImages source;
+  if (colon != std::string::npos) source.name = name.substr(colon + 1);
+  return load_images(from_name<Dataset>(name.substr(0, colon)), source, data, true).digest;
+}
+
 int check(const std::vector<std::string>& datasets, const std::string& device,
           const std::filesystem::path& data) {
   json found{{"device", device}, {"gpus", gpus()}, {"data", json::object()}};
   parse_device(device);
-  for (const std::string& name : datasets)
-    found["data"][name] = load_images(from_name<Dataset>(name), data).digest;
+  for (const std::string& name : datasets) found["data"][name] = digest_of(name, data);
   std::cout << found.dump() << "\n";
   return 0;
 }
 
-int train_one(const std::string& path, const ServeOptions& options,
-              const std::filesystem::path& work, const std::filesystem::path& export_folder) {
+// A trial and the whole text of its file: a line of occam expand, or its config alone.
+std::pair<Trial, json> read_trial(const std::string& path, const std::filesystem::path& data) {
   std::ifstream file(path);
   if (!file) throw UsageError(path + ": cannot read this trial");
   json text;
@@ -89,15 +99,24 @@ int train_one(const std::string& path, const ServeOptions& options,
   } catch (const json::exception& problem) {
     throw UsageError(path + ": " + problem.what());
   }
+  Trial trial = canonical(trial_from_json(text.value("config", text)));
+  if (is_read_first(trial.dataset)) trial.source = source_finder(data)(trial);
+  check(trial);
+  return {trial, text};
+}
+
+int train_one(const std::string& path, const ServeOptions& options,
+              const std::filesystem::path& work, const std::string& keep) {
+  const auto [trial, text] = read_trial(path, options.data);
   Start start;
-  start.config = canonical(trial_from_json(text.value("config", text)));
-  check(start.config);
+  start.config = trial;
   start.trial = id_of(start.config);
   start.lease = 1;
   start.resumable = {1};
   start.folder = work / start.trial;
+  if (!keep.empty()) start.keep = {keep, true, true, true, false};
   if (text.contains("evaluations"))
-    for (const json& request : text["evaluations"])
+    for (const json& request : text.at("evaluations"))
       start.evaluations.push_back(request_from_json(request));
   else
     start.evaluations = applicable(default_evaluations(), start.config);
@@ -108,7 +127,7 @@ int train_one(const std::string& path, const ServeOptions& options,
   RunOptions run;
   Bench bench(options.device);
   run.checkpoint_every = options.checkpoint_every;
-  run.export_folder = export_folder;
+  run.build = OCCAM_NUMERIC_DIGEST;
   run.on_progress = [](const Progress& progress) { std::cerr << to_line(progress) << "\n"; };
   const auto brought = run_trial(start, images, bench, pulse, run);
   const auto& outcome = std::get<Outcome>(brought);
@@ -116,9 +135,17 @@ int train_one(const std::string& path, const ServeOptions& options,
   return outcome.status == OutcomeStatus::failed ? 1 : 0;
 }
 
+int record(const std::string& path, const std::string& data, const std::string& keep) {
+  if (keep.empty()) throw UsageError("occam-worker record needs --keep, the folder to write to");
+  const Trial trial = read_trial(path, data).first;
+  const auto images = load_images(trial.dataset, trial.source, data);
+  record_training(trial, one_class(images, trial).train, keep);
+  return 0;
+}
+
 int main_or_throw(int count, char** words) {
   ServeOptions options;
-  std::string device, data, work, export_folder;
+  std::string device, data, work, keep;
   std::vector<std::string> positional;
   po::options_description visible("Options");
   visible.add_options()("help,h", "this text")("version", "version and revision")(
@@ -129,8 +156,8 @@ int main_or_throw(int count, char** words) {
       "data", po::value(&data)->default_value(""), "folder of the data sets")(
       "checkpoint-every", po::value(&options.checkpoint_every)->default_value(300), "seconds")(
       "work", po::value(&work)->default_value("occam-worker.work"),
-      "train: folder for checkpoints")("export", po::value(&export_folder)->default_value(""),
-                                       "train: write pool features there, as .npy");
+      "train: folder for checkpoints")("keep", po::value(&keep)->default_value(""),
+                                       "train: folder for the features, weights and scores");
   po::options_description all;
   all.add(visible).add_options()("positional", po::value(&positional));
   po::positional_options_description order;
@@ -158,7 +185,8 @@ int main_or_throw(int count, char** words) {
   if (command == "check") return check({positional.begin() + 1, positional.end()}, device, data);
   options.device = parse_device(device);
   if (command == "train" && positional.size() == 2)
-    return train_one(positional[1], options, work, export_folder);
+    return train_one(positional[1], options, work, keep);
+  if (command == "record" && positional.size() == 2) return record(positional[1], data, keep);
   if (!command.empty())
     throw UsageError("'" + joined(positional, " ") + "' is no command of occam-worker; see --help");
 

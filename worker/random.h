@@ -20,6 +20,8 @@ enum class Purpose : std::uint32_t {
   train_subset,
   test_subset,
   synthetic,
+  validation,
+  fit_subset,
 };
 
 // Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): the

@@ -1,11 +1,12 @@
 #include "worker/run_trial.h"
 
+#include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "experiments/error.h"
 #include "worker/evaluate/evaluate.h"
-#include "worker/evaluate/export.h"
-#include "worker/evaluate/extract.h"
+#include "worker/evaluate/kept_files.h"
 #include "worker/train/train.h"
 
 namespace occam {
@@ -26,18 +27,17 @@ double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
-std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, Bench& bench,
-                                       Pulse& pulse, const RunOptions& options) {
+// Trains, and extracts what the requests need; or nothing when it was stopped.
+struct Represented {
+  TrialFeatures features;
+  KeptTraining training;
+  std::optional<Training> trained = {};  // here, by this attempt
+};
+std::optional<Represented> train_and_extract(const Start& start, const ImageData& images,
+                                             const OneClassData& data, Bench& bench, Pulse& pulse,
+                                             const RunOptions& options) {
   const Trial& trial = start.config;
-  if (bench.device().is_cpu() && trial.precision != Precision::fp32)
-    throw Error("precision " + to_string(trial.precision) +
-                " needs a GPU; on a CPU there is fp32 alone");
-  const auto image_data = images.get(trial.dataset);
-  const OneClassData data = one_class(*image_data, trial);
   const CheckpointFolder checkpoints(start.folder, start.trial);
-  Outcome outcome{start.trial, start.lease, OutcomeStatus::completed, "", {}, 0,
-                  0,           0,           image_data->digest};
-
   TrainingHooks hooks;
   hooks.save_every = std::chrono::duration<double>(options.checkpoint_every);
   hooks.stop_wanted = options.stop_wanted;
@@ -49,50 +49,113 @@ std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, B
     options.on_progress(progress);
   };
   pulse.phase = Pulse::Phase::training;
-  const Clock::time_point train_began = Clock::now();
-  Training training;
+  const Clock::time_point began = Clock::now();
+  Training training = train(trial, data.train, bench, checkpoints.newest(start.resumable), hooks);
+  if (training.stopped) return std::nullopt;
+
+  Represented made;
+  made.training = {start.trial,          images.digest,  options.build,
+                   seconds_since(began), training.steps, ""};
+  pulse.phase = Pulse::Phase::evaluating;
+  pulse.count = 0;
   try {
-    training = train(trial, data.train, bench, checkpoints.newest(start.resumable), hooks);
+    made.features = extract_all(*training.network, data, trial.seed, start.evaluations,
+                                [&](std::int64_t count) {
+                                  pulse.count = count;
+                                  if (options.stop_wanted()) throw StopWanted{};
+                                });
+  } catch (const StopWanted&) {
+    if (is_trained(trial)) checkpoints.save(start.lease, finished_state(training));
+    return std::nullopt;
+  }
+  const ExtractedFeatures& train_features = made.features.train;
+  if (is_trained(trial))
+    made.training.collapsed =
+        collapse(trial, tail_of(trial, training),
+                 embedding_spread(train_features.embed.defined() ? train_features.embed
+                                                                 : train_features.pool));
+  if (start.keep.features || start.keep.weights)
+    write_kept(start.keep.folder, made.training,
+               start.keep.features ? made.features : TrialFeatures{}, data,
+               start.keep.weights ? training.network.get() : nullptr);
+  made.trained = std::move(training);
+  return made;
+}
+
+// What an earlier attempt has kept.
+Represented read_represented(const Start& start, const ImageData& images, const OneClassData& data,
+                             const Bench& bench) {
+  KeptFeatures kept = read_kept(start.keep.folder, bench.device());
+  const Kept& manifest = kept.manifest;
+  if (manifest.trial != start.trial || manifest.data != images.digest)
+    throw Error(start.keep.folder + ": holds features of " +
+                (manifest.trial != start.trial ? "another trial, " + manifest.trial
+                                               : "other images, digest " + manifest.data));
+  add_pixels(kept.features, data, start.config.seed, start.evaluations, bench.device());
+  return {std::move(kept.features),
+          {manifest.trial, manifest.data, manifest.build, manifest.train_seconds, manifest.steps,
+           manifest.collapsed}};
+}
+
+std::variant<Outcome, Stopped> attempt(const Start& start, ImageCache& images, Bench& bench,
+                                       Pulse& pulse, const RunOptions& options) {
+  const Trial& trial = start.config;
+  if (bench.device().is_cpu() && trial.precision != Precision::fp32)
+    throw Error("precision " + to_string(trial.precision) +
+                " needs a GPU; on a CPU there is fp32 alone");
+  if (trial.extra != ExtraFields{})
+    throw Error("extra " + trial.extra.text +
+                " means nothing to occam-worker; it is for a program given as --worker");
+  const auto image_data = images.get(trial.dataset, trial.source);
+  const OneClassData data = one_class(*image_data, trial);
+  Outcome outcome{start.trial, start.lease, OutcomeStatus::completed};
+  outcome.data = image_data->digest;
+  const Clock::time_point began = Clock::now();
+  std::optional<Represented> made;
+  try {
+    made = start.keep.score_only
+               ? read_represented(start, *image_data, data, bench)
+               : train_and_extract(start, *image_data, data, bench, pulse, options);
   } catch (const Diverged& problem) {
     outcome.status = OutcomeStatus::diverged;
     outcome.error = problem.what();
-    outcome.train_seconds = seconds_since(train_began);
+    outcome.train_seconds = seconds_since(began);
     return outcome;
   }
-  if (training.stopped) return Stopped{start.trial, start.lease};
-  outcome.train_seconds = seconds_since(train_began);
-  outcome.steps = training.steps;
+  if (!made) return Stopped{start.trial, start.lease};
+  outcome.train_seconds = made->training.train_seconds;
+  outcome.steps = made->training.steps;
+  outcome.collapsed = made->training.collapsed;
+  if (made->training.build != options.build)
+    outcome.build = made->training.build + "+" + options.build;
 
   bench.enter_evaluation();
   pulse.phase = Pulse::Phase::evaluating;
-  pulse.count = 0;
-  const Clock::time_point evaluate_began = Clock::now();
+  const std::int64_t images_seen = pulse.count;
+  std::vector<ScoredRequest> answers;
   try {
-    outcome.evaluations =
-        evaluate(*training.network, data, start.evaluations, [&](std::int64_t count) {
-          pulse.count = count;
-          if (options.stop_wanted()) throw StopWanted{};
-        });
-    if (!options.export_folder.empty())
-      export_features(options.export_folder,
-                      extract(*training.network, data.train, false, [](std::int64_t) {}).pool,
-                      extract(*training.network, data.test, false, [](std::int64_t) {}).pool,
-                      data.is_outlier);
+    answers = evaluate(made->features, start.evaluations, [&](std::int64_t count) {
+      pulse.count = images_seen + count;
+      if (options.stop_wanted()) throw StopWanted{};
+    });
   } catch (const StopWanted&) {
-    if (is_trained(trial))
-      checkpoints.save(start.lease, finished_state(*training.network, training.steps));
+    if (made->trained && is_trained(trial))
+      CheckpointFolder(start.folder, start.trial).save(start.lease, finished_state(*made->trained));
     return Stopped{start.trial, start.lease};
   }
-  outcome.evaluate_seconds = seconds_since(evaluate_began);
+  for (const ScoredRequest& answer : answers) outcome.evaluations.push_back(answer.evaluation);
+  if (start.keep.scores) write_scores(start.keep.folder, made->features, answers);
+  outcome.evaluate_seconds =
+      std::max(0.0, seconds_since(began) - (start.keep.score_only ? 0 : outcome.train_seconds));
   return outcome;
 }
 
 }  // namespace
 
-std::shared_ptr<const ImageData> ImageCache::get(Dataset dataset) {
+std::shared_ptr<const ImageData> ImageCache::get(Dataset dataset, const SourceImages& source) {
   const std::lock_guard lock(mutex_);
-  auto& images = images_[dataset];
-  if (!images) images = std::make_shared<const ImageData>(load_images(dataset, folder_));
+  auto& images = images_[{dataset, source.name + source.content}];
+  if (!images) images = std::make_shared<const ImageData>(load_images(dataset, source, folder_));
   return images;
 }
 
@@ -102,8 +165,8 @@ std::variant<Outcome, Stopped> run_trial(const Start& start, ImageCache& images,
     bench.enter_training();
     return attempt(start, images, bench, pulse, options);
   } catch (const std::exception& problem) {
-    return Outcome{start.trial, start.lease, OutcomeStatus::failed, problem.what(), {}, 0, 0,
-                   0,           ""};
+    return Outcome{start.trial, start.lease, OutcomeStatus::failed,
+                   "trial " + start.trial + ": " + problem.what()};
   }
 }
 

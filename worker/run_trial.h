@@ -20,12 +20,12 @@ namespace occam {
 class ImageCache {
  public:
   explicit ImageCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  std::shared_ptr<const ImageData> get(Dataset dataset);
+  std::shared_ptr<const ImageData> get(Dataset dataset, const SourceImages& source = {});
 
  private:
   std::filesystem::path folder_;
   std::mutex mutex_;
-  std::map<Dataset, std::shared_ptr<const ImageData>> images_;
+  std::map<std::pair<Dataset, std::string>, std::shared_ptr<const ImageData>> images_;
 };
 
 // How far a running trial is, for the heartbeat; read by another thread.
@@ -41,7 +41,7 @@ struct RunOptions {
   double checkpoint_every = 300;  // seconds
   std::function<bool()> stop_wanted = [] { return false; };
   std::function<void(const Progress&)> on_progress = [](const Progress&) {};
-  std::filesystem::path export_folder;  // writes the features there; empty is nowhere
+  std::string build;  // of this program, as Ready says it
 };
 
 // One attempt at a trial, from its newest checkpoint to its scores. Never throws: what goes wrong

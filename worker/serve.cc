@@ -132,6 +132,7 @@ class Server {
     at::set_num_threads(options_.threads);
     std::unique_ptr<Bench> bench = take_bench(slot.start.config);
     RunOptions run;
+    run.build = OCCAM_NUMERIC_DIGEST;
     run.checkpoint_every = options_.checkpoint_every;
     run.stop_wanted = [this] { return stop_.load(); };
     run.on_progress = [this](const Progress& progress) { writer_.write(progress); };

@@ -2,6 +2,7 @@
 
 #include "experiments/error.h"
 #include "experiments/spec.h"
+#include "images/load.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/inbox.h"
 #include "results/planned_tables.h"
@@ -22,14 +23,16 @@ Examples:
 )";
 
 int run(const std::vector<std::string>& words) {
-  std::string database;
+  std::string database, data;
   po::options_description described("Options");
-  described.add_options()("db", po::value(&database)->default_value("occam.db"), "database");
+  described.add_options()("db", po::value(&database)->default_value("occam.db"), "database")(
+      "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
+      "folder of the data sets, read for celeba and your own images alone");
   const Arguments arguments(words, described, 1, 1, kUsage);
   if (arguments.helped()) return 0;
   const std::string& file = arguments.positional().front();
   const Spec spec = read_spec(file);
-  check_tables(spec, expand(spec));
+  check_tables(spec, expand(spec, source_finder(data)));
   if (!is_written(database))
     throw Error(database + ": no sweep runs on it; occam run " + shell_word(file) + " --db " +
                 shell_word(database) + " starts one");

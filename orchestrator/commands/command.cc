@@ -90,10 +90,11 @@ TrialFilter::TrialFilter(const std::vector<std::string>& conditions) {
     const auto [field, values] = parse_condition(condition, field_names());
     fields_.emplace_back();
     for (const std::string& value : values) {
-      // A word that is JSON by itself is a number; any other is a name.
+      // A word that is JSON by itself is a number, true, false or an object; any other is a name.
       nlohmann::json parsed = nlohmann::json::parse(value, nullptr, false);
       try {
-        fields_.back().emplace_back(field, parsed.is_number() ? parsed : nlohmann::json(value));
+        const bool is_json = parsed.is_number() || parsed.is_boolean() || parsed.is_object();
+        fields_.back().emplace_back(field, is_json ? parsed : nlohmann::json(value));
       } catch (const UsageError& problem) {
         throw UsageError("--only " + condition + ": " + problem.what());
       }

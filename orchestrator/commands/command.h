@@ -16,9 +16,10 @@ struct Subcommand {
   int (*run)(const std::vector<std::string>& words);
 };
 extern const Subcommand kRunCommand, kExpandCommand, kPlanCommand, kStatusCommand, kTableCommand,
-    kQueryCommand, kExportCommand, kMergeCommand, kPlotCommand, kReportCommand, kRetryCommand,
-    kForgetCommand, kCancelCommand, kAddCommand, kGcCommand, kLogsCommand, kExplainCommand,
-    kWatchCommand, kSubmitCommand, kDoctorCommand;
+    kEvaluateCommand, kDataCommand, kQueryCommand, kExportCommand, kMergeCommand, kPlotCommand,
+    kReportCommand, kCompareCommand, kPaperCommand, kRetryCommand, kForgetCommand, kCancelCommand,
+    kAddCommand, kGcCommand, kLogsCommand, kExplainCommand, kWatchCommand, kSubmitCommand,
+    kDoctorCommand;
 
 // A command line of options and positional words. Throws UsageError for anything unknown, and for a
 // number of positional words outside [least, most].

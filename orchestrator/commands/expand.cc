@@ -1,12 +1,13 @@
 #include <iostream>
 
 #include "experiments/spec.h"
+#include "images/load.h"
 #include "orchestrator/commands/command.h"
 
 namespace occam {
 namespace {
 
-constexpr const char* kUsage = R"(occam expand SPEC
+constexpr const char* kUsage = R"(occam expand SPEC [--data DIR]
 
 Prints the trials of a spec, one JSON line each: {"id", "config", "evaluations"}. Fields that have no
 say in a trial are null. Nothing is run or stored.
@@ -17,10 +18,16 @@ Examples:
 )";
 
 int run(const std::vector<std::string>& words) {
-  const Arguments arguments(words, boost::program_options::options_description("Options"), 1, 1,
-                            kUsage);
+  namespace po = boost::program_options;
+  std::string data;
+  po::options_description described("Options");
+  described.add_options()(
+      "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
+      "folder of the data sets, read for celeba and your own images alone");
+  const Arguments arguments(words, described, 1, 1, kUsage);
   if (arguments.helped()) return 0;
-  const Expansion expansion = expand(read_spec(arguments.positional().front()));
+  const Expansion expansion =
+      expand(read_spec(arguments.positional().front()), source_finder(data));
   std::ios::sync_with_stdio(false);
   for (const PlannedTrial& planned : expansion.trials) {
     nlohmann::json evaluations = nlohmann::json::array();

@@ -6,7 +6,9 @@
 #include "experiments/cost.h"
 #include "experiments/error.h"
 #include "experiments/spec.h"
+#include "images/load.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/keeping.h"
 #include "orchestrator/node.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/progress.h"
@@ -32,12 +34,14 @@ Examples:
 )";
 
 int run(const std::vector<std::string>& words) {
-  std::string database;
+  std::string database, data;
   int workers = 0, gpus = 0, slots = 1;
   bool as_json = false;
   Failures failures;
   po::options_description described("Options");
   described.add_options()("db", po::value(&database)->default_value("occam.db"), "database")(
+      "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
+      "folder of the data sets, read for celeba and your own images alone")(
       "workers", po::value(&workers)->default_value(0, "GPUs, else cores of this machine"),
       "CPU cores to plan for")("gpus", po::value(&gpus), "GPUs to plan for")(
       "slots", po::value(&slots)->default_value(1), "trials at once in a worker")(
@@ -59,7 +63,7 @@ int run(const std::vector<std::string>& words) {
   if (workers == 0) workers = usable_cores();
 
   const Spec spec = read_spec(arguments.positional().front());
-  const Expansion expansion = expand(spec);
+  const Expansion expansion = expand(spec, source_finder(data));
   check_tables(spec, expansion);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   std::vector<TrialHistory> histories;
@@ -79,8 +83,9 @@ int run(const std::vector<std::string>& words) {
     done += history.outcome && history.missing.empty();
     diverged += history.outcome == OutcomeStatus::diverged;
   }
-  const MissingWork missing = missing_work(
+  MissingWork missing = missing_work(
       expansion, histories, "", [](const Trial&) { return true; }, static_cast<std::size_t>(-1));
+  plan_keeping(missing, std::filesystem::absolute(database + ".kept"), {});
   const Simulation simulation =
       simulate(missing.tasks, workers, slots, measured.value_or(guessed_seconds_per_work(on_gpus)),
                failures);
@@ -100,7 +105,7 @@ int run(const std::vector<std::string>& words) {
                                         {"to_run", missing.tasks.size()},
                                         {"duplicates", expansion.duplicates},
                                         {"excluded", expansion.excluded},
-                                        {"trained_again", missing.again},
+                                        {"trained_again", trained_again(missing)},
                                         {"workers", workers},
                                         {"gpus", gpus},
                                         {"worker_hours", simulation.worker_seconds / 3600},

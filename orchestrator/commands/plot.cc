@@ -1,96 +1,24 @@
-#include <fmt/format.h>
-
 #include <iostream>
 
 #include "experiments/error.h"
-#include "orchestrator/commands/command.h"
-#include "orchestrator/commands/row_output.h"
-#include "results/figure/figure.h"
+#include "orchestrator/commands/origin.h"
+#include "orchestrator/commands/plot_request.h"
 #include "results/figure/gnuplot.h"
 
 namespace occam {
 namespace {
 
-namespace po = boost::program_options;
-
-constexpr const char* kUsage = R"(occam plot [DB] -o FILE.svg|.pdf|.png [OPTIONS]
-
-A picture of a sweep, drawn by gnuplot: AUROC over a number as lines with bands of one deviation over seeds, over a
-name as bars, over two fields as a heat map; or what training said of itself, epoch by epoch. Means are those of
-`occam table`. Without --x and --by, the spec's first table as a picture. The last field of --by tells lines
-apart, those before it make panels.
-
-Examples:
-  occam plot occam.db -o main.svg
-  occam plot occam.db --x batch_size --by loss,classifier --where features=pool -o batch-size.pdf
-  occam plot occam.db --x batch_size --y learning_rate --by loss --where classifier=kde -o heat.pdf
-  occam plot occam.db --x class_name --by loss --where batch_size=32 --where classifier=kde -o classes.png
-  occam plot occam.db --kind curves --by loss,batch_size -o curves.svg
-  occam plot occam.db --figure "batch size" -o batch-size.pdf      # as the spec says under "figures"
-)";
-
-// The spec's figure; conditions and title of the command line come on top.
-FigureOptions with_figure(const FigureOptions& given,
-                          const std::vector<std::pair<std::string, FigureSpec>>& figures,
-                          const std::string& name) {
-  std::vector<std::string> known;
-  for (const auto& [title, spec] : figures) {
-    known.push_back(title);
-    if (title != name) continue;
-    FigureOptions options = options_of(spec);
-    options.where.insert(options.where.end(), given.where.begin(), given.where.end());
-    options.title = given.title;
-    options.partial = given.partial;
-    options.pool = given.pool;
-    return options;
-  }
-  throw UsageError("--figure '" + name + "' is none that the spec names" +
-                   (known.empty() ? "; it names none" : ": " + joined(known)) +
-                   did_you_mean(name, known));
-}
-
 int run(const std::vector<std::string>& words) {
-  std::string kind, by, sweep, name, output;
-  std::vector<std::string> where;
-  FigureOptions options;
-  po::options_description described("Options");
-  described.add_options()("x", po::value(&options.x), "FIELD of the horizontal axis")(
-      "y", po::value(&options.y),
-      "FIELD of a heat map's other axis; of curves train_loss, accuracy or learning_rate")(
-      "by", po::value(&by), "FIELD[,FIELD]: panels …, and at last lines or bars")(
-      "kind", po::value(&kind), "lines, bars, heat or curves, where the fields do not say it")(
-      "where", po::value(&where)->composing(), "FIELD=VALUE[,VALUE]; may be given again")(
-      "figure", po::value(&name), "a figure that the spec names, in place of fields")(
-      "sweep", po::value(&sweep)->default_value("", "the last one"), "name of the sweep")(
-      "title", po::value(&options.title), "above the picture")(
-      "partial", po::bool_switch(&options.partial), "means of incomplete cells too")(
-      "pool", po::bool_switch(&options.pool), "let cells mix builds or data")(
-      "output,o", po::value(&output), "the picture; its name says the format");
-  const Arguments arguments(words, described, 0, 1, kUsage);
-  if (arguments.helped()) return 0;
-  if (output.empty()) throw UsageError("needs a file for the picture: -o picture.svg");
-  const FigureFormat format = format_of(output);
-  if (!kind.empty()) {
-    try {
-      options.kind = from_name<FigureKind>(kind);
-    } catch (const UsageError& problem) {
-      throw UsageError(std::string("--kind ") + problem.what());
-    }
-  }
-  if (!by.empty()) options.by = split_list(by);
-  for (const std::string& condition : where)
-    options.where.push_back(parse_condition(condition, result_fields()));
-
-  const Store store(arguments.positional().empty() ? "occam.db" : arguments.positional().front(),
-                    Store::Mode::read);
-  const SweepResults results = store.results(sweep);
-  if (!name.empty()) {
-    if (arguments.has("x") || arguments.has("y") || arguments.has("by") || arguments.has("kind"))
-      throw UsageError("--figure has its fields in the spec; leave out --x, --y, --by and --kind");
-    options = with_figure(options, named_figures(store, results.name), name);
-  }
-  const Figure picture = figure(store, results, options);
-  write_output(output, draw(picture, format));
+  const PlotRequest request = plot_request(words);
+  if (request.helped) return 0;
+  if (request.output.empty()) throw UsageError("needs a file for the picture: -o picture.svg");
+  const FigureFormat format = format_of(request.output);
+  const Store store(request.database, Store::Mode::read);
+  const SweepResults sweep = store.results(request.sweep);
+  const Figure picture = picture_of(request, store, sweep);
+  Provenance origin = provenance_of(sweep, "plot", {request.database}, request.query);
+  origin.drawing = drawing_of(picture);
+  write_stamped(request.output, draw(picture, format), origin);
   for (const std::string& note : picture.notes) std::cerr << note << "\n";
   return 0;
 }

@@ -11,9 +11,11 @@
 
 #include "experiments/error.h"
 #include "experiments/spec.h"
+#include "images/load.h"
 #include "orchestrator/agent.h"
 #include "orchestrator/checkpoints.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/keeping.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/node.h"
 #include "orchestrator/plan.h"
@@ -50,8 +52,20 @@ Exit codes: 0 done, 1 could not run, 2 wrong spec or usage, 3 some trials failed
 75 stopped with work left.
 )";
 
+constexpr const char* kEvaluateUsage = R"(occam evaluate SPEC [OPTIONS]
+
+Scores that the spec asks for and the database lacks, on features that an earlier run has kept: new
+classifiers, or other nu, gamma_scale and k. Nothing is trained; trials without such features are
+counted (exit code 3), and `occam run` trains them. `occam run` uses kept features just so.
+
+Examples:
+  occam evaluate spec.json --db occam.db
+  occam evaluate spec.json --keep features,scores      each image's score as well, in DB.kept/TRIAL/scores.csv
+)";
+
 struct RunOptions {
-  std::string database, device, data, work, worker, order, shard, done_in;
+  std::string database, device, data, work, worker, order, keep, shard, done_in;
+  bool score_only = false;  // occam evaluate: trains nothing
   int workers, slots, threads;
   std::int64_t max_attempts, limit;
   double checkpoint_every, silence, stall, walltime;
@@ -175,6 +189,7 @@ void dismiss(Link& link) {
 std::string summary(const SweepStatus& status, double seconds) {
   std::string text =
       fmt::format("{}: {}/{} trials done", status.name, status.completed, status.trials);
+  if (status.collapsed > 0) text += fmt::format(", {} collapsed", status.collapsed);
   if (status.diverged > 0) text += fmt::format(", {} diverged", status.diverged);
   if (status.failed > 0) text += fmt::format(", {} failed", status.failed);
   return text + fmt::format(" ({} this time)", duration_text(seconds));
@@ -221,7 +236,7 @@ std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const
 int coordinate(const std::string& spec_path, const RunOptions& options, Link& link, Rank& rank) {
   const Clock::time_point began = Clock::now();
   const Spec spec = read_spec(spec_path);
-  const Expansion expansion = expand(spec);
+  const Expansion expansion = expand(spec, source_finder(options.data));
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   check_tables(spec, expansion);
   const std::function<bool(const Trial&)> chosen = chosen_trials(options, spec, expansion);
@@ -254,6 +269,10 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   const std::vector<TrialHistory> histories = store.histories(expansion, spec.name);
   if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
   MissingWork work = missing_of(histories);
+  const fs::path kept = fs::absolute(options.database + ".kept");
+  const Keeping keeping = parse_keeping(options.keep);
+  plan_keeping(work, kept, keeping);
+  const std::size_t untrained = options.score_only ? drop_trainings(work) : 0;
   if (sweep_options.device.empty() && !work.starts.empty())
     sweep_options.device = preflight(work.starts, options.device, options.data, options.worker);
   store.record_sweep(spec, expansion);
@@ -272,9 +291,13 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
 
   ProgressLine progress(options.quiet, began);
   Sweep sweep(std::move(work), sweep_options, store, link, progress);
-  Requests requests(store, sweep, sweep_options.work, [&](const std::vector<Start>& starts) {
-    if (!starts.empty()) preflight(starts, sweep_options.device, options.data, options.worker);
-  });
+  const auto prepare = [&](MissingWork& more) {
+    plan_keeping(more, kept, keeping);
+    if (options.score_only) drop_trainings(more);
+    if (!more.starts.empty())
+      preflight(more.starts, sweep_options.device, options.data, options.worker);
+  };
+  Requests requests(store, sweep, sweep_options.work, source_finder(options.data), prepare);
   rank.serve_sweep(sweep, requests);
   progress.finish();
   std::error_code ignored;
@@ -289,11 +312,15 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   if (!options.quiet) std::cerr << summary(*status, seconds) << "\n";
   store.close();
   if (sweep.work_left()) return 75;
-  return status->failed + status->diverged > 0 ? 3 : 0;
+  if (untrained > 0)
+    std::cerr << untrained << " of its trials have no kept features for these scores; `occam run "
+              << spec_path << "` trains them\n";
+  return untrained > 0 || sweep.some_failed() || status->failed + status->diverged > 0 ? 3 : 0;
 }
 
-int run(const std::vector<std::string>& words) {
+int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
   RunOptions options;
+  options.score_only = score_only;
   po::options_description described("Options");
   described.add_options()("db", po::value(&options.database)->default_value("occam.db"),
                           "database, made when it does not exist")(
@@ -327,10 +354,12 @@ int run(const std::vector<std::string>& words) {
       "seconds (and 20 of its slowest steps) without a step after which a trial counts as hung")(
       "walltime", po::value(&options.walltime)->default_value(0, "what Slurm's job has left"),
       "seconds after which all must have checkpointed (exit code 75)")(
-      "worker", po::value(&options.worker)->default_value("", "occam-worker"),
-      "program that speaks the worker's messages")("quiet,q", po::bool_switch(&options.quiet),
-                                                   "no progress");
-  const Arguments arguments(words, described, 1, 1, kUsage);
+      "keep", po::value(&options.keep)->default_value("features"),
+      "what stays of each trial in DB.kept: none, or of features, weights, scores (of every "
+      "image)")("worker", po::value(&options.worker)->default_value("", "occam-worker"),
+                "program that speaks the worker's messages")(
+      "quiet,q", po::bool_switch(&options.quiet), "no progress");
+  const Arguments arguments(words, described, 1, 1, score_only ? kEvaluateUsage : kUsage);
   if (arguments.helped()) return 0;
   if (arguments.has("workers") && options.workers < 1)
     throw UsageError("--workers must be at least 1");
@@ -346,6 +375,7 @@ int run(const std::vector<std::string>& words) {
     throw UsageError("--device '" + options.device + "' is none of: auto, cpu, cuda");
   from_name<Order>(options.order);
   if (!options.shard.empty()) parse_shard(options.shard);
+  parse_keeping(options.keep);
 
   Signals signals;
   const std::unique_ptr<Link> link = make_link();
@@ -374,8 +404,13 @@ int run(const std::vector<std::string>& words) {
   return code;
 }
 
+int run(const std::vector<std::string>& words) { return run_or_evaluate(words, false); }
+int evaluate(const std::vector<std::string>& words) { return run_or_evaluate(words, true); }
+
 }  // namespace
 
+const Subcommand kEvaluateCommand{
+    "evaluate", "new classifiers and parameters on kept features, without training", evaluate};
 const Subcommand kRunCommand{"run", "run what is missing of a sweep, and go on where it stopped",
                              run};
 

@@ -41,6 +41,7 @@ int run(const std::vector<std::string>& words) {
                                           {"trials", sweep.trials},
                                           {"completed", sweep.completed},
                                           {"diverged", sweep.diverged},
+                                          {"collapsed", sweep.collapsed},
                                           {"failed", sweep.failed},
                                           {"cancelled", sweep.cancelled},
                                           {"running", sweep.running},
@@ -54,8 +55,9 @@ int run(const std::vector<std::string>& words) {
                 << "\n";
       continue;
     }
-    fmt::print("{}: {}/{} trials done, {} running, {} diverged, {} failed\n", sweep.name,
-               sweep.completed, sweep.trials, sweep.running, sweep.diverged, sweep.failed);
+    fmt::print("{}: {}/{} trials done, {} running, {} diverged, {} collapsed, {} failed\n",
+               sweep.name, sweep.completed, sweep.trials, sweep.running, sweep.diverged,
+               sweep.collapsed, sweep.failed);
     if (sweep.cancelled > 0) fmt::print("  {} cancelled\n", sweep.cancelled);
     if (sweep.interrupted > 0)
       fmt::print("  not running: its coordinator died with {} trials; the same occam run goes on\n",

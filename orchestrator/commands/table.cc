@@ -1,67 +1,83 @@
 #include "results/table.h"
 
+#include <fmt/format.h>
+
 #include <iostream>
 
 #include "experiments/error.h"
-#include "experiments/spec.h"
-#include "orchestrator/commands/command.h"
+#include "orchestrator/commands/origin.h"
+#include "orchestrator/commands/table_request.h"
+#include "results/seed_plan.h"
 
 namespace occam {
 namespace {
 
-namespace po = boost::program_options;
+// The text that a request makes of the databases now.
+std::string made(const TableRequest& request, const SweepResults& sweep) {
+  return render(ablation(sweep, options_of(request, sweep)), request.format);
+}
 
-constexpr const char* kUsage = R"(occam table [DB] [OPTIONS]
+int check(const TableRequest& request) {
+  const StampedFile file = read_stamped(request.check);
+  TableRequest again = table_request(file.provenance.query);
+  again.databases = request.databases;
+  const SweepResults sweep =
+      read_sweeps(again.databases, again.sweeps, again.options.pool, again.orphaned);
+  const std::string difference = difference_of(file.text, made(again, sweep));
+  if (difference.empty()) {
+    std::cerr << request.check << ": the results still give this table, made "
+              << file.provenance.date << " by occam " << file.provenance.version << " ("
+              << file.provenance.revision << ")\n";
+    return 0;
+  }
+  std::cout << difference;
+  std::cerr
+      << request.check << ": the results give another table than the one made "
+      << file.provenance.date << " (- the file, + now"
+      << (digest_of(sweep) == file.provenance.results
+              ? "; the results are the same: the file was changed, or occam prints otherwise)\n"
+              : "; the results have changed)\n");
+  return 1;
+}
 
-The ablation table of a sweep: mean AUROC over the classes within each seed, then over seeds, ± the
-deviation of the per-seed means. Without --rows and --columns, the spec's table.
-
-Examples:
-  occam table quickstart.db
-  occam table occam.db --rows batch_size --columns loss,classifier --format md -o table.md
-  occam table occam.db --rows class_name --columns batch_size --where loss=contrastive --where classifier=kde
-)";
+// More seeds, as a spec to run.
+int plan(const TableRequest& request, const SweepResults& sweep) {
+  const SeedPlan planned =
+      plan_seeds(ablation(sweep, options_of(request, sweep)), sweep, *request.seeds_until / 100);
+  double seconds = 0;
+  std::int64_t done = 0;
+  for (const std::string& path : request.databases)
+    for (const SweepStatus& status : Store(path, Store::Mode::read).status())
+      if (status.name == sweep.name) {
+        seconds += status.train_seconds + status.evaluate_seconds;
+        done += status.completed + status.diverged;
+      }
+  const double hours =
+      done > 0 ? seconds / static_cast<double>(done) * static_cast<double>(planned.trials) / 3600
+               : 0;
+  std::cerr << fmt::format(
+      "{} seeds bring every difference to ± {} points or less; there are {}, and the widest is ± "
+      "{:.2f}, at {}. {} more trials, some {:.1f} hours of one worker at what trials took so "
+      "far.\n",
+      planned.seeds.size(), *request.seeds_until, planned.have, 100 * planned.widest,
+      planned.widest_place, planned.trials, hours);
+  write_output(request.output, planned.spec);
+  return 0;
+}
 
 int run(const std::vector<std::string>& words) {
-  std::string rows, columns, sweep, name, format, output;
-  std::vector<std::string> where;
-  bool orphaned = false;
-  TableOptions options;
-  po::options_description described("Options");
-  described.add_options()("rows", po::value(&rows), "FIELD[,FIELD]")(
-      "columns", po::value(&columns), "FIELD[,FIELD]")("where", po::value(&where)->composing(),
-                                                       "FIELD=VALUE[,VALUE]; may be given again")(
-      "table", po::value(&name), "a table that the spec names")(
-      "sweep", po::value(&sweep)->default_value("", "the last one"), "name of the sweep")(
-      "format", po::value(&format)->default_value("text"), "text, md, csv or json")(
-      "partial", po::bool_switch(&options.partial), "means of incomplete cells too")(
-      "pool", po::bool_switch(&options.pool), "let cells mix builds or data")(
-      "orphaned", po::bool_switch(&orphaned), "with trials that a later spec left out")(
-      "output,o", po::value(&output), "write to this file");
-  const Arguments arguments(words, described, 0, 1, kUsage);
-  if (arguments.helped()) return 0;
-  const TableFormat chosen = from_name<TableFormat>(format);
-  const Store store(arguments.positional().empty() ? "occam.db" : arguments.positional().front(),
-                    Store::Mode::read);
-  const SweepResults results = store.results(sweep, orphaned);
-  std::vector<std::string> known;
-  for (const auto& [title, table] : results.tables) {
-    known.push_back(title);
-    if (title == name) options.spec = table;
-  }
-  if (!name.empty() && std::find(known.begin(), known.end(), name) == known.end())
-    throw UsageError("--table '" + name + "' is none of: " + joined(known) +
-                     did_you_mean(name, known));
-  if (name.empty() && rows.empty() && columns.empty() && !results.tables.empty())
-    options.spec = results.tables.front().second;
-  const auto fields = [](const std::string& list) {
-    return list.empty() ? std::vector<std::string>{} : split_list(list);
-  };
-  if (!rows.empty()) options.spec.rows = fields(rows);
-  if (!columns.empty()) options.spec.columns = fields(columns);
-  for (const std::string& condition : where)
-    options.spec.where.push_back(parse_condition(condition, result_fields()));
-  write_output(output, render(ablation(results, options), chosen));
+  const TableRequest request = table_request(words);
+  if (request.helped) return 0;
+  if (!request.check.empty()) return check(request);
+  const SweepResults sweep =
+      read_sweeps(request.databases, request.sweeps, request.options.pool, request.orphaned);
+  if (request.seeds_until) return plan(request, sweep);
+  const std::string text = made(request, sweep);
+  if (request.output.empty())
+    write_output("", text);
+  else
+    write_stamped(request.output, text,
+                  provenance_of(sweep, "table", request.databases, request.query));
   return 0;
 }
 

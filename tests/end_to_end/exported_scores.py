@@ -1,4 +1,4 @@
-"""The scores of a trained trial agree with scikit-learn's on the features that occam-worker exports."""
+"""The scores of a trained trial agree with scikit-learn's on the features that occam-worker keeps."""
 
 import json
 import os
@@ -22,7 +22,7 @@ for loss in ("contrastive", "rotation"):
                    "learning_rate": 0.05, "train_limit": 300, "steps": 10},
         "evaluations": [{"features": "pool", "classifier": name} for name in classifiers]}))
     exported = folder.path / loss
-    result = run([str(PROGRAMS / "occam-worker"), "train", trial, "--export", str(exported),
+    result = run([str(PROGRAMS / "occam-worker"), "train", trial, "--keep", str(exported),
                   "--work", str(folder.path / "work")])
     expect(result.returncode == 0, f"{loss}: the trial ends with 0 {result.stderr[-300:] if result.returncode else ''}")
     ours = {e["classifier"]: e for e in json.loads(result.stdout)["evaluations"]}

@@ -29,10 +29,18 @@ TEST(AugmentationSet, KeepsTheOrderOfItsOperations) {
   EXPECT_TRUE(AugmentationSet("none").operations().empty());
 }
 
+TEST(AugmentationSet, NamesAJitterThatIsShuffledForEveryImage) {
+  const AugmentationSet set("jitter_b0.4_shuffled_h.1");
+  EXPECT_EQ(set.text(), "jitter_b0.4_h0.1_shuffled");
+  EXPECT_TRUE(set.operations()[0].order_per_image);
+  EXPECT_FALSE(AugmentationSet("jitter_b0.4").operations()[0].order_per_image);
+  EXPECT_NE(problem_with("jitter_shuffled_shuffled"), "no error");
+}
+
 TEST(AugmentationSet, RefusesWhatItDoesNotUnderstand) {
   const std::string grammar =
       " is no augmentation; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, gray0.2, "
-      "blur0.5, joined by '+', or none";
+      "blur0.5 (jitter_..._shuffled draws its order for every image), joined by '+', or none";
   EXPECT_EQ(problem_with("flip"), "'flip'" + grammar);
   EXPECT_EQ(problem_with(""), "''" + grammar);
   EXPECT_EQ(problem_with("hflip+"), "''" + grammar);

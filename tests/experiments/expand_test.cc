@@ -239,5 +239,39 @@ TEST(Expand, KeepsEveryIdApart) {
   EXPECT_EQ(std::unique(ids.begin(), ids.end()), ids.end());
 }
 
+TEST(Expand, TakesObjectsAsTheValuesOfExtra) {
+  const Expansion found = expansion(R"({
+    "name": "x", "trial": {"dataset": "synthetic", "class": 0, "steps": 1},
+    "grid": {"extra": [{"model": "a"}, {"model": "b", "trees": [1, 2]}], "seed": [1, 2]},
+    "exclude": [{"extra": {"model": "a"}, "seed": 2}]})");
+  ASSERT_EQ(found.trials.size(), 3);
+  EXPECT_EQ(found.trials[0].trial.extra.text, R"({"model":"a"})");
+  EXPECT_EQ(found.trials[2].trial.extra.text, R"({"model":"b","trees":[1,2]})");
+  EXPECT_EQ(refusal(R"({"name": "x", "trial": {"dataset": "synthetic", "class": 0, "extra": 3}})"),
+            "spec.json:1: trial.extra: must be an object");
+}
+
+TEST(Expand, AsksWhatTheImagesAreWhereTheSizeOfADataSetIsNotKnown) {
+  std::vector<std::string> asked;
+  const Expansion found =
+      expand(spec(R"({
+    "name": "x", "trial": {"epochs": 1},
+    "blocks": [{"trial": {"dataset": "folder", "source": "screws", "class": "all"},
+                "grid": {"seed": [1, 2]}},
+               {"trial": {"dataset": "celeba", "class": "Eyeglasses"}},
+               {"trial": {"dataset": "cifar10", "class": "cat"}}]})"),
+             [&](const Trial& one) {
+               asked.push_back(to_string(one.dataset) + " " + one.source.name);
+               return SourceImages{"name", "c" + std::to_string(asked.size()),
+                                   64 * static_cast<std::int64_t>(asked.size()), 50, 64};
+             });
+  EXPECT_EQ(asked, (std::vector<std::string>{"folder screws", "folder screws", "celeba "}));
+  ASSERT_EQ(found.trials.size(), 4);
+  EXPECT_EQ(budget(found.trials[1].trial).steps, 4);
+  EXPECT_EQ(found.trials[2].trial.source.content, "c3");
+  EXPECT_EQ(found.trials[3].trial.source.content, "");
+  EXPECT_EQ(budget(found.trials[3].trial).steps, 5000 / 32);
+}
+
 }  // namespace
 }  // namespace occam

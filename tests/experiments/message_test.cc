@@ -86,7 +86,8 @@ TEST(Messages, KeepEveryBitOfAnOutcome) {
       {Features::pool, Classifier::kde, {}}, 0.1 + 0.2, 1.0 / 3, 0.05, 9000, 1000, 0.125};
   for (OutcomeStatus status :
        {OutcomeStatus::completed, OutcomeStatus::diverged, OutcomeStatus::failed}) {
-    const Outcome back = up(Outcome{"t1", 3, status, "why", {evaluation}, 8.5, 2.5, 100, "data-1"});
+    const Outcome back = up(Outcome{
+        "t1", 3, status, "why", {evaluation}, 8.5, 2.5, 100, "data-1", "loss at log 8", "b1+b2"});
     EXPECT_EQ(back.trial, "t1");
     EXPECT_EQ(back.lease, 3);
     EXPECT_EQ(back.status, status);
@@ -103,6 +104,8 @@ TEST(Messages, KeepEveryBitOfAnOutcome) {
     EXPECT_EQ(back.evaluate_seconds, 2.5);
     EXPECT_EQ(back.steps, 100);
     EXPECT_EQ(back.data, "data-1");
+    EXPECT_EQ(back.collapsed, "loss at log 8");
+    EXPECT_EQ(back.build, "b1+b2");
   }
 }
 

@@ -61,7 +61,7 @@ TEST(Spec, RefusesAnUnknownKeyAndSaysWhichWasMeant) {
       "zip, ablate, exclude, evaluate, blocks, tables, figures");
   const std::string problem = third_line("\"grid\": {\"batchsize\": [1]}");
   EXPECT_EQ(problem.rfind("spec.json:3: grid.batchsize: unknown key (did you mean 'batch_size'?); "
-                          "known here: dataset, class, seed, loss, ",
+                          "known here: dataset, source, class, seed, loss, ",
                           0),
             0U)
       << problem;
@@ -77,8 +77,9 @@ TEST(Spec, RefusesAValueOfAnotherTypeOrOutOfRangeWhereItStands) {
             "spec.json:3: grid.batch_size[1]: \"32\" is not an integer");
   EXPECT_EQ(third_line("\"grid\": {\"batch_size\": [16,\n0]}"),
             "spec.json:4: grid.batch_size[1]: 0 is not in 1..65536");
-  EXPECT_EQ(third_line("\"grid\": {\"loss\": \"moco\"}"),
-            "spec.json:3: grid.loss: 'moco' is none of: contrastive, rotation");
+  EXPECT_EQ(
+      third_line("\"grid\": {\"loss\": \"moco\"}"),
+      "spec.json:3: grid.loss: 'moco' is none of: contrastive, rotation, contrastive-symmetric");
   EXPECT_EQ(third_line("\"grid\": {\"loss\": {}}"),
             "spec.json:3: grid.loss: must be a value or a list of values");
   EXPECT_EQ(third_line("\"grid\": {\"loss\": [[\"rotation\"]]}"),
@@ -266,6 +267,40 @@ TEST(Tables, RefuseAFieldThatNoResultHas) {
   EXPECT_EQ(third_line(R"("tables": [])").rfind("spec.json:3: tables: must be an object", 0), 0U);
 }
 
+TEST(Tables, SayHowTheyCompareChooseAndPrint) {
+  const Spec one = spec(kStart + R"("tables": {"a": {"rows": "batch_size", "columns": "loss",
+      "mean": true, "baseline": {"loss": "contrastive"}, "claim": "tasks", "spread": "ci95", "best": "row",
+      "select": "learning_rate", "on": "test", "sort": "mean", "order": {"loss": ["rotation", "contrastive"]},
+      "labels": {"batch_size": "Batch", "loss": {"rotation": "Rotation"}}}}})");
+  const TableSpec& table = one.tables[0].second;
+  EXPECT_TRUE(table.mean);
+  EXPECT_EQ(table.baseline, (FieldValues{{"loss", {"contrastive"}}}));
+  EXPECT_EQ(table.claim, Claim::tasks);
+  EXPECT_EQ(table.spread, Spread::ci95);
+  EXPECT_EQ(table.best, Best::row);
+  EXPECT_EQ(table.select, std::vector<std::string>{"learning_rate"});
+  EXPECT_EQ(table.select_on, "test");
+  EXPECT_EQ(table.sort, "mean");
+  EXPECT_EQ(table.order, (FieldValues{{"loss", {"rotation", "contrastive"}}}));
+  ASSERT_EQ(table.labels.size(), 2U);
+  EXPECT_EQ(table.labels[0].second[0], (std::pair<std::string, std::string>{"", "Batch"}));
+  EXPECT_EQ(table.labels[1].second[0],
+            (std::pair<std::string, std::string>{"rotation", "Rotation"}));
+}
+
+TEST(Tables, RefuseABaselineOfSeveralArmsAndUnknownWords) {
+  const auto said = [](const std::string& more) {
+    return third_line(R"("tables": {"a": {"rows": "loss", "columns": "seed", )" + more + "}}");
+  };
+  EXPECT_EQ(said(R"("baseline": {"loss": ["rotation", "contrastive"]})"),
+            "spec.json:3: tables.a.baseline.loss: must be one value: the baseline is one arm");
+  EXPECT_EQ(said(R"("spread": "se")").rfind("spec.json:3: tables.a.spread: 'se' is none of", 0),
+            0U);
+  EXPECT_EQ(said(R"("on": "train")"),
+            "spec.json:3: tables.a.on: 'train' is none of: validation, test");
+  EXPECT_EQ(said(R"("mean": 1)"), "spec.json:3: tables.a.mean: must be true or false");
+}
+
 // A spec with everything in it, to break at random.
 const std::string kRich = R"({
   "name": "all", // of it
@@ -349,6 +384,21 @@ TEST(Spec, AnswersAnyDamageWithAUsageErrorOrATrialThatCanRun) {
     }
   }
   EXPECT_GT(good, 50);
+}
+
+TEST(Spec, TakesNumbersOfNeighbours) {
+  const Spec found = spec(R"({"name": "x", "trial": {"dataset": "synthetic", "class": 0},
+    "evaluate": {"classifiers": [{"name": "nearest", "k": [1, 5]}]}})");
+  ASSERT_EQ(found.blocks[0].evaluations.size(), 2);
+  EXPECT_EQ(found.blocks[0].evaluations[1].parameters.k, 5);
+  for (const char* wrong : {"0", "-1", "1.5", "\"five\""})
+    EXPECT_NE(message_of([&] {
+                spec(R"({"name": "x", "trial": {"dataset": "synthetic", "class": 0},
+                  "evaluate": {"classifiers": [{"name": "nearest", "k": )" +
+                     std::string(wrong) + "}]}}");
+              }).find("is not a number of neighbours"),
+              std::string::npos)
+        << wrong;
 }
 
 }  // namespace

@@ -15,6 +15,17 @@ using nlohmann::json;
 json other_value(const FieldFacts&, const Dataset&) { return "synthetic"; }
 json other_value(const FieldFacts&, const InlierClass&) { return 3; }
 json other_value(const FieldFacts&, const AugmentationSet&) { return "hflip"; }
+json other_value(const FieldFacts&, const SourceImages&) {
+  return {{"name", "screws"},
+          {"content", "0123456789abcdef"},
+          {"train_rows", 90},
+          {"test_rows", 40},
+          {"side", 64}};
+}
+json other_value(const FieldFacts&, bool usual) { return !usual; }
+json other_value(const FieldFacts&, const ExtraFields&) {
+  return {{"model", "forest"}, {"trees", 9}};
+}
 json other_value(const FieldFacts& facts, std::int64_t usual) {
   return usual == static_cast<std::int64_t>(facts.least) ? usual + 1
                                                          : static_cast<std::int64_t>(facts.least);
@@ -23,6 +34,13 @@ json other_value(const FieldFacts& facts, double) { return facts.most; }
 template <class Enum>
 requires std::is_enum_v<Enum> json other_value(const FieldFacts&, Enum) {
   return all_names<Enum>().back();
+}
+
+// A trial in which the field has a say.
+Trial trial_with(const FieldFacts& facts) {
+  Trial one;
+  if (facts.name == "source") one.dataset = Dataset::folder;
+  return one;
 }
 
 std::string problem_with(const std::string& field, const json& value) {
@@ -70,7 +88,7 @@ TEST(TrialId, DiffersWithEveryFieldThatChangesTheNumbers) {
   const Trial usual;
   std::set<std::string> ids{id_of(usual)};
   visit_fields(usual, [&](const FieldFacts& facts, const auto& member) {
-    Trial changed;
+    Trial changed = trial_with(facts);
     set_field(changed, facts.name, other_value(facts, member));
     EXPECT_TRUE(ids.insert(id_of(canonical(changed))).second) << facts.name;
   });
@@ -95,15 +113,17 @@ TEST(Fields, AreAllSetAndReadBackAsJson) {
   const Trial usual;
   visit_fields(usual, [&](const FieldFacts& facts, const auto& member) {
     const json value = other_value(facts, member);
-    Trial changed;
+    Trial changed = trial_with(facts);
     set_field(changed, facts.name, value);
     EXPECT_EQ(to_json(changed)[std::string(facts.name)], value) << facts.name;
-    EXPECT_EQ(value_of(changed, facts.name), value) << facts.name;
+    EXPECT_EQ(value_of(changed, facts.name),
+              facts.shown.empty() ? value : value[std::string(facts.shown)])
+        << facts.name;
     EXPECT_EQ(to_json(trial_from_json(to_json(changed))), to_json(changed)) << facts.name;
     EXPECT_EQ(identity(trial_from_json(to_json(canonical(changed)))), identity(canonical(changed)))
         << facts.name;
     const Setting setting(facts.name, value);
-    Trial by_setting;
+    Trial by_setting = trial_with(facts);
     EXPECT_FALSE(setting.matches(by_setting)) << facts.name;
     setting.apply(by_setting);
     EXPECT_TRUE(setting.matches(by_setting)) << facts.name;
@@ -130,8 +150,10 @@ TEST(Fields, RefuseAValueOfAnotherType) {
   EXPECT_EQ(problem_with("batch_size", 18446744073709551615ULL),
             "18446744073709551615 is not an integer");
   EXPECT_EQ(problem_with("temperature", true), "true is not a number");
-  EXPECT_EQ(problem_with("loss", 3), "3 is not one of: contrastive, rotation");
-  EXPECT_EQ(problem_with("loss", nullptr), "null is not one of: contrastive, rotation");
+  EXPECT_EQ(problem_with("loss", 3),
+            "3 is not one of: contrastive, rotation, contrastive-symmetric");
+  EXPECT_EQ(problem_with("loss", nullptr),
+            "null is not one of: contrastive, rotation, contrastive-symmetric");
   EXPECT_EQ(problem_with("augmentations", json::array()), "[] is not a string of augmentations");
   EXPECT_EQ(problem_with("class", 0.5), "0.5 is not a class: an index or a name");
   EXPECT_EQ(problem_with("distribution_augmentation", 2.0),
@@ -149,9 +171,11 @@ TEST(Fields, RefuseAValueOutOfRange) {
 }
 
 TEST(Fields, SuggestTheNameThatWasMeant) {
-  EXPECT_EQ(problem_with("loss", "moco"), "'moco' is none of: contrastive, rotation");
+  EXPECT_EQ(problem_with("loss", "moco"),
+            "'moco' is none of: contrastive, rotation, contrastive-symmetric");
   EXPECT_EQ(problem_with("loss", "rotations"),
-            "'rotations' is none of: contrastive, rotation (did you mean 'rotation'?)");
+            "'rotations' is none of: contrastive, rotation, contrastive-symmetric (did you mean "
+            "'rotation'?)");
   EXPECT_EQ(problem_with("bach_size", 3),
             "'bach_size' is no field of a trial (did you mean 'batch_size'?)");
   EXPECT_EQ(problem_with("distribution_augmentation", 9),
@@ -197,6 +221,14 @@ TEST(Check, NamesTheCombinationThatCannotRun) {
   EXPECT_EQ(problem(R"({"negatives": 63})"),
             start + "negatives 63 makes groups of 64 rows, which do not divide batch_size 32");
   EXPECT_EQ(problem(R"({"negatives": 31})"), "no error");
+  EXPECT_EQ(problem(R"({"loss": "contrastive-symmetric", "negatives": 30})"), "no error");
+  EXPECT_EQ(problem(R"({"loss": "contrastive-symmetric", "negatives": 62})"), "no error");
+  EXPECT_EQ(problem(R"({"loss": "contrastive-symmetric", "negatives": 31})"),
+            start +
+                "negatives 31 is odd, but under contrastive-symmetric every other row is two "
+                "negatives");
+  EXPECT_EQ(problem(R"({"loss": "contrastive-symmetric", "negatives": 10})"),
+            start + "negatives 10 makes groups of 6 rows, which do not divide batch_size 32");
   EXPECT_EQ(message_of([] { check(trial(R"({"batch_size": 1, "seed": 7})")); }),
             start +
                 "contrastive with batch_size 1 has no negatives\n  in "
@@ -237,6 +269,55 @@ TEST(Copies, AreThoseThatTheNameSays) {
 TEST(ImagesPerStep, CountTheViewsOfEveryRow) {
   EXPECT_EQ(images_per_step(trial(R"({"batch_size": 16})")), 32);
   EXPECT_EQ(images_per_step(trial(R"({"batch_size": 16, "loss": "rotation"})")), 64);
+}
+
+TEST(Validation, HoldsATenthOfTheClassOutAndLeavesTheRestToTrain) {
+  // int(0.9 n) rows train, as the released split has it.
+  EXPECT_EQ(train_rows(trial(R"({"validation": true})")), 5400);
+  EXPECT_EQ(validation_inliers(trial(R"({"validation": true})"), 6000), 600);
+  EXPECT_EQ(validation_inliers(trial(R"({"validation": true})"), 19), 2);
+  EXPECT_EQ(validation_inliers(trial(R"({})"), 6000), 0);
+  EXPECT_EQ(train_rows(trial(R"({"validation": true, "train_limit": 100})")), 100);
+  EXPECT_EQ(budget(trial(R"({"validation": true, "epochs": 1})")).steps, 5400 / 32);
+  EXPECT_NE(message_of([] { check(trial(R"({"validation": true, "train_limit": 5401})")); })
+                .find("train_limit 5401 is more than the 5400 train rows of a class of "
+                      "fashion-mnist that validation leaves"),
+            std::string::npos);
+}
+
+TEST(Extra, IsOneTextForSpellingsOfOneObject) {
+  const Trial one = trial(R"({"extra": {"trees": 9, "model": "forest"}})");
+  EXPECT_EQ(identity(one),
+            R"({"class":0,"dataset":"fashion-mnist","extra":{"model":"forest","trees":9},)"
+            R"("loss":"contrastive","seed":1})");
+  EXPECT_EQ(id_of(one), id_of(trial(R"({"extra": {"model": "forest", "trees": 9}})")));
+  EXPECT_NE(id_of(one), id_of(trial(R"({"extra": {"model": "forest", "trees": 8}})")));
+  EXPECT_EQ(id_of(trial(R"({"extra": {}})")), id_of(trial(R"({})")));
+  EXPECT_EQ(problem_with("extra", 3), "3 is not an object");
+}
+
+TEST(Source, IsInTheIdAsItsContentAndNotAsItsName) {
+  const auto of = [](const std::string& name, const std::string& content, std::int64_t rows) {
+    Trial one = trial(R"({"dataset": "folder", "epochs": 1})");
+    one.source = {name, content, rows, 40, 64};
+    return canonical(one);
+  };
+  EXPECT_EQ(identity(of("screws", "00112233445566aa", 90)),
+            R"({"class":0,"dataset":"folder","epochs":1,"loss":"contrastive","seed":1,)"
+            R"("source":"00112233445566aa"})");
+  EXPECT_EQ(id_of(of("screws", "00112233445566aa", 90)),
+            id_of(of("nails", "00112233445566aa", 90)));
+  EXPECT_NE(id_of(of("screws", "00112233445566aa", 90)),
+            id_of(of("screws", "00112233445566ab", 90)));
+  EXPECT_EQ(budget(of("screws", "00112233445566aa", 90)).steps, 90 / 32);
+  EXPECT_NE(message_of([&] {
+              check(trial(R"({"dataset": "folder"})"));
+            }).find("\"source\" names their folder"),
+            std::string::npos);
+  const Trial before_looking = canonical(trial(R"({"dataset": "celeba", "class": "Eyeglasses"})"));
+  EXPECT_EQ(id_of(trial_from_json(to_json(before_looking))), id_of(before_looking));
+  EXPECT_EQ(problem_with("source", "a/b"), "'a/b' is not the name of a folder below --data");
+  EXPECT_NE(problem_with("source", ".."), "no error");
 }
 
 }  // namespace

@@ -9,17 +9,20 @@ import sys
 # Who may include whom; every folder may include itself.
 LAYERS = {
     "experiments": set(),
+    "images": {"experiments"},
     "results": {"experiments"},
     "slurm": {"experiments"},
-    "orchestrator": {"experiments", "results", "slurm"},
-    "worker": {"experiments"},
+    "orchestrator": {"experiments", "images", "results", "slurm"},
+    "worker": {"experiments", "images"},
 }
 # A foreign header's only homes.
 HOMES = {
     r"mpi\.h": ["orchestrator/link/mpi_link.cc"],
     r"nccl\.h": ["worker/distributed/nccl_group.cc"],
+    r"turbojpeg\.h|png\.h": ["images/picture.cc"],
     r"SQLiteCpp/.*|sqlite3\.h": ["results/"],
     r"torch/.*|ATen/.*|c10/.*|cuda.*": ["worker/"],
+    r"boost/math/.*": ["results/statistics/"],
     r"boost/program_options\.hpp": ["orchestrator/", "worker/main.cc"],
 }
 

@@ -53,8 +53,9 @@ TEST_F(Views, GiveNullForAFieldThatDoesNotApply) {
 TEST_F(Views, GiveNullForTheTrainingOfPixels) {
   record(trial(1), {evaluation(kKde, 0.75), evaluation(kPixelsKde, 0.5)});
   for (const std::string& field : field_names()) {
-    const bool known =
-        field == "dataset" || field == "class" || field == "seed" || field == "train_limit";
+    if (field == "source") continue;  // null: the data set has none
+    const bool known = field == "dataset" || field == "class" || field == "seed" ||
+                       field == "train_limit" || field == "validation" || field == "extra";
     EXPECT_EQ(ask("SELECT \"" + field + "\" IS NULL FROM results WHERE features = 'pixels'"),
               known ? "0" : "1")
         << field;
@@ -89,6 +90,27 @@ TEST_F(Views, ShowOnlyTheScoresThatTheSweepAsksFor) {
   store.record_sweep(spec("one"), expansion({trial(0)}, {kGde}));
   EXPECT_EQ(ask("SELECT group_concat(auroc) FROM results WHERE sweep = 'one'"), "0.6");
   EXPECT_EQ(ask("SELECT count(*) FROM results WHERE sweep = 'both'"), "2");
+}
+
+TEST_F(Views, ShowASourceByItsName) {
+  Trial one = trial(0);
+  one.dataset = Dataset::folder;
+  one.source = {"screws", "0011223344556677", 90, 40, 64};
+  record(canonical(one), {evaluation(kKde, 0.75)});
+  EXPECT_EQ(ask("SELECT source || ' ' || class_name FROM results"), "screws good");
+  EXPECT_EQ(ask("SELECT json_extract(config, '$.source.content') FROM trial"), "0011223344556677");
+}
+
+TEST_F(Views, HaveTheSplitOfEveryScoreAndWhyATrainingCollapsed) {
+  Trial one = trial(0);
+  one.validation = true;
+  Evaluation held_out = evaluation(kKde, 0.5);
+  held_out.request.split = Split::validation;
+  record(canonical(one), {evaluation(kKde, 0.75), held_out});
+  EXPECT_EQ(ask("SELECT group_concat(split || ' ' || auroc, ', ') FROM "
+                "(SELECT * FROM results ORDER BY split)"),
+            "test 0.75, validation 0.5");
+  EXPECT_EQ(ask("SELECT DISTINCT collapsed = '' FROM results"), "1");
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ TEST_F(StoreTest, GivesBackTheOutcomeThatItTook) {
   EXPECT_EQ(one.evaluation->fpr95, 0.25);
   EXPECT_EQ(one.evaluation->outliers, 100);
   EXPECT_EQ(one.evaluation->inliers, 10);
-  EXPECT_EQ(one.split, "test");
+  EXPECT_EQ(one.request.split, Split::test);
   EXPECT_EQ(one.build, "build-1");
   EXPECT_EQ(one.data, "data-1");
   EXPECT_TRUE(results.missing.empty());
@@ -231,6 +231,46 @@ TEST_F(StoreTest, KeepsTheTablesOfTheSpec) {
 
 // ---- resuming ----
 
+TEST_F(StoreTest, AsksForBothSplitsOfATrialWithValidationAndKeepsThemApart) {
+  Trial one = trial(0);
+  one.validation = true;
+  const Expansion all = expansion({canonical(one)});
+  Store store(path_, Store::Mode::write);
+  store.record_sweep(spec(), all);
+  ASSERT_EQ(store.histories(all)[0].missing.size(), 2);
+  Evaluation held_out = evaluation(kKde, 0.5);
+  held_out.request.split = Split::validation;
+  const std::int64_t lease = begin(store, canonical(one));
+  ASSERT_TRUE(
+      store.record_outcome(outcome(canonical(one), lease, {evaluation(kKde, 0.75), held_out})));
+  EXPECT_TRUE(store.histories(all)[0].missing.empty());
+  const SweepResults found = store.results();
+  ASSERT_EQ(found.results.size(), 2);
+  EXPECT_EQ(found.results[0].request.split, Split::test);
+  EXPECT_EQ(found.results[0].evaluation->auroc, 0.75);
+  EXPECT_EQ(found.results[1].request.split, Split::validation);
+  EXPECT_EQ(found.results[1].evaluation->auroc, 0.5);
+}
+
+TEST_F(StoreTest, TellsOfACollapseAndWhatBuildsMadeTheNumbers) {
+  Store store(path_, Store::Mode::write);
+  store.record_sweep(spec(), expansion({trial(0), trial(1)}));
+  Outcome collapsed = outcome(trial(0), begin(store, trial(0)), {evaluation(kKde, 0.5)});
+  collapsed.collapsed = "no spread";
+  collapsed.build = "b1+b2";
+  ASSERT_TRUE(store.record_outcome(collapsed));
+  ASSERT_TRUE(
+      store.record_outcome(outcome(trial(1), begin(store, trial(1)), {evaluation(kKde, 0.75)})));
+  const SweepResults found = store.results();
+  ASSERT_EQ(found.results.size(), 2);
+  EXPECT_EQ(found.results[0].collapsed, "no spread");
+  EXPECT_EQ(found.results[0].build, "b1+b2");
+  EXPECT_EQ(found.results[1].collapsed, "");
+  EXPECT_NE(found.results[1].build, "b1+b2");
+  EXPECT_EQ(store.status()[0].collapsed, 1);
+  EXPECT_EQ(store.status()[0].completed, 2);
+}
+
 TEST_F(StoreTest, LeasesGrowOverTheLifeOfTheDatabase) {
   {
     Store store(path_, Store::Mode::write);
@@ -352,6 +392,7 @@ TEST_F(StoreTest, OpensADatabaseOfAnOlderOccam) {
     const SweepResults results = store.results();
     ASSERT_EQ(results.results.size(), 1u);
     EXPECT_EQ(results.results[0].evaluation->auroc, 0.75);
+    EXPECT_EQ(results.results[0].collapsed, "");
     EXPECT_NEAR(store.status()[0].wasted_seconds, 60, 0.01);
   };
   check(Store(path_, Store::Mode::read));

@@ -7,7 +7,7 @@
 #include <random>
 
 #include "results/printed_cell.h"
-#include "tests/results/sample.h"
+#include "tests/results/plan.h"
 
 namespace occam {
 namespace {
@@ -15,62 +15,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-// Results as the store would give them, one call a planned score.
-class Plan {
- public:
-  Plan() { sweep_.name = "sweep"; }
-
-  Plan& done(const Trial& of, const EvaluationRequest& request, double auroc,
-             const std::string& build = "b1", const std::string& data = "d1") {
-    sweep_.results.push_back({place(of), id_of(of), of, variant_, OutcomeStatus::completed, request,
-                              evaluation(request, auroc), "test", build, data});
-    return asked(request);
-  }
-  Plan& diverged(const Trial& of, const EvaluationRequest& request) {
-    sweep_.results.push_back({place(of), id_of(of), of, variant_, OutcomeStatus::diverged, request,
-                              std::nullopt, "test", "b1", "d1"});
-    return asked(request);
-  }
-  Plan& missing(const Trial& of, const EvaluationRequest& request, bool failed = false) {
-    sweep_.missing.push_back({place(of), id_of(of), of, variant_, {request}, failed});
-    return asked(request);
-  }
-  Plan& variant(const std::string& name) {
-    variant_ = name;
-    return *this;
-  }
-  Plan& table(const TableSpec& spec) {
-    sweep_.tables.emplace_back("main", spec);
-    return *this;
-  }
-  const SweepResults& sweep() const { return sweep_; }
-
- private:
-  std::int64_t place(const Trial& of) {
-    const auto known = std::find(ids_.begin(), ids_.end(), id_of(of));
-    if (known == ids_.end()) ids_.push_back(id_of(of));
-    return std::find(ids_.begin(), ids_.end(), id_of(of)) - ids_.begin();
-  }
-  Plan& asked(const EvaluationRequest& request) {
-    auto& all = sweep_.requests;
-    if (std::find(all.begin(), all.end(), request) == all.end()) all.push_back(request);
-    return *this;
-  }
-
-  SweepResults sweep_;
-  std::vector<std::string> ids_;
-  std::string variant_;
-};
-
-TableOptions by(const std::vector<std::string>& rows, const std::vector<std::string>& columns) {
-  TableOptions options;
-  options.spec.rows = rows;
-  options.spec.columns = columns;
-  return options;
-}
-
-const TableOptions kByBatchSize = by({"batch_size"}, {"classifier"});
 
 // ---- the numbers ----
 
@@ -296,10 +240,12 @@ TEST(Ablation, RefusesUnknownFieldsAndFiltersThatMatchNothing) {
 
 // ---- what the table says beside its cells ----
 
+const std::string kOneSeed = "one seed: no deviation between seeds can be had";
+
 TEST(Ablation, SaysWhatABatchSizeTableHeldFixed) {
   const Plan epochs = Plan().done(trial(0, 1, 16), kKde, 0.7).done(trial(0, 1, 512), kKde, 0.8);
   EXPECT_EQ(ablation(epochs.sweep(), kByBatchSize).notes,
-            std::vector<std::string>{"held fixed: epochs 20 (updates 7500 … 220)"});
+            (std::vector<std::string>{"held fixed: epochs 20 (updates 7500 … 220)", kOneSeed}));
   Plan steps;
   for (const std::int64_t batch_size : {16, 512}) {
     Trial one = trial(0, 1, batch_size);
@@ -308,7 +254,7 @@ TEST(Ablation, SaysWhatABatchSizeTableHeldFixed) {
     steps.done(canonical(one), kKde, 0.7);
   }
   EXPECT_EQ(ablation(steps.sweep(), kByBatchSize).notes,
-            std::vector<std::string>{"held fixed: steps 150"});
+            (std::vector<std::string>{"held fixed: steps 150", kOneSeed}));
 }
 
 TEST(Ablation, SaysWhenScoresAreOfASubset) {
@@ -432,13 +378,13 @@ TEST(Render, WritesCsvLongAndAtFullPrecision) {
   const std::string text =
       render(ablation(small_sweep().sweep(), small_options()), TableFormat::csv);
   EXPECT_EQ("\n" + text, R"(
-reference,batch_size,loss,classifier,mean,std,n,expected,seeds,classes,diverged,failed
-,64,contrastive,kde,0.78125,0.04419417382415922,2,2,2,1,0,0
-,64,rotation,kde,,,1,2,1,1,0,0
-,512,contrastive,kde,1,0,2,2,2,1,0,0
-,512,rotation,kde,,,0,0,0,0,0,0
-untrained,,contrastive,kde,0.625,,1,1,1,1,0,0
-untrained,,rotation,kde,,,0,0,0,0,0,0
+reference,batch_size,loss,classifier,mean,std,ci95,paper_std,n,expected,seeds,classes,collapsed,diverged,failed
+,64,contrastive,kde,0.78125,0.04419417382415922,0.3970688980054592,0.04419417382415922,2,2,2,1,0,0,0
+,64,rotation,kde,,,,,1,2,1,1,0,0,0
+,512,contrastive,kde,1,0,0,0,2,2,2,1,0,0,0
+,512,rotation,kde,,,,,0,0,0,0,0,0,0
+untrained,,contrastive,kde,0.625,,,,1,1,1,1,0,0,0
+untrained,,rotation,kde,,,,,0,0,0,0,0,0,0
 )");
 }
 

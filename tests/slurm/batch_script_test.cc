@@ -39,16 +39,16 @@ TEST(BatchScript, OfOneNode) { expect_golden("one_node", batch_script(one_node()
 
 TEST(BatchScript, OfSeveralNodes) {
   BatchJob job = one_node();
-  job.nodes = 4;
+  job.nodes = 2;
   expect_golden("several_nodes", batch_script(job));
 }
 
 TEST(BatchScript, OfSeveralNodesWithoutPmix) {
   BatchJob job = one_node();
-  job.nodes = 4;
+  job.nodes = 2;
   job.launcher = Launcher::mpirun;
   job.gpus_per_node = 0;
-  job.gres = "gpu:a100:4";
+  job.gres = "gpu:4";
   expect_golden("mpirun", batch_script(job));
 }
 

@@ -37,7 +37,7 @@ def free_ports(count):
 
 
 class Cluster:
-    """Two nodes, n1 and n2, of eight CPUs and four GPUs each, none of which needs to be there."""
+    """Two nodes, n1 and n2, of 64 CPUs and eight GPUs each, none of which needs to be there."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="occam-slurm-"))
@@ -97,9 +97,9 @@ class Cluster:
         key = folder / "munge" / "key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o400)
-        for number in range(4):
+        for number in range(8):
             (folder / f"gpu{number}").symlink_to("/dev/null")  # Slurm wants a device
-        (folder / "gres.conf").write_text(f"NodeName=n[1-2] Name=gpu File={folder}/gpu[0-3]\n")
+        (folder / "gres.conf").write_text(f"NodeName=n[1-2] Name=gpu File={folder}/gpu[0-7]\n")
         (folder / "slurm.conf").write_text(f"""
 ClusterName=occam
 SlurmctldHost=localhost(127.0.0.1)
@@ -130,15 +130,16 @@ ReturnToService=2
 SlurmdTimeout=300
 KillWait=10
 MinJobAge=300
-MaxArraySize=11
+MaxArraySize=17
 JobRequeue=1
 EnforcePartLimits=ALL
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-NodeName=n1 NodeHostname=localhost NodeAddr=127.0.0.1 Port={first} CPUs=8 RealMemory=4000 Gres=gpu:4
-NodeName=n2 NodeHostname=localhost NodeAddr=127.0.0.1 Port={second} CPUs=8 RealMemory=4000 Gres=gpu:4
-PartitionName=debug Nodes=n[1-2] Default=YES MaxTime=2:00:00 State=UP PriorityTier=1 PreemptMode=REQUEUE OverSubscribe=NO
-PartitionName=urgent Nodes=n[1-2] MaxTime=2:00:00 State=UP PriorityTier=10 PreemptMode=OFF OverSubscribe=NO
+NodeName=n1 NodeHostname=localhost NodeAddr=127.0.0.1 Port={first} CPUs=64 RealMemory=4000 Gres=gpu:8
+NodeName=n2 NodeHostname=localhost NodeAddr=127.0.0.1 Port={second} CPUs=64 RealMemory=4000 Gres=gpu:8
+PartitionName=debug Nodes=n[1-2] Default=YES MaxTime=2-0 State=UP PriorityTier=1 PreemptMode=REQUEUE OverSubscribe=NO
+PartitionName=gpu Nodes=n[1-2] MaxTime=2-0 State=UP PriorityTier=1 PreemptMode=REQUEUE
+PartitionName=urgent Nodes=n[1-2] MaxTime=2-0 State=UP PriorityTier=10 PreemptMode=OFF OverSubscribe=NO
 """)
 
     def _start(self):

@@ -1,6 +1,7 @@
 """Arrays of parts and chains of jobs on a real Slurm: the table of one local run. A part that is killed is submitted
 again alone; jobs of a chain that nothing is left for end within a second."""
 
+import json
 import pathlib
 import sys
 import time
@@ -9,7 +10,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"),
                 str(pathlib.Path(__file__).resolve().parents[1] / "faults")]
 from cluster import Cluster  # noqa: E402
 from fakes import FAKE, SPEC, Sweep, undisturbed  # noqa: E402
-from sweeps import OCCAM, Folder, expect, finish, run, wait_until  # noqa: E402
+from sweeps import OCCAM, Folder, count, expect, finish, run, wait_until  # noqa: E402
 
 FINAL = ("COMPLETED", "FAILED", "TIMEOUT", "CANCELLED")
 
@@ -68,14 +69,22 @@ with Cluster() as cluster:
     idle = submit(cluster, parts.spec, parts.db, "--shards", "4", "--time", "10")
     expect(idle.returncode == 0 and "nothing was submitted" in idle.stderr, "a finished sweep is not submitted")
 
-    # Trials that the database has already are in no part.
+    # Trials that the database has already are in no part; the merge waits for a part that is requeued.
     grown = Sweep(SPEC)
     first = grown.run("--limit", "20")
     expect(first.returncode == 75 or grown.count("outcome") == 20, "a pilot of 20 trials")
+    slow = grown.path / "slow.json"
+    slow.write_text(json.dumps({"marks": str(grown.marks), "checkpoint_steps": 3, "step_ms": 100}))
     made = submit(cluster, grown.spec, grown.db, "--shards", "2", "--time", "10", "--worker", FAKE, "--parsable",
-                  env={"OCCAM_FAKE": str(grown.settings)})
+                  env={"OCCAM_FAKE": str(slow)})
+    part = made.stdout.split()[0] + "_1"
+    wait_until(lambda: count(grown.db + ".shards/1-of-2.db", "outcome") >= 2)
+    cluster.call("scancel", "--batch", "--signal=USR1", part)
+    cluster.wait_for(part, ("PENDING",))
+    expect(cluster.wait_for(part, FINAL) == "COMPLETED", "a part that is warned is requeued")
     expect(cluster.wait_for(made.stdout.split()[1], FINAL) == "COMPLETED", "the rest in two parts")
     expect(grown.count("outcome") == 32 and grown.table() == undisturbed(), "adds the other 12, and the table is the same")
+    expect(grown.count("attempt WHERE restart_count = 1") > 0, "the requeued part says so in its attempts")
 
     # The chain.
     states = [cluster.wait_for(link, FINAL, 180) for link in links]

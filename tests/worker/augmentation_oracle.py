@@ -14,7 +14,7 @@ import numpy
 
 PURPOSE_AUGMENTATION, PURPOSE_JITTER_ORDER = 3, 4
 (CROP_SIDE, CROP_Y, CROP_X, FLIP, BRIGHTNESS, CONTRAST, SATURATION, HUE, GRAY, BLUR,
- SIGMA) = range(11)
+ SIGMA, ORDER) = range(12)
 RELEASED = "cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2"
 
 
@@ -103,11 +103,10 @@ def to_gray(image):
     return numpy.repeat((image @ [0.2989, 0.5870, 0.1140])[..., None], 3, axis=-1)
 
 
-def jitter_order(seed, view):
+def jitter_order(draws, first):
     order = [0, 1, 2, 3]
-    draws = Draws(seed, PURPOSE_JITTER_ORDER, view)
     for i in (3, 2, 1):
-        j = draws.below(i, i + 1)
+        j = draws.below(first + i - 1, i + 1)
         order[i], order[j] = order[j], order[i]
     return order
 
@@ -158,8 +157,11 @@ def view(case, images):
         elif word == "hflip":
             image = image[:, ::-1] if draws.uniform(FLIP) < 0.5 else image
         elif word.startswith("jitter"):
-            amounts = {part[0]: float(part[1:]) for part in word.split("_")[1:]}
-            image = jitter(image, amounts, jitter_order(case["seed"], case["view"]), draws)
+            parts = word.split("_")[1:]
+            amounts = {part[0]: float(part[1:]) for part in parts if part != "shuffled"}
+            of_run = Draws(case["seed"], PURPOSE_JITTER_ORDER, case["view"])
+            order = jitter_order(draws, ORDER) if "shuffled" in parts else jitter_order(of_run, 1)
+            image = jitter(image, amounts, order, draws)
         elif word.startswith("gray"):
             image = to_gray(image) if draws.uniform(GRAY) < float(word[4:]) else image
         elif word.startswith("blur"):
@@ -182,6 +184,8 @@ def cases():
     for name, count in (("rotation", 4), ("hflip", 2), ("vflip", 2), ("8", 8)):
         for copy in range(count):
             yield dict(usual, distribution_augmentation=name, row=3 * copy + 1)
+    for row in range(4):
+        yield dict(usual, augmentations="jitter_b0.4_c0.4_s0.4_h0.4_shuffled", row=row % 3, epoch=row // 2)
     for channels in (1, 3):
         for step in range(4):
             yield dict(usual, augmentations=RELEASED, channels=channels, seed=1 + step, epoch=5,

@@ -44,6 +44,20 @@ TEST(OneClassScorer, NearestIsTheCosineDistanceToTheClosestTrainRow) {
   expect_near(scorer.nearest(), {0, 1 - std::sqrt(0.5), 1, 1 + std::sqrt(0.5)}, 1e-7);
 }
 
+TEST(OneClassScorer, NearestOfKIsTheDistanceToTheKthClosestTrainRow) {
+  // Angles of train rows 0, 30, 60 and 90 degrees, of the test row 10: 10, 20, 50 and 80 apart.
+  const auto row = [](double degrees) {
+    const double angle = degrees * 3.14159265358979 / 180;
+    return at::tensor({static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle))});
+  };
+  OneClassScorer scorer(at::stack({row(60), row(0), row(90), row(30)}), row(10).unsqueeze(0));
+  const double apart[] = {10, 20, 50, 80};
+  for (std::int64_t k = 1; k <= 4; ++k)
+    EXPECT_NEAR(scorer.nearest(k)[0], 1 - std::cos(apart[k - 1] * 3.14159265358979 / 180), 1e-6)
+        << k;
+  EXPECT_THROW(scorer.nearest(5), Error);
+}
+
 TEST(OneClassScorer, NearestIsExactlyZeroForACopyOfATrainRow) {
   const torch::Tensor train = gaussian(300, 37, 1);
   OneClassScorer scorer(train, train.flip(0));

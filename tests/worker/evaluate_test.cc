@@ -13,8 +13,11 @@ namespace {
 
 OneClassData data() {
   const torch::Tensor images = byte_images(140, 1, 16);
-  OneClassData made{images.narrow(0, 0, 60), images.narrow(0, 60, 80), {}};
-  for (int i = 0; i < 80; ++i) made.is_outlier.push_back(i % 4 != 0);
+  OneClassData made{images.narrow(0, 0, 60), {images.narrow(0, 60, 80), {}, {}}, {}};
+  for (int i = 0; i < 80; ++i) {
+    made.test.is_outlier.push_back(i % 4 != 0);
+    made.test.rows.push_back(i);
+  }
   return made;
 }
 
@@ -26,6 +29,17 @@ std::unique_ptr<Network> network(Loss loss) {
 }
 
 void ignore(std::int64_t) {}
+
+// The whole of it: features of a network, then scores.
+std::vector<Evaluation> evaluate(Network& network, const OneClassData& data,
+                                 const std::vector<EvaluationRequest>& requests,
+                                 const std::function<void(std::int64_t)>& on_images) {
+  std::vector<Evaluation> found;
+  for (ScoredRequest& one :
+       evaluate(extract_all(network, data, 1, requests, on_images), requests, ignore))
+    found.push_back(one.evaluation);
+  return found;
+}
 
 TEST(Evaluate, AnswersEveryRequestInOrder) {
   const auto rotation = network(Loss::rotation);
@@ -51,9 +65,9 @@ TEST(Evaluate, ScoresTheFeaturesThatWereAskedFor) {
   const auto rotation = network(Loss::rotation);
   const OneClassData rows = data();
   const ExtractedFeatures train = extract(*rotation, rows.train, false, ignore);
-  const ExtractedFeatures test = extract(*rotation, rows.test, true, ignore);
+  const ExtractedFeatures test = extract(*rotation, rows.test.images, true, ignore);
   const auto auroc = [&](const std::vector<double>& scores) {
-    return rate(scores, rows.is_outlier).auroc;
+    return rate(scores, rows.test.is_outlier).auroc;
   };
   const auto found = evaluate(*rotation, rows,
                               {{Features::pool, Classifier::kde, {}},
@@ -65,8 +79,9 @@ TEST(Evaluate, ScoresTheFeaturesThatWereAskedFor) {
                               ignore);
   EXPECT_EQ(found[0].auroc, auroc(OneClassScorer(train.pool, test.pool).kde(10)));
   EXPECT_EQ(found[1].auroc, auroc(OneClassScorer(train.embed, test.embed).kde(10)));
-  EXPECT_EQ(found[2].auroc,
-            auroc(OneClassScorer(pixel_features(rows.train), pixel_features(rows.test)).kde(10)));
+  EXPECT_EQ(
+      found[2].auroc,
+      auroc(OneClassScorer(pixel_features(rows.train), pixel_features(rows.test.images)).kde(10)));
   EXPECT_EQ(found[3].auroc, auroc(rotation_scores(test.logit)));
   EXPECT_EQ(found[4].auroc, auroc(rotation_upright_scores(test.logit.select(1, 0))));
   EXPECT_EQ(found[5].auroc, auroc(OneClassScorer(train.pool, test.pool).kde(1)));
@@ -76,9 +91,9 @@ TEST(Evaluate, ScoresTheFeaturesThatWereAskedFor) {
 TEST(Evaluate, OfRotationMultipliesTheProbabilitiesOfTheTurns) {
   const auto rotation = network(Loss::rotation);
   const OneClassData rows = data();
-  const torch::Tensor p = extract(*rotation, rows.test, true, ignore).logit.exp();
+  const torch::Tensor p = extract(*rotation, rows.test.images, true, ignore).logit.exp();
   std::vector<double> product, upright;
-  for (std::int64_t i = 0; i < rows.test.size(0); ++i) {
+  for (std::int64_t i = 0; i < rows.test.images.size(0); ++i) {
     double all = 1;
     for (int k = 0; k < 4; ++k) all *= p[i][k][k].item<double>();
     product.push_back(1 - all);
@@ -88,8 +103,8 @@ TEST(Evaluate, OfRotationMultipliesTheProbabilitiesOfTheTurns) {
                               {{Features::logit, Classifier::rotation, {}},
                                {Features::logit, Classifier::rotation_upright, {}}},
                               ignore);
-  EXPECT_NEAR(found[0].auroc, rate(product, rows.is_outlier).auroc, 1e-9);
-  EXPECT_NEAR(found[1].auroc, rate(upright, rows.is_outlier).auroc, 1e-9);
+  EXPECT_NEAR(found[0].auroc, rate(product, rows.test.is_outlier).auroc, 1e-9);
+  EXPECT_NEAR(found[1].auroc, rate(upright, rows.test.is_outlier).auroc, 1e-9);
 }
 
 TEST(Evaluate, WithATestLimitScoresTheFirstRows) {
@@ -103,19 +118,56 @@ TEST(Evaluate, WithATestLimitScoresTheFirstRows) {
   EXPECT_EQ(limited[0].outliers + limited[0].inliers, 40);
   EXPECT_EQ(limited[1].outliers + limited[1].inliers, 80);
   EXPECT_EQ(limited[2].auroc, limited[1].auroc);
-  rows.test = rows.test.narrow(0, 0, 40);
-  rows.is_outlier.resize(40);
+  rows.test.images = rows.test.images.narrow(0, 0, 40);
+  rows.test.is_outlier.resize(40);
+  rows.test.rows.resize(40);
   EXPECT_EQ(evaluate(*contrastive, rows, {{Features::pool, Classifier::kde, {}}}, ignore)[0].auroc,
             limited[0].auroc);
 }
 
 TEST(Evaluate, CountsImagesAndScoresWithoutEverStandingStill) {
   const auto rotation = network(Loss::rotation);
-  std::vector<std::int64_t> heard;
-  evaluate(*rotation, data(),
-           {{Features::pool, Classifier::kde, {}}, {Features::logit, Classifier::rotation, {}}},
-           [&](std::int64_t count) { heard.push_back(count); });
-  EXPECT_EQ(heard, (std::vector<std::int64_t>{60, 140, 141, 142}));
+  const std::vector<EvaluationRequest> requests{{Features::pool, Classifier::kde, {}},
+                                                {Features::logit, Classifier::rotation, {}}};
+  std::vector<std::int64_t> images, scores;
+  const TrialFeatures features =
+      extract_all(*rotation, data(), 1, requests, [&](std::int64_t n) { images.push_back(n); });
+  EXPECT_EQ(images, (std::vector<std::int64_t>{60, 140}));
+  evaluate(features, requests, [&](std::int64_t n) { scores.push_back(n); });
+  EXPECT_EQ(scores, (std::vector<std::int64_t>{1, 2}));
+}
+
+TEST(Evaluate, ScoresWhatValidationHoldsOutAsASplitOfItsOwn) {
+  const auto contrastive = network(Loss::contrastive);
+  OneClassData rows = data();
+  rows.validation = {byte_images(30, 1, 16).flip(0), {}, {}};
+  for (int i = 0; i < 30; ++i) {
+    rows.validation.is_outlier.push_back(i % 2);
+    rows.validation.rows.push_back(100 + i);
+  }
+  const EvaluationRequest test{Features::pool, Classifier::kde, {.test_limit = 40}};
+  EvaluationRequest validation = test;
+  validation.split = Split::validation;
+  const auto found = evaluate(*contrastive, rows, {test, validation}, ignore);
+  EXPECT_EQ(found[0].outliers + found[0].inliers, 40);
+  EXPECT_EQ(found[1].outliers, 15) << "test_limit is of the test set";
+  EXPECT_EQ(found[1].inliers, 15);
+  OneClassData as_test = rows;
+  as_test.test = rows.validation;
+  EXPECT_EQ(
+      found[1].auroc,
+      evaluate(*contrastive, as_test, {{Features::pool, Classifier::kde, {}}}, ignore)[0].auroc);
+}
+
+TEST(FitImages, AreAllUpToTheReleasedLimitAndThenADrawOfTheSeed) {
+  const torch::Tensor few = at::arange(20'000).view({-1, 1, 1, 1});
+  EXPECT_TRUE(same_bits(fit_images(few, 1), few));
+  const torch::Tensor many = at::arange(20'007).view({-1, 1, 1, 1});
+  const torch::Tensor some = fit_images(many, 1).flatten();
+  EXPECT_EQ(some.numel(), 20'000);
+  EXPECT_TRUE((some.diff() > 0).all().item<bool>()) << "each once, in the data's order";
+  EXPECT_TRUE(same_bits(fit_images(many, 1).flatten(), some));
+  EXPECT_FALSE(same_bits(fit_images(many, 2).flatten(), some));
 }
 
 TEST(Evaluate, IsGivenUpWhenTheCallerThrows) {

@@ -50,7 +50,7 @@ class FashionMnist : public testing::Test {
     gzclose(zipped);
     fs::remove(folder_.path() / name);
   }
-  ImageData load() const { return load_images(Dataset::fashion_mnist, folder_.path()); }
+  ImageData load() const { return load_images(Dataset::fashion_mnist, {}, folder_.path()); }
   std::string problem() const {
     try {
       load();
@@ -110,7 +110,7 @@ TEST_F(FashionMnist, HasAnotherDigestWhenAByteOrALabelDiffers) {
 TEST_F(FashionMnist, ThatIsNowhereSaysWhereItWasLookedForAndHowToGetIt) {
   const TemporaryFolder empty;
   try {
-    load_images(Dataset::fashion_mnist, empty.path());
+    load_images(Dataset::fashion_mnist, {}, empty.path());
     FAIL() << "was read";
   } catch (const Error& error) {
     EXPECT_TRUE(has(error.what(), empty.path().string() + "/fashion-mnist")) << error.what();
@@ -153,13 +153,16 @@ TEST_F(FashionMnist, TrainsOnInliersAlone) {
 
 TEST_F(FashionMnist, TestsOnEveryClassAndCallsAllOthersOutliers) {
   const OneClassData data = one_class(load(), trial(3));
-  ASSERT_EQ(data.test.size(0), 20);
-  ASSERT_EQ(data.is_outlier.size(), 20);
-  EXPECT_EQ(fills(data.test).size(), 20) << "every test image once";
+  ASSERT_EQ(data.test.images.size(0), 20);
+  ASSERT_EQ(data.test.is_outlier.size(), 20);
+  EXPECT_EQ(fills(data.test.images).size(), 20) << "every test image once";
   for (std::int64_t i = 0; i < 20; ++i) {
-    const int fill = data.test[i].max().item<int>();
-    EXPECT_EQ(data.is_outlier[i], (fill - 1) % 10 == 3 ? 0 : 1);
+    const int fill = data.test.images[i].max().item<int>();
+    EXPECT_EQ(data.test.is_outlier[i], (fill - 1) % 10 == 3 ? 0 : 1);
+    EXPECT_EQ(data.test.rows[i], fill - 1);
   }
+  EXPECT_FALSE(data.validation.images.defined());
+  EXPECT_TRUE(data.validation.rows.empty());
 }
 
 TEST_F(FashionMnist, TakesASubsetThatTheSeedDraws) {
@@ -180,10 +183,40 @@ TEST_F(FashionMnist, TakesASubsetThatTheSeedDraws) {
 
 TEST_F(FashionMnist, ShufflesTheTestRowsByTheSeed) {
   const ImageData data = load();
-  const torch::Tensor one = one_class(data, trial(3)).test;
-  EXPECT_TRUE(same_bits(one, one_class(data, trial(3)).test));
-  EXPECT_TRUE(same_bits(one, one_class(data, trial(5)).test)) << "the same for every class";
-  EXPECT_FALSE(same_bits(one, one_class(data, trial(3, 6, 2)).test));
+  const torch::Tensor one = one_class(data, trial(3)).test.images;
+  EXPECT_TRUE(same_bits(one, one_class(data, trial(3)).test.images));
+  EXPECT_TRUE(same_bits(one, one_class(data, trial(5)).test.images)) << "the same for every class";
+  EXPECT_FALSE(same_bits(one, one_class(data, trial(3, 6, 2)).test.images));
+}
+
+// 600 train images, 60 of each class.
+TEST_F(FashionMnist, HoldsATenthOfTheClassOutForValidation) {
+  write_part("train", 600);
+  const ImageData data = load();
+  std::set<std::set<std::int64_t>> held_out;
+  for (std::int64_t seed = 1; seed <= 10; ++seed) {
+    Trial one = trial(3, 54, seed);
+    one.validation = true;
+    const OneClassData found = one_class(data, one);
+    ASSERT_EQ(found.train.size(0), 54);
+    ASSERT_EQ(found.validation.rows.size(), 12);
+    std::set<std::int64_t> inliers;
+    for (std::size_t i = 0; i < 12; ++i) {
+      const std::int64_t row = found.validation.rows[i];
+      const std::int64_t label = data.train.labels[static_cast<std::size_t>(row)];
+      EXPECT_EQ(found.validation.is_outlier[i], label == 3 ? 0 : 1);
+      EXPECT_TRUE(
+          same_bits(found.validation.images[static_cast<std::int64_t>(i)], data.train.images[row]));
+      if (label == 3) inliers.insert(row);
+    }
+    EXPECT_EQ(inliers.size(), 6) << "as many outliers as inliers";
+    // Class 3's rows are 3, 13, 23, ...: trained on or held out, never both.
+    std::set<int> trained = fills(found.train);
+    for (std::int64_t row : inliers)
+      EXPECT_FALSE(row < 255 && trained.count(static_cast<int>(row) + 1) > 0);
+    held_out.insert(inliers);
+  }
+  EXPECT_GT(held_out.size(), 5) << "the seed draws them";
 }
 
 TEST_F(FashionMnist, WithFewerRowsThanTheTrialTakesIsRefused) {

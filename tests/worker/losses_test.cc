@@ -49,7 +49,7 @@ double plain_info_nce(const Rows& anchors, const Rows& others, double temperatur
   return sum / static_cast<double>(anchors.size());
 }
 
-// SimCLR's loss, which this is not: both views are anchors, all 2B - 2 other rows are negatives.
+// SimCLR's loss: both views are anchors, all 2B - 2 other rows are negatives.
 double symmetric_nt_xent(const Rows& anchors, const Rows& others, double temperature) {
   Rows all = anchors;
   all.insert(all.end(), others.begin(), others.end());
@@ -151,6 +151,74 @@ TEST(InfoNce, SendsItsGradientIntoBothViews) {
     EXPECT_TRUE(at::allclose(gradients[1], of_others, 1e-6, 1e-8));
     EXPECT_GT(gradients[1].abs().max().item<double>(), 0.01);
     EXPECT_FALSE(value.accuracy.requires_grad());
+  }
+}
+
+double nt_xent_of(const Rows& first, const Rows& second, double temperature, std::int64_t group) {
+  return nt_xent(tensor(first), tensor(second), temperature, group).loss.item<double>();
+}
+
+TEST(NtXent, HasBothViewsAsAnchorsAndAllOtherRowsAsNegatives) {
+  for (double temperature : {0.1, 0.2, 1.0}) {
+    EXPECT_NEAR(nt_xent_of(kAnchors, kOthers, temperature, 4),
+                symmetric_nt_xent(kAnchors, kOthers, temperature), 1e-12);
+    EXPECT_NEAR(nt_xent_of(kOthers, kAnchors, temperature, 4),
+                nt_xent_of(kAnchors, kOthers, temperature, 4), 1e-12)
+        << "the views' roles are the same";
+  }
+}
+
+// Two rows at right angles, both views equal: the target scores 1 / t, the two negatives 0.
+TEST(NtXent, OfTwoOrthogonalPairsIsTheClosedForm) {
+  EXPECT_NEAR(nt_xent_of({{3, 0}, {0, 0.1}}, {{2, 0}, {0, 7}}, 0.5, 2),
+              std::log1p(2 * std::exp(-2.0)), 1e-12);
+}
+
+TEST(NtXent, InGroupsIsTheMeanOfTheGroupsLosses) {
+  const auto half = [](const Rows& rows, int which) {
+    return Rows(rows.begin() + 2 * which, rows.begin() + 2 * which + 2);
+  };
+  EXPECT_NEAR(nt_xent_of(kAnchors, kOthers, 0.2, 2),
+              (symmetric_nt_xent(half(kAnchors, 0), half(kOthers, 0), 0.2) +
+               symmetric_nt_xent(half(kAnchors, 1), half(kOthers, 1), 0.2)) /
+                  2,
+              1e-12);
+}
+
+TEST(NtXent, AccuracyIsTheShareOfAnchorsNearestToTheirPartner) {
+  // Rows 0 and 1 prefer each other's views to their own, in both directions; rows 2 and 3 do not.
+  const Rows first{{1, 0, 0}, {0.9, 0.1, 0}, {0, 1, 0}, {0, 0, 1}};
+  const Rows second{{0.8, -0.6, 0}, {0.7, 0.7, 0}, {0, 1, 0.1}, {0, 0.1, 1}};
+  double right = 0;
+  Rows all = first;
+  all.insert(all.end(), second.begin(), second.end());
+  for (std::size_t i = 0; i < 8; ++i) {
+    std::size_t best = i == 0 ? 1 : 0;
+    for (std::size_t j = 0; j < 8; ++j)
+      if (j != i && cosine(all[i], all[j]) > cosine(all[i], all[best])) best = j;
+    right += best == (i + 4) % 8 ? 1.0 : 0.0;
+  }
+  ASSERT_GT(right, 0);
+  ASSERT_LT(right, 8);
+  EXPECT_EQ(nt_xent(tensor(first), tensor(second), 0.2, 4).accuracy.item<double>(), right / 8);
+}
+
+TEST(NtXent, SendsItsGradientIntoBothViews) {
+  const torch::Tensor first = tensor(kAnchors).requires_grad_();
+  const torch::Tensor second = tensor(kOthers).requires_grad_();
+  for (std::int64_t group : {4, 2}) {
+    const auto gradients =
+        torch::autograd::grad({nt_xent(first, second, 0.2, group).loss}, {first, second});
+    const auto of_first = [&](const torch::Tensor& x) {
+      return nt_xent(x, second, 0.2, group).loss.item<double>();
+    };
+    const auto of_second = [&](const torch::Tensor& x) {
+      return nt_xent(first, x, 0.2, group).loss.item<double>();
+    };
+    EXPECT_TRUE(
+        at::allclose(gradients[0], numeric_gradient(of_first, tensor(kAnchors)), 1e-6, 1e-8));
+    EXPECT_TRUE(
+        at::allclose(gradients[1], numeric_gradient(of_second, tensor(kOthers)), 1e-6, 1e-8));
   }
 }
 

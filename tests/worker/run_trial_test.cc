@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <fstream>
+
 #include "experiments/error.h"
 #include "tests/worker/sample.h"
-#include "worker/evaluate/export.h"
+#include "worker/evaluate/kept_files.h"
+#include "worker/evaluate/npy.h"
 #include "worker/train/checkpoint.h"
 
 namespace occam {
@@ -159,15 +163,121 @@ TEST_F(RunTrial, OfAnUntrainedNetworkStopsWithoutACheckpoint) {
   EXPECT_EQ(outcome(what).steps, 0);
 }
 
-TEST_F(RunTrial, ExportsTheFeaturesThatItScores) {
+TEST_F(RunTrial, KeepsTheFeaturesThatItScores) {
+  Start what = start(short_trial());
+  what.keep = {(folder_.path() / "kept").string(), true, true, true, false};
+  const Outcome found = outcome(what);
+  const fs::path kept = what.keep.folder;
+  EXPECT_EQ(read_npy(kept / "train.pool.npy").sizes(), (std::vector<std::int64_t>{16, 16}));
+  EXPECT_EQ(read_npy(kept / "test.pool.npy").sizes(), (std::vector<std::int64_t>{200, 16}));
+  EXPECT_EQ(read_npy(kept / "test.is_outlier.npy").numel(), 200);
+  EXPECT_TRUE(fs::exists(kept / "weights.npy"));
+  EXPECT_TRUE(fs::exists(kept / "scores.csv"));
+  EXPECT_FALSE(fs::exists(kept / "validation.rows.npy"));
+  const KeptFeatures again = read_kept(kept, torch::kCPU);
+  EXPECT_EQ(again.manifest.trial, what.trial);
+  EXPECT_EQ(again.manifest.steps, 4);
+  EXPECT_EQ(again.manifest.test.of, 1024);
+  EXPECT_EQ(evaluate(again.features, what.evaluations, [](std::int64_t) {})[0].evaluation.auroc,
+            found.evaluations[0].auroc);
+}
+
+TEST_F(RunTrial, ScoresKeptFeaturesWithoutTraining) {
+  Start what = start(short_trial());
+  what.evaluations.push_back({Features::pixels, Classifier::nearest, {.test_limit = 100}});
+  what.keep = {(folder_.path() / "kept").string(), true, false, false, false};
   RunOptions options;
-  options.export_folder = folder_.path() / "export";
-  outcome(start(short_trial()), options);
-  EXPECT_EQ(read_npy(options.export_folder / "train.npy").sizes(),
-            (std::vector<std::int64_t>{16, 16}));
-  EXPECT_EQ(read_npy(options.export_folder / "test.npy").sizes(),
-            (std::vector<std::int64_t>{1024, 16}));
-  EXPECT_EQ(read_npy(options.export_folder / "is_outlier.npy").numel(), 1024);
+  options.build = "trained";
+  const Outcome first = outcome(what, options);
+  EXPECT_EQ(first.build, "");
+  what.keep.score_only = true;
+  what.evaluations.push_back({Features::embed, Classifier::gde, {.test_limit = 200}});
+  int epochs = 0;
+  options.on_progress = [&](const Progress&) { ++epochs; };
+  options.build = "scored";
+  const Outcome second = outcome(what, options);
+  EXPECT_EQ(second.error, "");
+  EXPECT_EQ(epochs, 0);
+  ASSERT_EQ(second.evaluations.size(), 3);
+  EXPECT_EQ(second.evaluations[0].auroc, first.evaluations[0].auroc);
+  EXPECT_EQ(second.evaluations[1].auroc, first.evaluations[1].auroc);
+  EXPECT_EQ(second.steps, first.steps);
+  EXPECT_EQ(second.train_seconds, first.train_seconds);
+  EXPECT_EQ(second.build, "trained+scored");
+}
+
+TEST_F(RunTrial, RefusesKeptFeaturesThatAreDamagedOrOfAnotherTrial) {
+  Start what = start(short_trial());
+  what.keep = {(folder_.path() / "kept").string(), true, false, false, false};
+  outcome(what);
+  what.keep.score_only = true;
+  Start other = what;
+  other.trial = "0123456789abcdef";
+  EXPECT_NE(outcome(other).error.find("holds features of another trial"), std::string::npos);
+  const fs::path file = fs::path(what.keep.folder) / "test.pool.npy";
+  std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(300).put('x');
+  const Outcome found = outcome(what);
+  EXPECT_EQ(found.status, OutcomeStatus::failed);
+  EXPECT_NE(found.error.find("test.pool.npy: is damaged"), std::string::npos) << found.error;
+}
+
+TEST_F(RunTrial, WritesAScoreOfEveryImageOnRequest) {
+  Trial trial = short_trial();
+  trial.validation = true;
+  Start what = start(canonical(trial));
+  what.evaluations = applicable({{Features::pool, Classifier::kde, {.test_limit = 50}},
+                                 {Features::pool, Classifier::nearest, {.k = 2}}},
+                                what.config);
+  what.keep = {(folder_.path() / "kept").string(), false, false, true, false};
+  const Outcome found = outcome(what);
+  ASSERT_EQ(found.error, "");
+  EXPECT_EQ(found.evaluations.size(), 4);
+  std::ifstream file(fs::path(what.keep.folder) / "scores.csv");
+  std::string line;
+  std::getline(file, line);
+  EXPECT_EQ(line, "split,row,is_outlier,\"pool kde {'test_limit':50}\",\"pool nearest {'k':2}\"");
+  std::int64_t tests = 0, validations = 0, without = 0;
+  while (std::getline(file, line)) {
+    ++(line.starts_with("test,") ? tests : validations);
+    if (line.find(",,") != std::string::npos) ++without;
+  }
+  EXPECT_EQ(tests, 1024);
+  EXPECT_EQ(validations, 2 * validation_inliers(what.config, 1024));
+  EXPECT_EQ(without, 1024 - 50);
+  EXPECT_FALSE(fs::exists(fs::path(what.keep.folder) / "kept.json"));
+}
+
+TEST_F(RunTrial, NamesTheTrialWhoseFeaturesAreNotFinite) {
+  Start what = start(short_trial());
+  what.keep = {(folder_.path() / "kept").string(), true, false, false, false};
+  outcome(what);
+  // A NaN in a feature file whose checksum says that it was written so.
+  KeptFeatures kept = read_kept(what.keep.folder, torch::kCPU);
+  kept.features.test.network.pool[7][3] = std::nan("");
+  write_kept(what.keep.folder, {what.trial, kept.manifest.data, "", 0, 4, ""}, kept.features,
+             one_class(*images_.get(Dataset::synthetic), what.config), nullptr);
+  what.keep.score_only = true;
+  const Outcome found = outcome(what);
+  EXPECT_EQ(found.status, OutcomeStatus::failed);
+  EXPECT_NE(
+      found.error.find("trial " + what.trial + ": pool, kde: features of test row 7 hold a NaN"),
+      std::string::npos)
+      << found.error;
+}
+
+TEST_F(RunTrial, SaysThatATrainingCollapsed) {
+  Trial trial = short_trial();
+  EXPECT_EQ(outcome(start(trial)).collapsed, "");
+  // So much decay that every weight is gone, and with them all difference between images.
+  trial.weight_decay = 10;
+  trial.learning_rate = 0.1;
+  trial.momentum = 0;
+  trial.schedule = Schedule::constant;
+  trial.epochs = 20;
+  const Outcome found = outcome(start(canonical(trial)));
+  EXPECT_EQ(found.status, OutcomeStatus::completed);
+  EXPECT_NE(found.collapsed.find("spread"), std::string::npos) << found.collapsed;
+  EXPECT_EQ(found.evaluations.size(), 1) << "its scores stay";
 }
 
 TEST_F(RunTrial, ReadsADataSetOnceForAllTrials) {

@@ -1,6 +1,6 @@
 """The one-class scores by scikit-learn: python3 scores_oracle.py FOLDER
 
-Reads train.npy, test.npy and is_outlier.npy, as `occam-worker train --export` writes them, and
+Reads train.pool.npy, test.pool.npy and test.is_outlier.npy, as `occam-worker train --keep` writes them, and
 prints {"oc-svm-rbf": {"auroc": ..., "average_precision": ..., "fpr95": ...}, ...} as JSON. With a
 scores.json (a list, one number a test row) in the folder, "given" rates those scores.
 
@@ -27,6 +27,9 @@ def one_class_scores(train, test):
     neighbours = NearestNeighbors(n_neighbors=1, metric="cosine").fit(train)
     yield "nearest", neighbours.kneighbors(test)[0][:, 0]
 
+    fifth = NearestNeighbors(n_neighbors=min(5, len(train)), metric="cosine").fit(train)
+    yield "nearest, k 5", fifth.kneighbors(test)[0][:, -1]
+
     cosines = unit_test @ unit_train.T
     yield "kde", -logsumexp(2 * gamma * cosines, axis=1) / gamma
 
@@ -51,9 +54,9 @@ def rate(scores, is_outlier):
 
 
 def main(folder):
-    train = numpy.load(folder / "train.npy").astype(numpy.float64)
-    test = numpy.load(folder / "test.npy").astype(numpy.float64)
-    is_outlier = numpy.load(folder / "is_outlier.npy")
+    train = numpy.load(folder / "train.pool.npy").astype(numpy.float64)
+    test = numpy.load(folder / "test.pool.npy").astype(numpy.float64)
+    is_outlier = numpy.load(folder / "test.is_outlier.npy")
     rates = {}
     for name, scores in one_class_scores(train, test):
         # Equal rows tie in exact arithmetic; rounding restores that.

@@ -10,7 +10,7 @@ namespace occam {
 namespace {
 
 const ImageData& data() {
-  static const ImageData made = load_images(Dataset::synthetic, "");
+  static const ImageData made = load_images(Dataset::synthetic, {}, "");
   return made;
 }
 
@@ -32,7 +32,7 @@ TEST(Synthetic, HasTheRowsThatItsFactsName) {
 }
 
 TEST(Synthetic, IsTheSameWhereverItIsMade) {
-  EXPECT_EQ(data().digest, load_images(Dataset::synthetic, "").digest);
+  EXPECT_EQ(data().digest, load_images(Dataset::synthetic, {}, "").digest);
   EXPECT_EQ(data().digest, "68dbca2bb3d14e58") << "another data set needs another name";
 }
 

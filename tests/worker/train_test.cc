@@ -43,8 +43,14 @@ void expect_same(const Result& a, const Result& b) {
 }
 
 class EveryLoss : public testing::TestWithParam<Loss> {};
-INSTANTIATE_TEST_SUITE_P(Train, EveryLoss, testing::Values(Loss::contrastive, Loss::rotation),
-                         [](const auto& one) { return to_string(one.param); });
+INSTANTIATE_TEST_SUITE_P(Train, EveryLoss,
+                         testing::Values(Loss::contrastive, Loss::rotation,
+                                         Loss::contrastive_symmetric),
+                         [](const auto& one) {
+                           std::string name = to_string(one.param);
+                           std::erase(name, '-');
+                           return name;
+                         });
 
 TEST_P(EveryLoss, ResumedAfterAnyStepEndsInTheSameBitsAsUndisturbed) {
   const Trial trial = narrow_trial(GetParam());
@@ -178,7 +184,7 @@ TEST_P(EveryLoss, LeavesTheNetworkAsDrawnWithoutEpochs) {
 TEST_P(EveryLoss, OfAFinishedStateNeedsNoStepMore) {
   const Trial trial = narrow_trial(GetParam());
   const Result result = run(trial);
-  const Result again = run(trial, finished_state(*result.training.network, 12));
+  const Result again = run(trial, finished_state(result.training));
   EXPECT_TRUE(again.steps_heard.empty());
   EXPECT_EQ(again.training.steps, 12);
   expect_same(again, result);

@@ -19,6 +19,14 @@ struct Planes {
   int pixels() const { return side * side; }
 };
 
+// The four changes of jitter in an order that draws `first` to `first` + 2 decide (Fisher-Yates).
+std::array<int, 4> shuffled_order(const Draws& draws, std::uint32_t first) {
+  std::array<int, 4> order{0, 1, 2, 3};
+  for (std::uint32_t i = 3; i > 0; --i)
+    std::swap(order[i], order[draws.below(first + i - 1, i + 1)]);
+  return order;
+}
+
 void crop_and_resize(const Planes& in, int top, int left, int crop_side, Planes& out) {
   const int side = in.side;
   std::vector<Tap> taps(static_cast<std::size_t>(side));
@@ -173,10 +181,8 @@ std::vector<SquareTransform> distribution_transforms(DistributionAugmentation au
 JitterOrders jitter_orders(std::int64_t seed) {
   JitterOrders orders;
   for (std::uint32_t view = 0; view < orders.size(); ++view) {
-    auto& order = orders[view];
-    order = {0, 1, 2, 3};
     const Draws draws(seed, Purpose::jitter_order, view);
-    for (std::uint32_t i = 3; i > 0; --i) std::swap(order[i], order[draws.below(i, i + 1)]);
+    orders[view] = shuffled_order(draws, 1);
   }
   return orders;
 }
@@ -235,7 +241,10 @@ void Augmenter::augment(std::int64_t row, std::int64_t epoch, std::uint32_t view
         if (draws.uniform(draw_flip) < 0.5F) flip(image);
         break;
       case AugmentationOperation::Kind::jitter:
-        jitter(image, operation, jitter_orders_[view % jitter_orders_.size()], draws);
+        jitter(image, operation,
+               operation.order_per_image ? shuffled_order(draws, draw_jitter_order)
+                                         : jitter_orders_[view % jitter_orders_.size()],
+               draws);
         break;
       case AugmentationOperation::Kind::gray:
         if (draws.uniform(draw_gray) < static_cast<float>(operation.amount)) to_gray(image);

@@ -23,7 +23,8 @@ enum AugmentationDraw : std::uint32_t {
   draw_gray,
   draw_blur,
   draw_blur_sigma,
-  kAugmentationDraws,
+  draw_jitter_order,  // three of them, from here on
+  kAugmentationDraws = draw_jitter_order + 3,
 };
 
 struct Rgb {

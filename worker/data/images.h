@@ -12,7 +12,7 @@
 namespace occam {
 
 // Images as bytes, n x channels x side x side, channels 1 (gray, replicated when a network sees it)
-// or 3, with their classes.
+// or 3, with their labels (see is_inlier).
 struct LabelledImages {
   torch::Tensor images;
   std::vector<std::int64_t> labels;
@@ -23,21 +23,29 @@ struct ImageData {
   std::string digest;  // of every byte that was read, 16 hex digits
 };
 
-// Reads a data set whole. `folder` is --data: it holds a folder of the data set's name, or its
-// files. Empty: $OCCAM_DATA, then $XDG_DATA_HOME/occam, then where distributions put it. Throws
-// Error that names the file, or the places that were looked in and how to get the data.
-ImageData load_images(Dataset dataset, const std::filesystem::path& folder);
+// Reads a data set whole, or maps it where it is prepared (see images/load.h). `source` is a
+// trial's: its name chooses among folders, and where it holds a content the images must be those.
+// Throws Error.
+ImageData load_images(Dataset dataset, const SourceImages& source,
+                      const std::filesystem::path& folder, bool verify = false);
 
-// Where the data set's files are, or nothing; costs no reading.
-std::filesystem::path find_images(Dataset dataset, const std::filesystem::path& folder);
+// Rows to be scored, in an order drawn by the seed, so that the first n are a random subset.
+struct HeldOut {
+  torch::Tensor images;                  // bytes
+  std::vector<std::uint8_t> is_outlier;  // of each row
+  std::vector<std::int64_t> rows;        // where each stands in its part of the data set
+};
 
 // A one-class task: train rows are inliers only; test rows of every class.
 struct OneClassData {
   torch::Tensor train;  // bytes; train_limit rows drawn by the seed
-  torch::Tensor test;   // bytes, in an order drawn by the seed, so that the first n
-                        // rows are a random subset
-  std::vector<std::uint8_t> is_outlier;  // of test rows
+  HeldOut test;         // all of the test set
+  // Of a trial with `validation`, else empty: inliers that train lacks, and as many outliers from
+  // the train rows of other classes, drawn by the seed (data/cifar.py:202-221 of the released code,
+  // whose draw is of NumPy's seed 1 for every seed). Rows are those of the train set.
+  HeldOut validation;
 };
+// Throws Error where the data set lacks rows that the trial needs.
 OneClassData one_class(const ImageData& images, const Trial& trial);
 
 // Bytes as what a network sees: float32 in [0, 1], three channels, no mean or deviation removed

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "images/image_set.h"
 #include "worker/data/augment_arithmetic.h"
 
 namespace occam {
@@ -73,13 +74,25 @@ LabelledImages draw(std::int64_t rows, std::uint32_t split, std::int64_t classes
   return made;
 }
 
+// The same bytes, for as long as the tensor lives.
+ImageSet as_set(const LabelledImages& part) {
+  const torch::Tensor& images = part.images;
+  return {images.size(0),
+          images.size(1),
+          images.size(2),
+          {std::shared_ptr<void>(), images.const_data_ptr<std::uint8_t>()},
+          part.labels};
+}
+
 }  // namespace
 
 ImageData synthetic_images() {
   const DatasetFacts& known = facts(Dataset::synthetic);
   const auto classes = static_cast<std::int64_t>(known.classes.size());
-  return {draw(known.train_rows_per_class * classes, 0, classes), draw(known.test_rows, 1, classes),
-          ""};
+  ImageData made{draw(known.train_rows_per_class * classes, 0, classes),
+                 draw(known.test_rows, 1, classes), ""};
+  made.digest = digest_of(as_set(made.train), as_set(made.test));
+  return made;
 }
 
 }  // namespace occam

@@ -134,18 +134,27 @@ const torch::Tensor& OneClassScorer::test_to_train() {
   return test_to_train_;
 }
 
-std::vector<double> OneClassScorer::nearest() {
+std::vector<double> OneClassScorer::nearest(std::int64_t k) {
+  if (k > train_.size(0))
+    throw Error("nearest with k " + std::to_string(k) + " needs as many train rows; there are " +
+                std::to_string(train_.size(0)));
   // 2 cos = |x^|^2 + |y^|^2 - |y^ - x^|^2; in the search |y^|^2 is the same for all.
   const torch::Tensor zero_train = 1 - unit_train_.square.t();
   return score_by_chunks(test_to_train(), [&](const Chunk& distances) {
-    const torch::Tensor found = (distances.rows + zero_train).argmin(1);
+    const torch::Tensor searched = distances.rows + zero_train;
+    const torch::Tensor found =
+        k == 1 ? searched.argmin(1, true)
+               : std::get<1>(searched.topk(k, 1, /*largest=*/false, /*sorted=*/false));
     // Measured anew in double, so that copies of train rows tie, at exactly 0.
-    const torch::Tensor neighbours = unit_train_.rows.index_select(0, found).to(torch::kDouble);
+    const torch::Tensor neighbours = unit_train_.rows.index_select(0, found.flatten())
+                                         .to(torch::kDouble)
+                                         .view({found.size(0), k, train_.size(1)});
     const torch::Tensor distance =
-        neighbours.sub(distances.part_of(unit_test_.rows)).square_().sum(1, true);
+        neighbours.sub(distances.part_of(unit_test_.rows).unsqueeze(1)).square_().sum(2);
     const torch::Tensor squares =
-        distances.part_of(unit_test_.square) + unit_train_.square.index_select(0, found);
-    return 1 - (squares - distance) / 2;
+        distances.part_of(unit_test_.square) +
+        unit_train_.square.flatten().index_select(0, found.flatten()).view_as(found);
+    return std::get<0>((1 - (squares - distance) / 2).max(1));
   });
 }
 
@@ -212,7 +221,7 @@ std::vector<double> OneClassScorer::score(Classifier classifier,
     case Classifier::gde:
       return gde();
     case Classifier::nearest:
-      return nearest();
+      return nearest(parameters.k);
     case Classifier::rotation:
     case Classifier::rotation_upright:
       break;

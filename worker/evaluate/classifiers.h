@@ -18,8 +18,9 @@ class OneClassScorer {
  public:
   OneClassScorer(const torch::Tensor& train, const torch::Tensor& test);
 
-  // 1 - max_i cos(y, x_i)                                     (train.py:526-529)
-  std::vector<double> nearest();
+  // 1 - the k-th largest cos(y, x_i); k = 1 is the released one (train.py:526-529). Throws Error
+  // for more neighbours than train rows.
+  std::vector<double> nearest(std::int64_t k = 1);
   // -(1/gamma) log sum_i exp(2 gamma cos(y, x_i))             (train.py:561-574)
   std::vector<double> kde(double gamma_scale);
   // -log N(y^; mean, covariance + 1e-6 I), covariance over n  (train.py:575-582)

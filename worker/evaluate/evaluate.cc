@@ -5,25 +5,15 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <tuple>
 
+#include "experiments/error.h"
 #include "worker/evaluate/classifiers.h"
-#include "worker/evaluate/extract.h"
 #include "worker/evaluate/metrics.h"
 #include "worker/model/precision.h"
 
 namespace occam {
 namespace {
-
-bool any_features(const std::vector<EvaluationRequest>& requests, auto... wanted) {
-  return std::any_of(requests.begin(), requests.end(), [&](const EvaluationRequest& request) {
-    return ((request.features == wanted) || ...);
-  });
-}
-
-std::int64_t rows_scored(const EvaluationRequest& request, std::int64_t rows) {
-  const std::int64_t limit = request.parameters.test_limit;
-  return limit > 0 ? std::min(limit, rows) : rows;
-}
 
 const torch::Tensor& chosen(const ExtractedFeatures& extracted, const torch::Tensor& pixels,
                             Features features) {
@@ -40,66 +30,66 @@ const torch::Tensor& chosen(const ExtractedFeatures& extracted, const torch::Ten
   throw std::logic_error("unknown features");
 }
 
+// One scorer for all classifiers of the same features and rows, which stand together in a spec: it
+// holds a matrix of all distances, so there is never more than one.
+class Scorers {
+ public:
+  explicit Scorers(const TrialFeatures& features) : features_(features) {}
+
+  std::vector<double> score(const EvaluationRequest& request) {
+    const HeldOutFeatures& held = features_.of(request.split);
+    const torch::Tensor& all = chosen(held.network, held.pixels, request.features);
+    const std::int64_t rows = rows_scored(request, static_cast<std::int64_t>(held.rows.size()));
+    if (request.classifier == Classifier::rotation) return rotation_scores(all.narrow(0, 0, rows));
+    if (request.classifier == Classifier::rotation_upright)
+      return rotation_upright_scores(all.narrow(0, 0, rows).select(1, 0));
+    const Key key{request.features, request.split, rows};
+    if (!scorer_ || key_ != key) {
+      scorer_.reset();
+      scorer_ = std::make_unique<OneClassScorer>(
+          chosen(features_.train, features_.train_pixels, request.features),
+          all.narrow(0, 0, rows));
+      key_ = key;
+    }
+    return scorer_->score(request.classifier, request.parameters);
+  }
+
+ private:
+  using Key = std::tuple<Features, Split, std::int64_t>;
+  const TrialFeatures& features_;
+  Key key_{};
+  std::unique_ptr<OneClassScorer> scorer_;
+};
+
 }  // namespace
 
-std::vector<Evaluation> evaluate(Network& network, const OneClassData& data,
-                                 const std::vector<EvaluationRequest>& requests,
-                                 const std::function<void(std::int64_t)>& on_count) {
+std::vector<ScoredRequest> evaluate(const TrialFeatures& features,
+                                    const std::vector<EvaluationRequest>& requests,
+                                    const std::function<void(std::int64_t)>& on_count) {
   using Clock = std::chrono::steady_clock;
-  std::int64_t rows = 0;
-  for (const EvaluationRequest& request : requests)
-    rows = std::max(rows, rows_scored(request, data.test.size(0)));
-  const torch::Tensor test_images = data.test.narrow(0, 0, rows);
-
-  std::int64_t count = 0;
-  const auto on_images = [&](std::int64_t done) { on_count(count + done); };
-  ExtractedFeatures train, test;
-  if (any_features(requests, Features::pool, Features::embed))
-    train = extract(network, data.train, false, on_images);
-  if (train.pool.defined()) count += data.train.size(0);
-  if (any_features(requests, Features::pool, Features::embed, Features::logit))
-    test = extract(network, test_images, any_features(requests, Features::logit), on_images);
-  if (test.pool.defined()) count += rows;
-  torch::Tensor train_pixels, test_pixels;
-  if (any_features(requests, Features::pixels)) {
-    train_pixels = pixel_features(data.train).to(network.device());
-    test_pixels = pixel_features(test_images).to(network.device());
-  }
-
   const PrecisionScope exact(Precision::fp32);  // scores, whatever the network ran in
-  // One scorer for all classifiers of the same features and rows, which stand together in a spec:
-  // it holds a matrix of all distances, so there is never more than one.
-  std::pair<Features, std::int64_t> scorer_of{};
-  std::unique_ptr<OneClassScorer> scorer;
-  std::vector<Evaluation> evaluations;
+  Scorers scorers(features);
+  std::vector<ScoredRequest> answers;
   for (const EvaluationRequest& request : requests) {
     const Clock::time_point began = Clock::now();
-    const std::int64_t scored = rows_scored(request, rows);
-    const torch::Tensor& features = chosen(test, test_pixels, request.features);
-    std::vector<double> scores;
-    if (request.classifier == Classifier::rotation) {
-      scores = rotation_scores(features.narrow(0, 0, scored));
-    } else if (request.classifier == Classifier::rotation_upright) {
-      scores = rotation_upright_scores(features.narrow(0, 0, scored).select(1, 0));
-    } else {
-      if (!scorer || scorer_of != std::pair(request.features, scored)) {
-        scorer.reset();
-        scorer = std::make_unique<OneClassScorer>(chosen(train, train_pixels, request.features),
-                                                  features.narrow(0, 0, scored));
-        scorer_of = {request.features, scored};
-      }
-      scores = scorer->score(request.classifier, request.parameters);
+    try {
+      std::vector<double> scores = scorers.score(request);
+      const auto& all = features.of(request.split).is_outlier;
+      const std::vector<std::uint8_t> is_outlier(
+          all.begin(), all.begin() + static_cast<std::ptrdiff_t>(scores.size()));
+      const Metrics metrics = rate(scores, is_outlier);
+      const std::int64_t outliers = std::count(is_outlier.begin(), is_outlier.end(), 1);
+      answers.push_back({{request, metrics.auroc, metrics.average_precision, metrics.fpr95,
+                          outliers, static_cast<std::int64_t>(scores.size()) - outliers,
+                          std::chrono::duration<double>(Clock::now() - began).count()},
+                         std::move(scores)});
+    } catch (const Error& problem) {
+      throw Error(to_string(request.features) + ", " + to_string(request.classifier) + ": " +
+                  problem.what());
     }
-    const std::vector<std::uint8_t> is_outlier(data.is_outlier.begin(),
-                                               data.is_outlier.begin() + scored);
-    const Metrics metrics = rate(scores, is_outlier);
-    const std::int64_t outliers = std::count(is_outlier.begin(), is_outlier.end(), 1);
-    evaluations.push_back({request, metrics.auroc, metrics.average_precision, metrics.fpr95,
-                           outliers, scored - outliers,
-                           std::chrono::duration<double>(Clock::now() - began).count()});
-    on_count(++count);
+    on_count(static_cast<std::int64_t>(answers.size()));
   }
-  return evaluations;
+  return answers;
 }
 
 }  // namespace occam

@@ -4,15 +4,20 @@
 #include <vector>
 
 #include "experiments/evaluation.h"
-#include "worker/data/images.h"
-#include "worker/model/network.h"
+#include "worker/evaluate/features.h"
 
 namespace occam {
 
-// All requested scores of a trained network. `on_count` hears images and scores done, and may throw
-// to stop. Throws Error for features that are not finite.
-std::vector<Evaluation> evaluate(Network& network, const OneClassData& data,
-                                 const std::vector<EvaluationRequest>& requests,
-                                 const std::function<void(std::int64_t)>& on_count);
+// One request's answer, and the scores behind it: one a row of its split, the first rows_scored.
+struct ScoredRequest {
+  Evaluation evaluation;
+  std::vector<double> scores;
+};
+
+// All requested scores. `on_count` hears how many are done, and may throw to stop. Throws Error,
+// with the features' name, for features that are not finite.
+std::vector<ScoredRequest> evaluate(const TrialFeatures& features,
+                                    const std::vector<EvaluationRequest>& requests,
+                                    const std::function<void(std::int64_t)>& on_count);
 
 }  // namespace occam

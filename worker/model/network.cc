@@ -215,7 +215,7 @@ NetworkOutput Network::forward(const torch::Tensor& images, bool training) {
   output.pool = x.mean({2, 3}).to(torch::kFloat32);
   x = output.pool;
   for (const Dense& layer : layers_.head) x = dense(x, layer, training);
-  if (loss_ == Loss::contrastive || !layers_.head.empty()) output.embed = x.to(torch::kFloat32);
+  if (loss_ != Loss::rotation || !layers_.head.empty()) output.embed = x.to(torch::kFloat32);
   if (loss_ == Loss::rotation)
     output.logits = dense(x, layers_.classifier, training).to(torch::kFloat32);
   return output;

@@ -17,6 +17,9 @@ cuda::AugmentPlan augment_plan(const Trial& trial, int side, int channels) {
     if (plan.operation_count == cuda::AugmentPlan::kMostOperations)
       throw Error("a GPU makes at most " + std::to_string(cuda::AugmentPlan::kMostOperations) +
                   " augmentations in a row");
+    if (operation.order_per_image)
+      throw Error(
+          "jitter_..._shuffled is not made on a GPU so far; use --device cpu, or one order");
     auto& made = plan.operations[plan.operation_count++];
     static_assert(static_cast<int>(Kind::blur) ==
                   static_cast<int>(cuda::AugmentPlan::Operation::Kind::blur));

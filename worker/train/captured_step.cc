@@ -306,8 +306,10 @@ class CapturedStep final : public TrainingStep {
 
   std::pair<Rows, Tensor> loss_of(const Tensor& output, bool has_logits) const {
     const std::int64_t batch = trial_.batch_size, width = output.size(1);
-    if (!has_logits && (batch > cuda::kInfoNceMostRows || width > cuda::kInfoNceMostWidth))
-      return loss_by_aten(output);
+    const bool has_kernel =
+        has_logits || (trial_.loss == Loss::contrastive && batch <= cuda::kInfoNceMostRows &&
+                       width <= cuda::kInfoNceMostWidth);
+    if (!has_kernel) return loss_by_aten(output);
     Tensor gradient = torch::empty_like(output);
     const auto floats = output.options().dtype(torch::kFloat32);
     const std::int64_t rows = has_logits ? output.size(0) : batch;

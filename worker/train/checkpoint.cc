@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 class File {
  public:
@@ -76,6 +76,8 @@ std::optional<TrainingState> load(const fs::path& path, const std::string& trial
     state.step = header.at("step");
     state.loss_sum = header.at("loss_sum");
     state.accuracy_sum = header.at("accuracy_sum");
+    state.tail_loss_sum = header.at("tail_loss_sum");
+    state.tail_accuracy_sum = header.at("tail_accuracy_sum");
     const std::int64_t sizes[] = {header.at("weights"), header.at("weights"),
                                   header.at("statistics")};
     std::error_code gone;
@@ -121,6 +123,8 @@ void CheckpointFolder::save(std::int64_t lease, const TrainingState& state) cons
               {"step", state.step},
               {"loss_sum", state.loss_sum},
               {"accuracy_sum", state.accuracy_sum},
+              {"tail_loss_sum", state.tail_loss_sum},
+              {"tail_accuracy_sum", state.tail_accuracy_sum},
               {"weights", parts[0].numel()},
               {"statistics", parts[2].numel()}};
   header["hash"] = hash_of(header, parts);

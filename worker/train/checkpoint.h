@@ -12,9 +12,10 @@ namespace occam {
 // All that a training needs to go on as if it had not stopped: every draw is a function of the
 // step, so there is no generator to save.
 struct TrainingState {
-  std::int64_t step = 0;                        // updates done
-  torch::Tensor weights, velocity, statistics;  // flat float32, as Network holds them
-  double loss_sum = 0, accuracy_sum = 0;        // of the steps so far of the running epoch
+  std::int64_t step = 0;                            // updates done
+  torch::Tensor weights, velocity, statistics;      // flat float32, as Network holds them
+  double loss_sum = 0, accuracy_sum = 0;            // of the steps so far of the running epoch
+  double tail_loss_sum = 0, tail_accuracy_sum = 0;  // of the last tenth's epochs that are whole
 };
 
 // Checkpoints of one trial: <folder>/<lease>.ckpt, one line of JSON (trial, lease, step, sizes,

@@ -39,6 +39,7 @@ class EagerStep final : public TrainingStep {
     const torch::Tensor images = step_images().to(network_->device());
     gradient.zero_();
     const LossValue value = step_loss(trial_, network_->forward(images, true));
+    if (on_batch) on_batch(images, weights, value.loss);
     value.loss.backward();
     const at::NoGradGuard no_gradient;
     sgd_step(weights, velocity_, gradient, rate_, trial_.momentum, trial_.weight_decay);

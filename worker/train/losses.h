@@ -20,6 +20,13 @@ struct LossValue {
 LossValue info_nce(const torch::Tensor& anchors, const torch::Tensor& others, double temperature,
                    std::int64_t negatives = 0);
 
+// Symmetric NT-Xent (SimCLR; Chen et al., ICML 2020, equation 1), mean over the 2B rows of both
+// views: each is an anchor against all 2B - 1 others of both views but itself, its target the other
+// view of its own row, so 2B - 2 negatives. An ablation of the released one-directional form.
+// `group` rows of the batch, in order, are compared with each other; it must divide B.
+LossValue nt_xent(const torch::Tensor& first, const torch::Tensor& second, double temperature,
+                  std::int64_t group);
+
 // Softmax cross-entropy over four rotations, mean over all rows (unsup_embed.py:75-88). Rows come
 // as the four rotations of all sources: row r is turned by r / (rows / 4) quarters.
 LossValue rotation_prediction(const torch::Tensor& logits);

@@ -16,7 +16,12 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
   if (!is_trained(trial)) return {std::make_shared<Network>(trial, bench.device())};
   TrainingStep& training_step = bench.step(trial, train_images);
   training_step.begin(trial, train_images, from);
+  training_step.on_batch = hooks.on_batch;
   Training training{training_step.network(), from ? from->step : 0};
+  if (from) {
+    training.tail_loss_sum = from->tail_loss_sum;
+    training.tail_accuracy_sum = from->tail_accuracy_sum;
+  }
 
   const Budget plan = budget(trial);
   std::int64_t& step = training.steps;
@@ -27,6 +32,8 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
     if (hooks.save && (training.stopped || Clock::now() - last_save > hooks.save_every)) {
       TrainingState state = training_step.state(step);
       if (step % plan.steps_per_epoch == 0) state.loss_sum = state.accuracy_sum = 0;
+      state.tail_loss_sum = training.tail_loss_sum;
+      state.tail_accuracy_sum = training.tail_accuracy_sum;
       hooks.save(state);
       last_save = Clock::now();
     }
@@ -57,6 +64,10 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
                           : "the loss was " + (std::isnan(loss_sum) ? "NaN" : spelled(loss_sum))) +
                      " in epoch " + std::to_string(epoch + 1) + " of " +
                      std::to_string(plan.epochs) + " (learning rate " + spelled(rate) + ")");
+    if (epoch >= tail_begin(plan)) {
+      training.tail_loss_sum += loss_sum;
+      training.tail_accuracy_sum += accuracy_sum;
+    }
     const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
     if (hooks.on_epoch)
       hooks.on_epoch({"", 0, epoch + 1, plan.epochs, loss_sum / count, accuracy_sum / count, rate,
@@ -66,13 +77,22 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
   return training;
 }
 
-TrainingState finished_state(Network& network, std::int64_t step) {
-  return {step,
+TrainingTail tail_of(const Trial& trial, const Training& training) {
+  const Budget plan = budget(trial);
+  const auto steps = static_cast<double>(plan.steps - tail_begin(plan) * plan.steps_per_epoch);
+  return {training.tail_loss_sum / steps, training.tail_accuracy_sum / steps};
+}
+
+TrainingState finished_state(const Training& training) {
+  Network& network = *training.network;
+  return {training.steps,
           network.flat().clone(),
           torch::zeros_like(network.flat()),
           network.statistics().clone(),
           0,
-          0};
+          0,
+          training.tail_loss_sum,
+          training.tail_accuracy_sum};
 }
 
 }  // namespace occam

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -33,6 +34,12 @@ class TrainingStep {
   // After `steps` updates; waits too.
   virtual TrainingState state(std::int64_t steps) = 0;
   virtual const std::shared_ptr<Network>& network() const = 0;
+
+  // Hears each run's images as they entered the network, the flat weights that they met, and the
+  // loss; on a CPU alone, where these are there between two operations.
+  std::function<void(const torch::Tensor& images, const torch::Tensor& weights,
+                     const torch::Tensor& loss)>
+      on_batch;
 };
 
 // Whether a step made for one trial can run another: all that it computes is the same but class,

@@ -3,10 +3,10 @@
 #SBATCH --chdir=/home/me/sweeps
 #SBATCH --output=occam.db.slurm-%j.log
 #SBATCH --open-mode=append
-#SBATCH --nodes=4
+#SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
 #SBATCH --cpus-per-task=32
-#SBATCH --gres=gpu:a100:4
+#SBATCH --gres=gpu:4
 #SBATCH --time=24:00:00
 #SBATCH --signal=B:USR1@300
 #SBATCH --requeue
@@ -15,7 +15,7 @@
 
 set -u
 db=occam.db
-command=(mpirun -n 4 --map-by ppr:1:node --bind-to none
+command=(mpirun -n 2 --map-by ppr:1:node --bind-to none
   /opt/occam/bin/occam run batch-size.json --db "$db")
 
 # USR1 comes from Slurm before the time is up: checkpoint, then ask for another turn. TERM comes when

@@ -3,7 +3,7 @@
 #SBATCH --chdir=/home/me/sweeps
 #SBATCH --output=occam.db.slurm-%j.log
 #SBATCH --open-mode=append
-#SBATCH --nodes=4
+#SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
 #SBATCH --cpus-per-task=32
 #SBATCH --gpus-per-node=8

@@ -1,0 +1,339 @@
+"""The recipe as a plain PyTorch script, to compare occam with. It shares no code with occam.
+
+  peer.py replay FOLDER        repeats a training that `occam-worker record CONFIG.json --keep FOLDER` wrote
+                               down, step by step, and compares every loss and every update of the weights
+  peer.py train [OPTIONS]      trains on its own random streams and prints a line of JSON with the AUROC of
+                               every classifier (scikit-learn's), as bench/peer_sweep.py asks for it
+
+Needs torch, numpy and scikit-learn (Debian: python3-torch, python3-sklearn). Formulas: Sohn et al., ICLR
+2021, as released in google-research/deep_representation_one_class.
+"""
+
+import argparse
+import gzip
+import json
+import math
+import pathlib
+
+import numpy
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Block(nn.Module):
+    def __init__(self, inside, outside, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outside)
+        self.conv2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outside)
+        self.shortcut = None
+        if stride != 1 or inside != outside:
+            self.shortcut = nn.Conv2d(inside, outside, 1, stride, bias=False)
+            self.shortcut_bn = nn.BatchNorm2d(outside)
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        return F.relu(y + (x if self.shortcut is None else self.shortcut_bn(self.shortcut(x))))
+
+
+class Network(nn.Module):
+    """ResNet of basic blocks without max-pool; a head of [linear, batch norm, ReLU], then what the loss reads."""
+
+    def __init__(self, loss, depth, width, head_layers, head_width, embedding):
+        super().__init__()
+        self.loss = loss
+        self.conv = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+        self.bn = nn.BatchNorm2d(64)
+        counts = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}[depth]
+        channels, stages = 64, []
+        for stage, count in enumerate(counts):
+            outside = round(64 * width) * 2**stage
+            for i in range(count):
+                stages.append((f"layer{stage + 1}.{i}", Block(channels, outside, 2 if stage > 0 and i == 0 else 1)))
+                channels = outside
+        self.names = [name for name, _ in stages]
+        self.blocks = nn.ModuleList(block for _, block in stages)
+        rotation = loss == "rotation"
+        normed = head_layers - 1 if rotation and head_layers > 0 else head_layers
+        self.linears, self.norms = nn.ModuleList(), nn.ModuleList()
+        for _ in range(normed):
+            self.linears.append(nn.Linear(channels, head_width, bias=False))
+            self.norms.append(nn.BatchNorm1d(head_width))
+            channels = head_width
+        self.embed = self.classify = None
+        if not rotation:
+            self.embed = nn.Linear(channels, embedding, bias=False)
+        else:
+            if head_layers > 0:
+                self.embed = nn.Linear(channels, head_width)
+                channels = head_width
+            self.classify = nn.Linear(channels, 4)
+
+    def forward(self, x):
+        x = F.relu(self.bn(self.conv(x)))
+        for block in self.blocks:
+            x = block(x)
+        pool = x.mean((2, 3))
+        x = pool
+        for linear, norm in zip(self.linears, self.norms):
+            x = F.relu(norm(linear(x)))
+        if self.embed is not None:
+            x = self.embed(x)
+        return pool, x, None if self.classify is None else self.classify(x)
+
+    def by_name(self):
+        """Parameters under the names that occam writes beside its flat buffer."""
+        named = {"stem": self.conv.weight, "stem.bn.gamma": self.bn.weight, "stem.bn.beta": self.bn.bias}
+        for name, block in zip(self.names, self.blocks):
+            for part in ("conv1", "conv2", "shortcut"):
+                if getattr(block, part, None) is not None:
+                    named[f"{name}.{part}"] = getattr(block, part).weight
+            for part in ("bn1", "bn2", "shortcut_bn"):
+                if hasattr(block, part):
+                    named[f"{name}.{part}.gamma"] = getattr(block, part).weight
+                    named[f"{name}.{part}.beta"] = getattr(block, part).bias
+        for i, (linear, norm) in enumerate(zip(self.linears, self.norms)):
+            named[f"head.{i}.weight"] = linear.weight
+            named[f"head.{i}.bn.gamma"], named[f"head.{i}.bn.beta"] = norm.weight, norm.bias
+        last = "head.rotation_embed" if self.loss == "rotation" else "head.embed"
+        for name, layer in ((last, self.embed), ("head.rotation", self.classify)):
+            if layer is not None:
+                named[name + ".weight"] = layer.weight
+                if layer.bias is not None:
+                    named[name + ".bias"] = layer.bias
+        return named
+
+
+def initialise(network, generator):
+    """Keras: convolutions by variance scaling over fan-out, truncated at two deviations; dense by Glorot."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_out = module.out_channels * module.kernel_size[0] ** 2
+            drawn = torch.randn(module.weight.shape, generator=generator)
+            while bool((outside := drawn.abs() > 2).any()):
+                drawn[outside] = torch.randn(int(outside.sum()), generator=generator)
+            module.weight.data = drawn * math.sqrt(2 / fan_out) / 0.87962566103423978
+        elif isinstance(module, nn.Linear):
+            limit = math.sqrt(6 / (module.in_features + module.out_features))
+            module.weight.data = (2 * torch.rand(module.weight.shape, generator=generator) - 1) * limit
+            if module.bias is not None:
+                module.bias.data.zero_()
+
+
+def loss_of(recipe, network, images):
+    _, embed, logits = network(images)
+    rows = len(images) // (4 if recipe["loss"] == "rotation" else 2)
+    if recipe["loss"] == "rotation":
+        return F.cross_entropy(logits, torch.arange(4).repeat_interleave(rows))
+    unit = F.normalize(embed, dim=1)
+    one, two = unit[:rows], unit[rows:]
+    if recipe["loss"] == "contrastive":  # one-directional: view 1 against the views 2
+        size = recipe["negatives"] + 1 if recipe["negatives"] else rows
+        groups = [(one[i:i + size] @ two[i:i + size].T) / recipe["temperature"] for i in range(0, rows, size)]
+        return F.cross_entropy(torch.cat(groups), torch.arange(size).repeat(rows // size))
+    similar = unit @ unit.T / recipe["temperature"]
+    similar = similar - torch.diag(torch.full((2 * rows,), math.inf))
+    return F.cross_entropy(similar, torch.arange(2 * rows).roll(-rows))
+
+
+def learning_rate(recipe, epoch, epochs):
+    released = 64 if recipe["loss"] == "rotation" else 32
+    scale = {"none": 1, "linear": recipe["batch_size"] / released,
+             "sqrt": math.sqrt(recipe["batch_size"] / released)}[recipe["learning_rate_scaling"]]
+    shape = {"cosine": 0.5 * (1 + math.cos(math.pi * epoch / epochs)), "constant": 1,
+             "step": 0.01 if epoch >= 0.75 * epochs else 0.1 if epoch >= 0.5 * epochs else 1}[recipe["schedule"]]
+    return recipe["learning_rate"] * scale * shape
+
+
+class Sgd:
+    """Keras' momentum, in which the rate is part of the velocity; weight decay on everything."""
+
+    def __init__(self, recipe, parameters):
+        self.recipe, self.parameters = recipe, list(parameters)
+        self.velocities = [torch.zeros_like(p) for p in self.parameters]
+
+    @torch.no_grad()
+    def step(self, rate):
+        for weight, velocity in zip(self.parameters, self.velocities):
+            gradient = weight.grad + self.recipe["weight_decay"] * weight
+            velocity.mul_(self.recipe["momentum"]).sub_(rate * gradient)
+            weight.add_(velocity)
+            weight.grad = None
+
+
+def network_of(recipe):
+    return Network(recipe["loss"], recipe["depth"], recipe["width"], recipe["head_layers"],
+                   recipe["head_width"] or 0, recipe["embedding"] or 0)
+
+
+def replay(folder):
+    """Every step from the weights that occam met it with: the recipe is chaotic at its learning rate (in PyTorch
+    itself float32 and float64 part by 1e-2 in the loss within ten steps), so that weights which were left to run on
+    would tell nothing of formulas. The velocity is what the last step added to the weights."""
+    about = json.loads((folder / "recipe.json").read_text())
+    recipe = about["trial"]
+    network = network_of(recipe).train()
+    named = network.by_name()
+    if {p["name"] for p in about["parameters"]} != set(named):
+        raise SystemExit(f"the networks differ: {set(named) ^ {p['name'] for p in about['parameters']}}")
+    parameters = [(named[p["name"]], p["shape"]) for p in about["parameters"]]
+    sgd = Sgd(recipe, [weight for weight, _ in parameters])
+
+    def parts(flat):
+        start = 0
+        for _, shape in parameters:
+            size = math.prod(shape)
+            yield flat[start:start + size].view(shape).clone()
+            start += size
+
+    losses = numpy.load(folder / "losses.npy")
+    read = lambda name: torch.from_numpy(numpy.load(folder / name))
+    met = [read(f"weights.{step}.npy") for step in range(len(losses))] + [read("trained.npy")]
+    worst_loss = worst_weights = worst_change = 0.0
+    for step, their_loss in enumerate(losses):
+        for (weight, _), value in zip(parameters, parts(met[step])):
+            weight.data = value
+        sgd.velocities = list(parts(met[step] - met[step - 1] if step > 0 else torch.zeros_like(met[0])))
+        loss = loss_of(recipe, network, read(f"images.{step}.npy"))
+        loss.backward()
+        sgd.step(learning_rate(recipe, step // about["steps_per_epoch"], about["epochs"]))
+        made = torch.cat([weight.data.flatten() for weight, _ in parameters])
+        difference = float((made - met[step + 1]).norm())
+        worst_loss = max(worst_loss, abs(float(loss) - float(their_loss)))
+        worst_weights = max(worst_weights, difference / float(met[step + 1].norm()))
+        worst_change = max(worst_change, difference / float((met[step + 1] - met[step]).norm()))
+    print(json.dumps({"loss": recipe["loss"], "steps": len(losses), "largest_loss_difference": worst_loss,
+                      "largest_relative_weight_difference": worst_weights,
+                      "the_same_relative_to_the_step": worst_change,
+                      "first_loss": float(losses[0]), "last_loss": float(losses[-1])}), flush=True)
+    return worst_loss <= 1e-4 and worst_weights <= 1e-3
+
+
+# ---- on its own random streams ----
+
+def crop(images, smallest, generator):
+    side = images.shape[-1]
+    made = torch.empty_like(images)
+    for i, image in enumerate(images):
+        size = int(torch.randint(int(smallest * side), side + 1, (1,), generator=generator))
+        top, left = (int(torch.randint(0, side - size + 1, (1,), generator=generator)) for _ in range(2))
+        part = image[None, :, top:top + size, left:left + size]
+        made[i] = F.interpolate(part, size=(side, side), mode="bilinear", align_corners=False)[0]
+    return made
+
+
+def augment(images, order, generator):
+    """cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2 of gray images: hue and saturation change nothing."""
+    images = crop(images, 0.5, generator)
+    flips = torch.rand(len(images), generator=generator) < 0.5
+    images[flips] = images[flips].flip(-1)
+    draw = lambda: torch.rand(len(images), 1, 1, 1, generator=generator)
+    for change in order:
+        if change == "brightness":
+            images = images + 0.8 * draw() - 0.4
+        elif change == "contrast":
+            mean = images.mean((2, 3), keepdim=True)
+            images = (images - mean) * (0.6 + 0.8 * draw()) + mean
+    luma = torch.tensor([0.2989, 0.5870, 0.1140]).view(1, 3, 1, 1)
+    gray = (images * luma).sum(1, keepdim=True).expand_as(images)
+    return torch.where(draw() < 0.2, gray, images)
+
+
+def fashion_mnist(folder, part):
+    with gzip.open(folder / f"{part}-images-idx3-ubyte.gz") as file:
+        images = numpy.frombuffer(file.read(), numpy.uint8, offset=16).reshape(-1, 28, 28)
+    with gzip.open(folder / f"{part}-labels-idx1-ubyte.gz") as file:
+        labels = numpy.frombuffer(file.read(), numpy.uint8, offset=8)
+    padded = numpy.pad(images, ((0, 0), (2, 2), (2, 2)))
+    return torch.from_numpy(padded)[:, None].float().div(255).expand(-1, 3, -1, -1), torch.from_numpy(labels.copy())
+
+
+@torch.no_grad()
+def features(network, images):
+    network.eval()
+    return torch.cat([network(images[i:i + 250])[0] for i in range(0, len(images), 250)]).numpy()
+
+
+def scores(train, test):
+    from scipy.special import logsumexp
+    from sklearn.mixture import GaussianMixture
+    from sklearn.preprocessing import normalize
+    from sklearn.svm import OneClassSVM
+
+    train, test = normalize(train.astype(numpy.float64)), normalize(test.astype(numpy.float64))
+    gamma = 10 / (train.shape[1] * train.var())
+    cosines = test @ train.T
+    return {"nearest": 1 - cosines.max(1), "kde": -logsumexp(2 * gamma * cosines, axis=1) / gamma,
+            "gde": -GaussianMixture(1, covariance_type="full").fit(train).score_samples(test),
+            "oc-svm-rbf": -OneClassSVM(kernel="rbf", gamma=gamma).fit(train).score_samples(test)}
+
+
+def train(options):
+    from sklearn.metrics import roc_auc_score
+
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(1)
+    generator = torch.Generator().manual_seed(options.seed)
+    recipe = {"loss": options.loss, "batch_size": options.batch_size, "negatives": 0, "temperature": 0.2,
+              "learning_rate": options.learning_rate, "learning_rate_scaling": "none", "schedule": "cosine",
+              "momentum": 0.9, "weight_decay": 3e-4}
+    images, labels = fashion_mnist(options.data, "train")
+    inliers = images[labels == options.inlier]
+    if options.train_limit:
+        inliers = inliers[torch.randperm(len(inliers), generator=generator)[:options.train_limit]]
+    network = Network(options.loss, 18, options.width, options.head_layers, 512, 128)
+    initialise(network, generator)
+    sgd = Sgd(recipe, network.parameters())
+    rotation = options.loss == "rotation"
+    orders = [list(numpy.random.default_rng(options.seed + i).permutation(
+        ["brightness", "contrast", "saturation", "hue"])) for i in range(4)]
+    steps, per_epoch = 0, len(inliers) // options.batch_size
+    epochs = math.ceil(options.steps / per_epoch)
+    for epoch in range(epochs):
+        order = torch.randperm(len(inliers), generator=generator)
+        network.train()
+        for first in range(0, per_epoch * options.batch_size, options.batch_size):
+            if steps == options.steps:
+                break
+            rows = inliers[order[first:first + options.batch_size]]
+            views = [augment(rows.clone(), orders[i], generator) for i in range(4 if rotation else 2)]
+            if rotation:
+                views = [torch.rot90(view, i, (2, 3)) for i, view in enumerate(views)]
+            loss_of(recipe, network, torch.cat(views)).backward()
+            sgd.step(learning_rate(recipe, epoch, epochs))
+            steps += 1
+    test, test_labels = fashion_mnist(options.data, "t10k")
+    is_outlier = (test_labels != options.inlier).numpy()
+    found = scores(features(network, inliers), features(network, test))
+    print(json.dumps({"class": options.inlier, "seed": options.seed, "batch_size": options.batch_size,
+                      "loss": options.loss, **{name: roc_auc_score(is_outlier, one) for name, one in found.items()}}),
+          flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("replay").add_argument("folder", type=pathlib.Path)
+    one = commands.add_parser("train")
+    one.add_argument("--data", type=pathlib.Path, default=pathlib.Path("/usr/share/datasets/fashion-mnist"))
+    one.add_argument("--class", dest="inlier", type=int, required=True)
+    one.add_argument("--seed", type=int, default=1)
+    one.add_argument("--loss", choices=("contrastive", "rotation", "contrastive-symmetric"), default="contrastive")
+    one.add_argument("--batch-size", type=int, default=32)
+    one.add_argument("--steps", type=int, default=100)
+    one.add_argument("--learning-rate", type=float, default=0.01)
+    one.add_argument("--width", type=float, default=0.125)
+    one.add_argument("--head-layers", type=int, default=8)
+    one.add_argument("--train-limit", type=int, default=0)
+    options = parser.parse_args()
+    if options.command == "train":
+        train(options)
+    elif not replay(options.folder):
+        raise SystemExit("the trainings differ")
+
+
+if __name__ == "__main__":
+    main()

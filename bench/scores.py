@@ -1,0 +1,76 @@
+"""The one-class scores: occam beside scikit-learn, on the same features, cores and in one run.
+
+Usage: python3 bench/scores.py build/release/bin [--train 5000] [--test 10000] [--features 512] [--threads 1]
+       [--rounds 3] [--skip-linear]
+
+Features are drawn as a trained network's pool features look: sparse after ReLU, of low rank with noise. Rounds
+alternate, so that a busy machine slows both; each classifier's figure is its best round. Prints a Markdown
+table. Needs scikit-learn: run it with the Python that has it.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("programs", type=pathlib.Path)
+parser.add_argument("--train", type=int, default=5000)
+parser.add_argument("--test", type=int, default=10000)
+parser.add_argument("--features", type=int, default=512)
+parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--rounds", type=int, default=3)
+parser.add_argument("--skip-linear", action="store_true", help="leave scikit-learn's linear OC-SVM out")
+options = parser.parse_args()
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = str(options.threads)
+
+import numpy  # noqa: E402  after the number of threads is set
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests" / "worker"))
+import scores_oracle  # noqa: E402
+
+draw = numpy.random.default_rng(1)
+mixing = draw.normal(size=(40, options.features))
+
+
+def features(rows, shift):
+    drawn = draw.normal(size=(rows, 40)) @ (mixing + shift * draw.normal(size=mixing.shape))
+    return numpy.maximum(0, drawn - 4 + draw.normal(size=drawn.shape)).astype(numpy.float32)
+
+
+ours, theirs, peak = {}, {}, 0
+with tempfile.TemporaryDirectory() as folder:
+    train, test = features(options.train, 0), features(options.test, 0.2)
+    numpy.save(folder + "/train.pool.npy", train)
+    numpy.save(folder + "/test.pool.npy", test)
+    for _ in range(options.rounds):
+        found = json.loads(subprocess.run([options.programs / "bench_scores", folder, str(options.threads)],
+                                          check=True, capture_output=True).stdout)
+        peak = max(peak, found.pop("peak_mib"))
+        for name, seconds in found.items():
+            ours[name] = min(seconds, ours.get(name, seconds))
+        wide_train, wide_test = train.astype(numpy.float64), test.astype(numpy.float64)
+        before, scores = time.perf_counter(), scores_oracle.one_class_scores(wide_train, wide_test)
+        while True:
+            name, _ = next(scores, (None, None))
+            if name is None:
+                break
+            seconds, before = time.perf_counter() - before, time.perf_counter()
+            if name not in found:
+                continue
+            theirs[name] = min(seconds, theirs.get(name, seconds))
+            if options.skip_linear and name == "oc-svm-rbf":
+                break
+
+print(f"{options.train:,} x {options.features} train, {options.test:,} test rows, {options.threads} thread(s), best of "
+      f"{options.rounds}:\n\n| classifier | occam, s | scikit-learn, s | times as fast |\n|---|---|---|---|")
+for name, seconds in theirs.items():
+    print(f"| {name} | {ours[name]:.2f} | {seconds:.2f} | {seconds / ours[name]:.1f} |")
+both = ours["preparing"] + sum(ours[name] for name in theirs)
+print(f"| all, with the shared preparing | {both:.2f} | {sum(theirs.values()):.2f} | {sum(theirs.values()) / both:.1f} |")
+print(f"\noccam-worker's part takes {peak} MiB at most.")

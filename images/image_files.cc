@@ -1,0 +1,277 @@
+#include "images/image_files.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <random>
+#include <set>
+#include <sstream>
+
+#include "experiments/error.h"
+#include "images/resize.h"
+
+namespace occam {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kCatsVsDogsTrain = 10'000;  // of each class
+
+// Every line of a text file, without its end.
+std::vector<std::string> lines_of(const fs::path& path) {
+  std::ifstream file(path);
+  if (!file) throw Error(path.string() + ": cannot read this file");
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+[[noreturn]] void fail(const fs::path& path, std::size_t line, const std::string& why) {
+  throw Error(path.string() + ":" + std::to_string(line + 1) + ": " + why);
+}
+
+// The image files below `inner`, as paths below `folder`, sorted.
+std::vector<std::string> images_below(const fs::path& folder, const fs::path& inner) {
+  std::vector<std::string> found;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(
+           folder / inner, fs::directory_options::follow_directory_symlink)) {
+    if (entry.is_directory() || entry.path().filename().string().front() == '.') continue;
+    if (!is_image_name(entry.path()))
+      throw Error(entry.path().string() + ": is no JPEG, PNG or .npy; move it elsewhere");
+    found.push_back(fs::relative(entry.path(), folder).string());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// Splits a line of CSV; a field may be quoted.
+std::vector<std::string> csv_fields(const std::string& line) {
+  std::vector<std::string> fields{""};
+  bool quoted = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '"') {
+      if (quoted && i + 1 < line.size() && line[i + 1] == '"')
+        fields.back() += line[i++];
+      else
+        quoted = !quoted;
+    } else if (line[i] == ',' && !quoted) {
+      fields.emplace_back();
+    } else {
+      fields.back() += line[i];
+    }
+  }
+  return fields;
+}
+
+// Rows of images.csv, its labels still as text.
+struct CsvRow {
+  std::string path, split, label;
+};
+std::vector<CsvRow> csv_rows(const fs::path& path) {
+  const std::vector<std::string> lines = lines_of(path);
+  if (lines.empty()) throw Error(path.string() + ": is empty");
+  const std::vector<std::string> header = csv_fields(lines[0]);
+  std::map<std::string, std::size_t> at;
+  for (std::size_t i = 0; i < header.size(); ++i) at[header[i]] = i;
+  for (const char* wanted : {"path", "split", "label"})
+    if (!at.count(wanted)) fail(path, 0, "has no column '" + std::string(wanted) + "'");
+  std::vector<CsvRow> rows;
+  std::set<std::string> seen;
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    if (lines[i].empty()) continue;
+    const std::vector<std::string> fields = csv_fields(lines[i]);
+    if (fields.size() != header.size())
+      fail(path, i,
+           "has " + std::to_string(fields.size()) + " fields where the first line has " +
+               std::to_string(header.size()));
+    const CsvRow row{fields[at["path"]], fields[at["split"]], fields[at["label"]]};
+    if (row.split != "train" && row.split != "test")
+      fail(path, i, "split '" + row.split + "' is none of: train, test");
+    if (row.split == "train" && row.label != "good")
+      fail(path, i, "a train image is labelled '" + row.label + "'; all must be 'good'");
+    if (row.path.empty() || !seen.insert(row.path).second)
+      fail(path, i, "'" + row.path + "' stands twice");
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+// good first, then the others by name.
+std::vector<std::string> kinds_of(const std::set<std::string>& names) {
+  std::vector<std::string> kinds{"good"};
+  for (const std::string& name : names)
+    if (name != "good") kinds.push_back(name);
+  return kinds;
+}
+
+std::int64_t label_of(const std::vector<std::string>& kinds, const std::string& kind) {
+  return std::find(kinds.begin(), kinds.end(), kind) - kinds.begin();
+}
+
+void check_folder(const fs::path& folder, const ImageFiles& files) {
+  const auto good = static_cast<std::size_t>(std::count_if(
+      files.test.begin(), files.test.end(), [](const ImageFile& one) { return one.label == 0; }));
+  if (files.train.empty()) throw Error(folder.string() + ": holds no train image");
+  if (good == 0 || good == files.test.size())
+    throw Error(folder.string() + ": test needs good images and others; it has " +
+                std::to_string(good) + " and " + std::to_string(files.test.size() - good));
+}
+
+}  // namespace
+
+std::vector<std::vector<std::int64_t>> numpy_permutations(const std::vector<std::int64_t>& counts) {
+  std::mt19937 bits(0);
+  // RandomState's bounded draw: the low bits of a word, thrown away while above the bound.
+  const auto at_most = [&](std::uint32_t bound) {
+    std::uint32_t mask = bound;
+    for (const int shift : {1, 2, 4, 8, 16}) mask |= mask >> shift;
+    while (true)
+      if (const auto value = static_cast<std::uint32_t>(bits()) & mask; value <= bound)
+        return value;
+  };
+  std::vector<std::vector<std::int64_t>> all;
+  for (const std::int64_t count : counts) {
+    std::vector<std::int64_t> order(static_cast<std::size_t>(count));
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
+    for (std::size_t i = order.size(); i-- > 1;)
+      std::swap(order[i], order[at_most(static_cast<std::uint32_t>(i))]);
+    all.push_back(std::move(order));
+  }
+  return all;
+}
+
+ImageFiles cats_vs_dogs_files(const fs::path& folder) {
+  ImageFiles files{
+      {}, {}, {}, 64, [](const Picture& picture) { return resize_and_centre(picture, 64); }};
+  std::vector<std::vector<std::string>> of_class(2);
+  for (const std::string& path : images_below(folder, "train")) {
+    const std::string name = fs::path(path).filename().string();
+    if (name.starts_with("cat"))
+      of_class[0].push_back(path);
+    else if (name.starts_with("dog"))
+      of_class[1].push_back(path);
+    else
+      throw Error((folder / path).string() + ": is neither cat.<number>.jpg nor dog.<number>.jpg");
+  }
+  std::vector<std::int64_t> counts;
+  for (const auto& paths : of_class) counts.push_back(static_cast<std::int64_t>(paths.size()));
+  const std::int64_t wanted = kCatsVsDogsTrain + facts(Dataset::cats_vs_dogs).test_rows / 2;
+  for (std::size_t label = 0; label < 2; ++label)
+    if (counts[label] != wanted)
+      throw Error((folder / "train").string() + ": holds " + std::to_string(counts[label]) + " " +
+                  facts(Dataset::cats_vs_dogs).classes[label] + "s, not " + std::to_string(wanted));
+  const auto orders = numpy_permutations(counts);
+  for (std::size_t label = 0; label < 2; ++label)
+    for (std::size_t i = 0; i < orders[label].size(); ++i)
+      (static_cast<std::int64_t>(i) < kCatsVsDogsTrain ? files.train : files.test)
+          .push_back({of_class[label][static_cast<std::size_t>(orders[label][i])],
+                      static_cast<std::int64_t>(label)});
+  return files;
+}
+
+ImageFiles celeba_files(const fs::path& folder) {
+  ImageFiles files{{}, {}, {}, 64, [](const Picture& picture) {
+                     if (picture.width != 178 || picture.height != 218)
+                       throw Error("is " + std::to_string(picture.width) + " x " +
+                                   std::to_string(picture.height) + " pixels, not 178 x 218");
+                     return resize_bicubic(crop(picture, 40, 10, 158, 158), 64, 64);
+                   }};
+  const std::vector<std::string>& names = facts(Dataset::celeba).classes;
+  const fs::path attributes_path = folder / "list_attr_celeba.txt";
+  const std::vector<std::string> attribute_lines = lines_of(attributes_path);
+  std::vector<std::string> header;
+  if (attribute_lines.size() > 1) {
+    std::istringstream words(attribute_lines[1]);
+    header.assign(std::istream_iterator<std::string>(words), {});
+  }
+  if (header != names)
+    fail(attributes_path, 1, "does not name the 40 attributes of CelebA in their order");
+  std::map<std::string, std::int64_t> bits;
+  for (std::size_t i = 2; i < attribute_lines.size(); ++i) {
+    std::istringstream words(attribute_lines[i]);
+    std::string name;
+    if (!(words >> name)) continue;
+    std::int64_t attributes = 0;
+    for (std::size_t at = 0; at < names.size(); ++at) {
+      int value = 0;
+      if (!(words >> value) || (value != 1 && value != -1))
+        fail(attributes_path, i, "does not hold 40 numbers 1 or -1 behind the name");
+      if (value == 1) attributes |= std::int64_t{1} << at;
+    }
+    bits[name] = attributes;
+  }
+  const fs::path partition_path = folder / "list_eval_partition.txt";
+  const std::vector<std::string> partition_lines = lines_of(partition_path);
+  for (std::size_t i = 0; i < partition_lines.size(); ++i) {
+    std::istringstream words(partition_lines[i]);
+    std::string name;
+    int part = -1;
+    if (!(words >> name)) continue;
+    if (!(words >> part) || part < 0 || part > 2)
+      fail(partition_path, i, "is no image's name and 0, 1 or 2");
+    const auto known = bits.find(name);
+    if (known == bits.end())
+      fail(partition_path, i, "names " + name + ", which list_attr_celeba.txt does not");
+    if (part != 1)
+      (part == 0 ? files.train : files.test).push_back({"img_align_celeba/" + name, known->second});
+  }
+  if (files.train.empty() || files.test.empty())
+    throw Error(partition_path.string() + ": names no train or no test image");
+  return files;
+}
+
+ImageFiles folder_files(const fs::path& folder, int side) {
+  ImageFiles files{{}, {}, {}, side, [side](const Picture& picture) {
+                     return resize_and_centre(picture, side);
+                   }};
+  std::set<std::string> names;
+  if (fs::exists(folder / "images.csv")) {
+    const std::vector<CsvRow> rows = csv_rows(folder / "images.csv");
+    for (const CsvRow& row : rows) names.insert(row.label);
+    files.labels = kinds_of(names);
+    for (const CsvRow& row : rows)
+      (row.split == "train" ? files.train : files.test)
+          .push_back({row.path, label_of(files.labels, row.label)});
+  } else {
+    for (const char* wanted : {"train/good", "test/good"})
+      if (!fs::is_directory(folder / wanted))
+        throw Error((folder / wanted).string() + ": there is no such folder");
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "train"))
+      if (entry.is_directory() && entry.path().filename() != "good")
+        throw Error(entry.path().string() + ": train holds good images alone");
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "test"))
+      if (entry.is_directory()) names.insert(entry.path().filename().string());
+    files.labels = kinds_of(names);
+    for (const std::string& path : images_below(folder, "train/good"))
+      files.train.push_back({path, 0});
+    for (const std::string& kind : files.labels)
+      for (const std::string& path : images_below(folder, fs::path("test") / kind))
+        files.test.push_back({path, label_of(files.labels, kind)});
+  }
+  check_folder(folder, files);
+  return files;
+}
+
+ImageFiles image_files(Dataset dataset, const fs::path& folder, int side) {
+  switch (dataset) {
+    case Dataset::cats_vs_dogs:
+      return cats_vs_dogs_files(folder);
+    case Dataset::celeba:
+      return celeba_files(folder);
+    case Dataset::folder:
+      return folder_files(folder, side);
+    case Dataset::fashion_mnist:
+    case Dataset::synthetic:
+    case Dataset::cifar10:
+    case Dataset::cifar20:
+    case Dataset::cifar100:
+      break;
+  }
+  throw std::logic_error(to_string(dataset) + " needs no preparing");
+}
+
+}  // namespace occam

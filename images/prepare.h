@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "images/image_files.h"
+#include "images/image_set.h"
+
+namespace occam {
+
+// The one file into which the images of a folder are decoded, <folder>/occam-images.bin: a line of
+// JSON (sizes, label names, digests, padded to kHeaderBytes), then train images (planar, rows x 3 x
+// side x side), train labels (int64, little-endian), test images and test labels. Every process
+// maps the same pages.
+std::filesystem::path prepared_path(const std::filesystem::path& folder);
+
+struct PreparedHeader {
+  std::int64_t train_rows, test_rows, side;
+  std::vector<std::string> labels;
+  std::string digest;   // as ImageSets'
+  std::string sources;  // digest of the files' names, sizes, times and labels
+};
+
+struct PrepareProgress {
+  std::int64_t done, of;  // images
+};
+
+// Decodes all files, `threads` at once, unless the prepared file is there and made of these very
+// files. A preparation that was stopped goes on where it stopped. Every file that cannot be used is
+// named: Error lists up to 20 and says how many there are; the others stay decoded for the next
+// call.
+PreparedHeader prepare(const std::filesystem::path& folder, const ImageFiles& files, int threads,
+                       const std::function<void(const PrepareProgress&)>& on_progress);
+
+// Reads the header. Throws Error that names the command where the images have not been prepared, or
+// the file where it is damaged.
+PreparedHeader read_prepared_header(Dataset dataset, const std::filesystem::path& folder);
+
+// Whether the prepared file was made of the files as they are now.
+bool is_current(const PreparedHeader& header, const std::filesystem::path& folder,
+                const ImageFiles& files);
+
+// The images, mapped; the digest is the header's, and `verify` reads every byte to compare it.
+ImageSets read_prepared(Dataset dataset, const std::filesystem::path& folder, bool verify);
+
+}  // namespace occam

@@ -1,0 +1,252 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/uuid/detail/md5.hpp>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <set>
+#include <thread>
+
+#include "experiments/error.h"
+#include "images/image_files.h"
+#include "images/load.h"
+#include "images/places.h"
+#include "images/prepare.h"
+#include "orchestrator/commands/command.h"
+
+namespace occam {
+namespace {
+
+namespace po = boost::program_options;
+namespace fs = std::filesystem;
+
+constexpr const char* kUsage = R"(occam data list | check NAME | prepare NAME [OPTIONS]
+
+The data sets: what they are and where they lie (list), whether every file is there and whole (check),
+and for images of their own files, decoding them once into one file that all workers share (prepare).
+NAME is a data set, or a folder of your own images below --data:
+
+  screws/train/good/*.png  screws/test/good/*.png  screws/test/bent/*.png  …    or
+  screws/images.csv        with the columns path, split (train or test) and label ("good", or any other)
+
+JPEG, PNG (8 bits a channel) and .npy (bytes, height x width [x 3]). In a spec: "dataset": "folder",
+"source": "screws". The trials' ids hold what the images are, not where they lie.
+
+Examples:
+  occam data list
+  occam data check cifar10 --data ~/data
+  occam data prepare cats-vs-dogs --data ~/data
+  occam data prepare screws --data ~/data --side 64
+)";
+
+struct DataOptions {
+  std::string data;
+  int side = 64, threads = 0;
+};
+
+struct Named {
+  Dataset dataset;
+  std::string source;  // of Dataset::folder
+};
+
+// A data set's name, or that of a folder of one's own.
+Named named(const std::string& name) {
+  const std::vector<std::string> known = all_names<Dataset>();
+  for (const std::string& one : known)
+    if (one == name && one != to_string(Dataset::folder)) return {from_name<Dataset>(name), ""};
+  if (name.empty() || name == to_string(Dataset::folder))
+    throw UsageError("name the folder of your images: occam data prepare screws");
+  return {Dataset::folder, name};
+}
+
+// The folder of the images; one that is nowhere may have been meant as a data set's name.
+fs::path folder_of(const Named& what, const std::string& data) {
+  try {
+    return find_images(what.dataset, what.source, data);
+  } catch (const Error& problem) {
+    if (what.dataset != Dataset::folder) throw;
+    throw Error(problem.what() + did_you_mean(what.source, all_names<Dataset>()));
+  }
+}
+
+std::string md5_of(const fs::path& path) {
+  boost::uuids::detail::md5 hash;
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> buffer(1 << 20);
+  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0)
+    hash.process_bytes(buffer.data(), static_cast<std::size_t>(file.gcount()));
+  boost::uuids::detail::md5::digest_type digest;
+  hash.get_digest(digest);
+  std::string text;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(&digest);
+  // Boost holds the digest's words in the machine's order.
+  for (std::size_t i = 0; i < sizeof digest; ++i) text += fmt::format("{:02x}", bytes[i]);
+  return text;
+}
+
+// One line of the check's report; false when the file is not as it should be.
+bool check_file(const fs::path& folder, const ExpectedFile& file) {
+  const fs::path path = file_of(folder, file);
+  std::error_code problem;
+  const auto bytes = static_cast<std::int64_t>(fs::file_size(path, problem));
+  if (problem) {
+    fmt::print("  missing  {}{}\n", file.path,
+               file.bytes > 0 ? fmt::format("  ({} bytes)", file.bytes) : "");
+    return false;
+  }
+  const bool is_plain = path == folder / file.path;
+  if (is_plain && file.bytes > 0 && bytes != file.bytes) {
+    fmt::print("  wrong    {}  {} bytes, not {}\n", file.path, bytes, file.bytes);
+    return false;
+  }
+  if (is_plain && !file.md5.empty()) {
+    const std::string found = md5_of(path);
+    if (found != file.md5) {
+      fmt::print("  wrong    {}  MD5 {}, not {}\n", file.path, found, file.md5);
+      return false;
+    }
+  }
+  fmt::print("  ok       {}  {} bytes{}\n", path.filename().string(), bytes,
+             is_plain && !file.md5.empty() ? ", MD5 as published" : "");
+  return true;
+}
+
+void print_sets(const ImageSets& sets) {
+  fmt::print("  train {} images, test {}, {} x {} pixels, {}\n  digest {}\n", sets.train.rows,
+             sets.test.rows, sets.train.side, sets.train.side,
+             sets.train.channels == 1 ? "gray" : "colour", sets.digest);
+}
+
+int list(const DataOptions& options) {
+  fmt::print("{:<14} {:>7} {:>10} {:>10} {:>5}  {}\n", "data set", "classes", "train/class", "test",
+             "side", "where");
+  for (const std::string& name : all_names<Dataset>()) {
+    const auto dataset = from_name<Dataset>(name);
+    const DatasetFacts& known = facts(dataset);
+    const auto number = [](std::int64_t value) {
+      return value > 0 ? std::to_string(value) : std::string("–");
+    };
+    std::string where;
+    if (dataset == Dataset::synthetic)
+      where = "drawn by occam itself";
+    else if (dataset == Dataset::folder)
+      where = "your own images: see occam data --help";
+    else
+      try {
+        const fs::path folder = find_images(dataset, "", options.data);
+        where = folder.string();
+        if (origin(dataset).is_prepared && !fs::exists(prepared_path(folder)))
+          where += "  (occam data prepare " + name + ")";
+      } catch (const Error&) {
+        where = "missing; occam data check " + name + " says how to get it";
+      }
+    fmt::print("{:<14} {:>7} {:>11} {:>10} {:>5}  {}\n", name, known.classes.size(),
+               number(known.train_rows_per_class), number(known.test_rows), number(known.side),
+               where);
+  }
+  return 0;
+}
+
+int check(const std::string& name, const DataOptions& options) {
+  const Named what = named(name);
+  if (what.dataset == Dataset::synthetic) {
+    fmt::print("synthetic: is drawn by occam itself\n");
+    return 0;
+  }
+  const fs::path folder = folder_of(what, options.data);
+  fmt::print("{}: {}\n", name, folder.string());
+  const Origin& from = origin(what.dataset);
+  bool whole = true;
+  for (const ExpectedFile& file : from.files) whole = check_file(folder, file) && whole;
+  if (!whole) throw Error(name + ": files are missing or wrong; get " + from.get_it);
+  const ImageSets sets = load(what.dataset, what.source, options.data, true);
+  if (from.is_prepared) {
+    const PreparedHeader header = read_prepared_header(what.dataset, folder);
+    const ImageFiles files = image_files(what.dataset, folder, static_cast<int>(header.side));
+    if (!is_current(header, folder, files))
+      throw Error(name +
+                  ": its files have changed since they were decoded; run: occam data prepare " +
+                  name);
+    for (std::size_t kind = 0; kind < header.labels.size(); ++kind)
+      fmt::print("  {:<8} {} test images\n", header.labels[kind],
+                 std::count(sets.test.labels.begin(), sets.test.labels.end(),
+                            static_cast<std::int64_t>(kind)));
+  }
+  print_sets(sets);
+  return 0;
+}
+
+// A bar on a terminal, a line every tenth elsewhere.
+class PrepareBar {
+ public:
+  explicit PrepareBar(std::string name)
+      : name_(std::move(name)), terminal_(isatty(STDERR_FILENO)) {}
+  void show(const PrepareProgress& progress) {
+    const std::int64_t tenth = 10 * progress.done / std::max<std::int64_t>(1, progress.of);
+    const auto now = std::chrono::steady_clock::now();
+    const bool due = terminal_ ? now - shown_ > std::chrono::milliseconds(100) : tenth > tenth_;
+    if (!due && progress.done != progress.of) return;
+    shown_ = now;
+    tenth_ = tenth;
+    const std::string bar(static_cast<std::size_t>(3 * tenth), '#');
+    fmt::print(stderr, "{}{}: {}{}/{} images{}", terminal_ ? "\r" : "", name_,
+               terminal_ ? fmt::format("[{:<30}] ", bar) : "", progress.done, progress.of,
+               terminal_ && progress.done != progress.of ? "" : "\n");
+    std::fflush(stderr);
+  }
+
+ private:
+  std::string name_;
+  bool terminal_;
+  std::int64_t tenth_ = 0;
+  std::chrono::steady_clock::time_point shown_;
+};
+
+int prepare(const std::string& name, const DataOptions& options) {
+  const Named what = named(name);
+  if (!origin(what.dataset).is_prepared) {
+    fmt::print("{}: is read as it is, and needs no preparing\n", name);
+    return 0;
+  }
+  const fs::path folder = folder_of(what, options.data);
+  const ImageFiles files = image_files(what.dataset, folder, options.side);
+  const int threads =
+      options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+  PrepareBar bar(name);
+  const PreparedHeader header =
+      prepare(folder, files, threads, [&](const PrepareProgress& progress) { bar.show(progress); });
+  fmt::print("{}: {} train and {} test images of {} x {} pixels in {}\n", name, header.train_rows,
+             header.test_rows, header.side, header.side, prepared_path(folder).string());
+  return 0;
+}
+
+int run(const std::vector<std::string>& words) {
+  DataOptions options;
+  po::options_description described("Options");
+  described.add_options()(
+      "data", po::value(&options.data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
+      "folder of the data sets")("side", po::value(&options.side)->default_value(64),
+                                 "prepare, your own images: pixels of a side")(
+      "threads", po::value(&options.threads)->default_value(0, "one a core"), "prepare: at once");
+  const Arguments arguments(words, described, 1, 2, kUsage);
+  if (arguments.helped()) return 0;
+  if (options.side < 16 || options.side > 256) throw UsageError("--side must be from 16 to 256");
+  if (options.threads < 0) throw UsageError("--threads must be at least 1");
+  const std::string& verb = arguments.positional().front();
+  const std::vector<std::string> verbs{"list", "check", "prepare"};
+  if (verb == "list") return list(options);
+  if (verb != "check" && verb != "prepare")
+    throw UsageError("'" + verb + "' is none of: " + joined(verbs) + did_you_mean(verb, verbs));
+  if (arguments.positional().size() < 2)
+    throw UsageError("occam data " + verb + " needs a data set's name; occam data list shows them");
+  const std::string& name = arguments.positional()[1];
+  return verb == "check" ? check(name, options) : prepare(name, options);
+}
+
+}  // namespace
+
+const Subcommand kDataCommand{"data", "list, check and prepare data sets and your own images", run};
+
+}  // namespace occam

@@ -1,0 +1,199 @@
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "experiments/error.h"
+#include "orchestrator/commands/origin.h"
+#include "orchestrator/commands/plot_request.h"
+#include "orchestrator/commands/table_request.h"
+#include "results/figure/gnuplot.h"
+
+namespace occam {
+namespace {
+
+namespace fs = std::filesystem;
+namespace po = boost::program_options;
+
+constexpr const char* kUsage = R"(occam paper [DB] -o DIR [OPTIONS]
+occam paper --check DIR [DB]
+
+Every table and figure that the spec names, each with its origin: tables as LaTeX, Markdown and CSV
+(DIR/NAME.tex, .md, .csv), figures as PDF and SVG, and DIR/paper.tex that compiles with them all.
+With --check: does the database still give them?
+
+Examples:
+  occam paper occam.db -o paper
+  occam paper --check paper
+)";
+
+// "same-epochs" of "same epochs": a file's name that LaTeX can \input.
+std::string slug(const std::string& name) {
+  std::string text;
+  for (const unsigned char one : name)
+    text += one < 128 && std::isalnum(one) ? static_cast<char>(std::tolower(one)) : '-';
+  return text;
+}
+
+// One paper while it is made.
+class Paper {
+ public:
+  Paper(std::string database, const std::string& sweep, fs::path folder, bool pool)
+      : database_(std::move(database)),
+        folder_(std::move(folder)),
+        store_(database_, Store::Mode::read),
+        sweep_(read_sweeps({database_}, sweep, pool)),
+        figures_(named_figures(store_, sweep_.name)) {
+    if (!sweep.empty()) common_.insert(common_.end(), {"--sweep", sweep});
+    if (pool) common_.emplace_back("--pool");
+  }
+
+  void make() {
+    if (sweep_.tables.empty() && figures_.empty())
+      throw UsageError(database_ + ": the spec of '" + sweep_.name +
+                       "' names no tables or figures; give it \"tables\": {\"main\": {\"rows\": …, "
+                       "\"columns\": …}} and run it again, or use `occam table`");
+    check_files();
+    std::error_code failure;
+    fs::create_directories(folder_, failure);
+    if (failure) throw Error(folder_.string() + ": cannot make this folder: " + failure.message());
+    std::string body;
+    for (const auto& [name, spec] : sweep_.tables) {
+      table(name);
+      body += "\\input{" + slug(name) + "}\n";
+    }
+    for (const auto& [name, spec] : figures_) {
+      figure(name);
+      body += "\\begin{figure}\\centering\\includegraphics{" + slug(name) + ".pdf}\\end{figure}\n";
+    }
+    write_output((folder_ / "paper.tex").string(),
+                 "\\documentclass{article}\n\\usepackage[landscape,margin=1cm]{geometry}\n"
+                 "\\usepackage{booktabs}\n\\usepackage{graphicx}\n\\begin{document}\n" +
+                     body + "\\end{document}\n");
+    std::cerr << folder_.string() << ": " << sweep_.tables.size()
+              << " tables as .tex, .md and .csv, " << figures_.size()
+              << " figures as .pdf and .svg, and paper.tex of them all\n";
+  }
+
+ private:
+  // No two things have one file, and what was named can be drawn.
+  void check_files() const {
+    std::vector<std::string> seen{"paper"};
+    const auto add = [&](const std::string& what, const std::string& name) {
+      if (std::find(seen.begin(), seen.end(), slug(name)) != seen.end())
+        throw UsageError("the " + what + " '" + name + "' would be the file " + slug(name) +
+                         ", which another is already; rename it in the spec");
+      seen.push_back(slug(name));
+    };
+    for (const auto& [name, spec] : sweep_.tables) add("table", name);
+    for (const auto& [name, spec] : figures_) add("figure", name);
+  }
+
+  Provenance origin(const std::string& command, const std::vector<std::string>& query) const {
+    return provenance_of(sweep_, command, {fs::absolute(database_).string()}, query);
+  }
+
+  void table(const std::string& name) const {
+    for (const auto& [format, ending] :
+         {std::pair{"latex", ".tex"}, {"md", ".md"}, {"csv", ".csv"}}) {
+      std::vector<std::string> words{"--table", name, "--format", format};
+      words.insert(words.end(), common_.begin(), common_.end());
+      const TableRequest request = table_request(words);
+      write_stamped((folder_ / (slug(name) + ending)).string(),
+                    render(ablation(sweep_, options_of(request, sweep_)), request.format),
+                    origin("table", request.query));
+    }
+  }
+
+  void figure(const std::string& name) const {
+    std::vector<std::string> words{"--figure", name};
+    words.insert(words.end(), common_.begin(), common_.end());
+    const PlotRequest request = plot_request(words);
+    const Figure picture = picture_of(request, store_, sweep_);
+    Provenance made = origin("plot", request.query);
+    made.drawing = drawing_of(picture);
+    for (const auto& [format, ending] :
+         {std::pair{FigureFormat::pdf, ".pdf"}, {FigureFormat::svg, ".svg"}})
+      write_stamped((folder_ / (slug(name) + ending)).string(), draw(picture, format), made);
+  }
+
+  std::string database_;
+  fs::path folder_;
+  Store store_;
+  SweepResults sweep_;
+  std::vector<std::pair<std::string, FigureSpec>> figures_;
+  std::vector<std::string> common_;
+};
+
+// The files of the folder that say where they come from, sorted.
+std::vector<std::string> stamped_files(const std::string& folder) {
+  std::vector<std::string> files;
+  std::error_code failure;
+  for (const auto& entry : fs::directory_iterator(folder, failure)) {
+    const std::string path = entry.path().string();
+    const bool has_sidecar = fs::exists(path + ".provenance.json");
+    const bool comments = stamp_style(path) != StampStyle::sidecar;
+    if (has_sidecar || (comments && entry.path().filename() != "paper.tex")) files.push_back(path);
+  }
+  if (failure) throw Error(folder + ": cannot read this folder: " + failure.message());
+  if (files.empty()) throw Error(folder + ": holds nothing that `occam paper` made");
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// What differs between a file and what the databases give now; "" where nothing does.
+std::string difference_now(const StampedFile& file, const std::vector<std::string>& databases) {
+  if (file.provenance.command == "plot") {
+    PlotRequest request = plot_request(file.provenance.query);
+    request.database = databases.front();
+    const Store store(request.database, Store::Mode::read);
+    const bool same = drawing_of(picture_of(request, store, store.results(request.sweep))) ==
+                      file.provenance.drawing;
+    return same ? "" : "  the picture would be another now\n";
+  }
+  const TableRequest request = table_request(file.provenance.query);
+  const SweepResults sweep =
+      read_sweeps(databases, request.sweeps, request.options.pool, request.orphaned);
+  return difference_of(file.text,
+                       render(ablation(sweep, options_of(request, sweep)), request.format));
+}
+
+int check(const std::string& folder, const std::vector<std::string>& databases) {
+  int different = 0;
+  for (const std::string& path : stamped_files(folder)) {
+    const StampedFile file = read_stamped(path);
+    const std::string difference =
+        difference_now(file, databases.empty() ? file.provenance.databases : databases);
+    std::cout << path << ": " << (difference.empty() ? "the same" : "differs") << "\n"
+              << difference;
+    different += !difference.empty();
+  }
+  if (different > 0)
+    std::cerr << folder << ": " << different << " files differ (- the file, + now)\n";
+  return different > 0 ? 1 : 0;
+}
+
+int run(const std::vector<std::string>& words) {
+  std::string output, checked, sweep;
+  bool pool = false;
+  po::options_description described("Options");
+  described.add_options()("output,o", po::value(&output), "the folder to write to")(
+      "check", po::value(&checked), "does the database still give what this folder holds?")(
+      "sweep", po::value(&sweep)->default_value("", "the last one"), "name of the sweep")(
+      "pool", po::bool_switch(&pool), "let cells mix builds, data or trials; says so");
+  const Arguments arguments(words, described, 0, 1, kUsage);
+  if (arguments.helped()) return 0;
+  if (checked.empty() == output.empty())
+    throw UsageError("give a folder to write with -o, or one to look at with --check");
+  if (!checked.empty()) return check(checked, arguments.positional());
+  Paper(arguments.positional().empty() ? "occam.db" : arguments.positional().front(), sweep, output,
+        pool)
+      .make();
+  return 0;
+}
+
+}  // namespace
+
+const Subcommand kPaperCommand{
+    "paper", "every table and figure that the spec names, and whether they still hold", run};
+
+}  // namespace occam

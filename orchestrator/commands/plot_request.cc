@@ -1,0 +1,113 @@
+#include "orchestrator/commands/plot_request.h"
+
+#include "experiments/error.h"
+#include "results/figure/gnuplot.h"
+#include "results/provenance.h"
+
+namespace occam {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kUsage = R"(occam plot [DB] -o FILE.svg|.pdf|.png [OPTIONS]
+
+A picture of a sweep, drawn by gnuplot: AUROC over a number as lines with bands of one deviation over seeds, over a
+name as bars, over two fields as a heat map; or what training said of itself, epoch by epoch. Means are those of
+`occam table`. Without --x and --by, the spec's first table as a picture. The last field of --by tells lines
+apart, those before it make panels.
+
+Examples:
+  occam plot occam.db -o main.svg
+  occam plot occam.db --x batch_size --by loss,classifier --where features=pool -o batch-size.pdf
+  occam plot occam.db --x batch_size --y learning_rate --by loss --where classifier=kde -o heat.pdf
+  occam plot occam.db --x class_name --by loss --where batch_size=32 --where classifier=kde -o classes.png
+  occam plot occam.db --kind curves --by loss,batch_size -o curves.svg
+  occam plot occam.db --figure "batch size" -o batch-size.pdf      # as the spec says under "figures"
+)";
+
+// The spec's figure; conditions and title of the command line come on top.
+FigureOptions with_figure(const FigureOptions& given,
+                          const std::vector<std::pair<std::string, FigureSpec>>& figures,
+                          const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& [title, spec] : figures) {
+    known.push_back(title);
+    if (title != name) continue;
+    FigureOptions options = options_of(spec);
+    options.where.insert(options.where.end(), given.where.begin(), given.where.end());
+    options.title = given.title;
+    options.partial = given.partial;
+    options.pool = given.pool;
+    return options;
+  }
+  throw UsageError("--figure '" + name + "' is none that the spec names" +
+                   (known.empty() ? "; it names none" : ": " + joined(known)) +
+                   did_you_mean(name, known));
+}
+
+}  // namespace
+
+PlotRequest plot_request(const std::vector<std::string>& words) {
+  std::string kind, by;
+  std::vector<std::string> where;
+  PlotRequest request;
+  FigureOptions& options = request.options;
+  po::options_description described("Options");
+  described.add_options()("x", po::value(&options.x), "FIELD of the horizontal axis")(
+      "y", po::value(&options.y),
+      "FIELD of a heat map's other axis; of curves train_loss, accuracy or learning_rate")(
+      "by", po::value(&by), "FIELD[,FIELD]: panels …, and at last lines or bars")(
+      "kind", po::value(&kind), "lines, bars, heat or curves, where the fields do not say it")(
+      "where", po::value(&where)->composing(), "FIELD=VALUE[,VALUE]; may be given again")(
+      "figure", po::value(&request.name), "a figure that the spec names, in place of fields")(
+      "sweep", po::value(&request.sweep)->default_value("", "the last one"), "name of the sweep")(
+      "title", po::value(&options.title), "above the picture")(
+      "partial", po::bool_switch(&options.partial), "means of incomplete cells too")(
+      "pool", po::bool_switch(&options.pool), "let cells mix builds or data")(
+      "output,o", po::value(&request.output), "the picture; its name says the format");
+  const Arguments arguments(words, described, 0, 1, kUsage);
+  request.helped = arguments.helped();
+  if (request.helped) return request;
+  request.database = arguments.positional().empty() ? "occam.db" : arguments.positional().front();
+  if (!kind.empty()) {
+    try {
+      options.kind = from_name<FigureKind>(kind);
+    } catch (const UsageError& problem) {
+      throw UsageError(std::string("--kind ") + problem.what());
+    }
+  }
+  if (!by.empty()) options.by = split_list(by);
+  for (const std::string& condition : where)
+    options.where.push_back(parse_condition(condition, result_fields()));
+  if (!request.name.empty() &&
+      (arguments.has("x") || arguments.has("y") || arguments.has("by") || arguments.has("kind")))
+    throw UsageError("--figure has its fields in the spec; leave out --x, --y, --by and --kind");
+
+  const auto said = [&](const char* option, const std::string& value) {
+    if (!value.empty()) request.query.insert(request.query.end(), {option, value});
+  };
+  said("--x", options.x);
+  said("--y", options.y);
+  said("--by", by);
+  said("--kind", kind);
+  for (const std::string& condition : where) said("--where", condition);
+  said("--figure", request.name);
+  said("--sweep", request.sweep);
+  said("--title", options.title);
+  if (options.partial) request.query.emplace_back("--partial");
+  if (options.pool) request.query.emplace_back("--pool");
+  return request;
+}
+
+Figure picture_of(const PlotRequest& request, const Store& store, const SweepResults& sweep) {
+  return figure(store, sweep,
+                request.name.empty()
+                    ? request.options
+                    : with_figure(request.options, named_figures(store, sweep.name), request.name));
+}
+
+std::string drawing_of(const Figure& picture) {
+  return digest_of(gnuplot_script(picture, FigureFormat::svg, ""));
+}
+
+}  // namespace occam

@@ -1,0 +1,80 @@
+#include "orchestrator/keeping.h"
+
+#include <algorithm>
+#include <fstream>
+#include <optional>
+
+#include "experiments/cost.h"
+#include "experiments/error.h"
+#include "experiments/kept.h"
+#include "orchestrator/commands/command.h"
+
+namespace occam {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The folder's manifest; none where there is none that can be read.
+std::optional<Kept> manifest_of(const fs::path& folder) {
+  std::ifstream file(folder / kKeptManifest);
+  if (!file) return std::nullopt;
+  try {
+    return kept_from_json(nlohmann::json::parse(file));
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+bool answers(const Kept& kept, const Start& start) {
+  return kept.trial == start.trial &&
+         std::all_of(start.evaluations.begin(), start.evaluations.end(),
+                     [&](const EvaluationRequest& request) { return suffices(kept, request); });
+}
+
+}  // namespace
+
+Keeping parse_keeping(const std::string& text) {
+  Keeping keeping;
+  if (text == "none") return keeping;
+  for (const std::string& word : split_list(text)) {
+    if (word == "features")
+      keeping.features = true;
+    else if (word == "weights")
+      keeping.weights = true;
+    else if (word == "scores")
+      keeping.scores = true;
+    else
+      throw UsageError("--keep '" + word + "' is none of: none, features, weights, scores" +
+                       did_you_mean(word, {"none", "features", "weights", "scores"}));
+  }
+  return keeping;
+}
+
+void plan_keeping(MissingWork& work, const fs::path& folder, const Keeping& keeping) {
+  for (std::size_t i = 0; i < work.starts.size(); ++i) {
+    Start& start = work.starts[i];
+    start.keep = {(folder / start.trial).string(), keeping.features, keeping.weights,
+                  keeping.scores, false};
+    if (work.lacking[i].empty()) continue;
+    const std::optional<Kept> kept = manifest_of(start.keep.folder);
+    if (!kept || !answers(*kept, start)) continue;
+    start.keep.score_only = true;
+    // Scoring costs about what one pass over the images does.
+    work.tasks[i].work = evaluation_macs(start.config, start.evaluations);
+  }
+}
+
+std::size_t drop_trainings(MissingWork& work) {
+  MissingWork kept;
+  for (std::size_t i = 0; i < work.starts.size(); ++i) {
+    if (!work.starts[i].keep.score_only) continue;
+    kept.tasks.push_back(work.tasks[i]);
+    kept.starts.push_back(work.starts[i]);
+    kept.lacking.push_back(work.lacking[i]);
+  }
+  const std::size_t dropped = work.starts.size() - kept.starts.size();
+  work = std::move(kept);
+  return dropped;
+}
+
+}  // namespace occam

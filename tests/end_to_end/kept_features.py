@@ -1,0 +1,57 @@
+"""New classifiers and parameters are scored on kept features, without training, and with the same numbers."""
+
+import copy
+import csv
+import json
+import pathlib
+
+from sweeps import OCCAM, SMALL, Folder, expect, finish, run
+
+SPEC = copy.deepcopy(SMALL)
+SPEC["grid"] = {"loss": ["contrastive", "rotation"], "class": [0]}
+SPEC["trial"]["batch_size"] = 8
+SPEC["trial"]["validation"] = True
+SPEC.pop("tables", None)  # it shows one set of parameters alone
+folder = Folder(SPEC)
+expect(run(folder.command("--workers", "1")).returncode == 0, "the sweep ends with 0")
+first = {row[:5]: row for row in folder.evaluations()}
+kept = pathlib.Path(folder.db + ".kept")
+expect(len(list(kept.glob("*/kept.json"))) == 2, "each trial keeps its features")
+expect({row[1] for row in first} == {"test", "validation"}, "both splits are scored")
+
+more = copy.deepcopy(SPEC)
+more["evaluate"]["classifiers"] += ["gde", {"name": "nearest", "k": 5}, {"name": "oc-svm-rbf", "nu": 0.1}]
+more["evaluate"]["features"].append("pixels")
+folder.write("spec.json", json.dumps(more))
+result = run([OCCAM, "evaluate", folder.spec, "--db", folder.db, "--device", "cpu", "--keep", "features,scores"])
+expect(result.returncode == 0, f"occam evaluate ends with 0 {result.stderr[-300:] if result.returncode else ''}")
+second = {row[:5]: row for row in folder.evaluations()}
+expect(len(second) > len(first) and all(second[key] == row for key, row in first.items()),
+       f"{len(second) - len(first)} scores are new and the {len(first)} old ones are the same")
+
+fresh = Folder(more)
+expect(run(fresh.command("--workers", "1", "--keep", "none")).returncode == 0, "a sweep that trains for all of them ends with 0")
+expect(fresh.evaluations() == folder.evaluations(), "and brings the same numbers")
+expect(not pathlib.Path(fresh.db + ".kept").exists(), "--keep none keeps nothing")
+
+scores = list(csv.DictReader(next(kept.glob("*/scores.csv")).open()))
+expect(len({row["row"] for row in scores if row["split"] == "test"}) == 300, "scores.csv has every scored test image once")
+expect("pool nearest {'k':5,'test_limit':300}" in scores[0], "and a column for each classifier")
+
+more["grid"]["class"] = [0, 1]
+folder.write("spec.json", json.dumps(more))
+result = run([OCCAM, "evaluate", folder.spec, "--db", folder.db, "--device", "cpu"])
+expect(result.returncode == 3 and "2 of its trials have no kept features" in result.stderr,
+       "trials that would need training are counted, and nothing is trained")
+expect(folder.outcomes() == 2, "no outcome came of that")
+
+more["grid"]["class"] = [0]
+more["evaluate"]["classifiers"].append({"name": "kde", "gamma_scale": 1})
+folder.write("spec.json", json.dumps(more))
+damaged = next(kept.glob("*/test.pool.npy"))
+with damaged.open("r+b") as file:
+    file.seek(200)
+    file.write(b"xxxx")
+result = run([OCCAM, "evaluate", folder.spec, "--db", folder.db, "--device", "cpu"])
+expect(result.returncode == 3 and "test.pool.npy: is damaged" in result.stderr, f"a damaged feature file is named: {result.returncode} {result.stderr.strip()[-300:]}")
+finish()
