@@ -143,6 +143,7 @@ void Sweep::carry_out(const std::vector<Command>& commands) {
 }
 
 void Sweep::carry_out(const StartTrial& command) {
+  started_ = true;
   Start& message = starts_[command.task];
   message.lease = command.lease;
   const auto checkpoint = newest_checkpoint(message);
@@ -353,8 +354,8 @@ void Sweep::leave_when_finished() {
   const bool out_of_time = coordinator_.pending() > 0 && !drained_ && hopeless_.empty();
   if (out_of_time && !waiting_)
     progress_.say(std::string("too little time is left to start another trial") +
-                  (options_.stay ? "; waiting for the end of the time" : ""));
-  waiting_ = out_of_time && options_.stay;
+                  (options_.stay && started_ ? "; waiting for the end of the time" : ""));
+  waiting_ = out_of_time && options_.stay && started_;
   if (!waiting_) leave();
 }
 

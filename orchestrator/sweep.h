@@ -27,8 +27,8 @@ struct SweepOptions {
   // After so many seconds without a word from a node with workers it counts as lost: what runs
   // elsewhere checkpoints, and the sweep leaves. 0 is never.
   double node_silence = 0;
-  // Where nothing more can be started before that end, stay until it nevertheless: whoever started
-  // this will warn of the end and see to the next turn.
+  // Where nothing more can be started before that end, and something was, stay until it
+  // nevertheless: whoever started this will warn of the end and see to the next turn.
   bool stay = false;
   // Seconds a unit of work, of earlier trials; 0 is unknown.
   double seconds_per_work = 0;
@@ -127,7 +127,7 @@ class Sweep {
   std::vector<std::string> spooled_;  // files, one an outcome
   SweepProgress shown_;
   double timed_seconds_ = 0, timed_work_ = 0;  // of finished trials, for seconds_per_work
-  bool leaving_ = false, drained_ = false, waiting_ = false;
+  bool leaving_ = false, drained_ = false, waiting_ = false, started_ = false;
   Time progress_saved_{};
   std::string hopeless_, last_loss_, write_failure_;
 };

@@ -45,7 +45,8 @@ std::optional<int> slurm_cores_of_task() {
 
 std::optional<std::int64_t> slurm_job_end() {
   if (const std::int64_t end = number("SLURM_JOB_END_TIME", 0); end > 0) return end;
-  const std::string job = variable("SLURM_JOB_ID");
+  // The number of an array's last task is that of the array too.
+  const std::string job = slurm_job();
   if (job.empty() || !has_program("squeue")) return std::nullopt;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   try {

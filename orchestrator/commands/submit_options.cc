@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "experiments/error.h"
@@ -125,6 +126,16 @@ std::optional<SubmitOptions> read_submit_options(const std::vector<std::string>&
   if (job.warn_before < least || job.warn_before >= *seconds)
     throw UsageError(
         fmt::format("--warn-before must be from {} to below --time, in seconds", least));
+
+  // A trial whose duration is unknown starts where it can reach a checkpoint.
+  const auto usable = static_cast<double>(*seconds - job.warn_before);
+  if (arguments.has("checkpoint-every") && job.copy_every >= usable)
+    throw UsageError(fmt::format(
+        "--checkpoint-every must be below the {} s that --time leaves before its warning", usable));
+  if (!arguments.has("checkpoint-every") && job.copy_every > usable / 4) {
+    job.copy_every = std::floor(usable / 4);
+    job.run_options.insert(job.run_options.end(), {"--checkpoint-every", spelled(job.copy_every)});
+  }
 
   if (!arguments.has("shards") && job.nodes > 1) job.shards = job.nodes;
   if (job.shards > 0 && has_work)

@@ -4,6 +4,7 @@ free ports. All that is started is ended, by process id.
 Where it cannot run (not root, or Slurm's packages are missing) the test is skipped with a message.
 """
 
+import ctypes
 import os
 import pathlib
 import shutil
@@ -34,6 +35,12 @@ def free_ports(count):
     for one in sockets:
         one.close()
     return ports
+
+
+def end_with_the_test():
+    """Even where the test is killed."""
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Cluster:
@@ -158,7 +165,8 @@ PartitionName=urgent Nodes=n[1-2] MaxTime=2-0 State=UP PriorityTier=10 PreemptMo
     def _spawn(self, name, *command):
         with open(self.folder / f"{name}.out", "wb") as out:
             self.processes[name] = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
-                                                    env=self.environment, start_new_session=True)
+                                                    env=self.environment, start_new_session=True,
+                                                    preexec_fn=end_with_the_test)
 
     def _wait(self, what, condition, seconds=60):
         deadline = time.monotonic() + seconds

@@ -84,6 +84,10 @@ TEST_F(SlurmEnvironment, TakesTheEndFromTheEnvironmentElseFromSqueue) {
   answer("1:02:03");
   EXPECT_NEAR(static_cast<double>(slurm_job_end().value_or(0)),
               static_cast<double>(std::time(nullptr) + 3723), 2);
+  setenv("SLURM_ARRAY_JOB_ID", "14", 1);
+  setenv("SLURM_ARRAY_TASK_ID", "2", 1);
+  EXPECT_EQ(slurm_job_end(), std::nullopt) << "of an array squeue is asked for the task alone";
+  unsetenv("SLURM_ARRAY_JOB_ID");
   answer("UNLIMITED");
   EXPECT_EQ(slurm_job_end(), std::nullopt);
   std::filesystem::remove_all(folder);

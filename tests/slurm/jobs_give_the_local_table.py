@@ -94,7 +94,7 @@ with Cluster() as cluster:
     refused("unknown partition", [*TWO_NODES, "--", "--partition=nope"], "invalid partition specified: nope")
     refused("impossible request", ["--nodes", "9", "--shards", "0", "--cpus-per-task", "1", "--time", "10"],
             "Node count specification invalid")
-    refused("too many cores", ["--cpus-per-task", "99", "--time", "10"], "More processors requested than permitted")
+    refused("too many cores", ["--cpus-per-task", "99", "--time", "10"], "CPU count per node can not be satisfied")
     refused("too many parts", ["--shards", "17", "--cpus-per-task", "1", "--time", "10"], "MaxArraySize")
     wrapper = cluster.folder / "wrapper"
     wrapper.mkdir()
