@@ -83,9 +83,9 @@ with Cluster() as cluster:
     # What cannot be submitted: one message, Slurm's words, nothing in the queue.
     def refused(what, words, *texts, folder=None, **options):
         folder = folder or Folder()
-        before = cluster.call("scontrol", "show", "config").stdout.split("NEXT_JOB_ID")[1].split()[1]
+        before = cluster.call("squeue", "--noheader", "--format=%i").stdout
         result = submit(cluster, folder, *words, **options)
-        after = cluster.call("scontrol", "show", "config").stdout.split("NEXT_JOB_ID")[1].split()[1]
+        after = cluster.call("squeue", "--noheader", "--format=%i").stdout
         expect(result.returncode in (1, 2) and result.stdout == "" and before == after,
                f"{what}: refused, nothing submitted ({result.returncode})")
         expect(all(text in result.stderr for text in texts), f"{what}: {result.stderr.strip()}")
