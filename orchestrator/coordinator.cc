@@ -340,6 +340,12 @@ std::vector<Command> Coordinator::drain() {
   return commands;
 }
 
+std::size_t Coordinator::running_on(int node) const {
+  std::size_t count = 0;
+  for (const auto& [id, worker] : workers_) count += id.node == node ? worker.leases.size() : 0;
+  return count;
+}
+
 bool Coordinator::is_running(WorkerId worker, std::int64_t lease) const {
   const auto found = running_.find(lease);
   if (found == running_.end() || found->second.worker != worker) return false;

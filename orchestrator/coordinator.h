@@ -144,6 +144,7 @@ class Coordinator {
 
   const std::vector<Task>& tasks() const { return tasks_; }
   std::size_t running() const { return running_.size(); }
+  std::size_t running_on(int node) const;
   std::size_t pending() const { return pending_.size() + too_large_.size(); }
   std::size_t too_large() const { return too_large_.size(); }  // for all workers there are
   std::size_t workers_wanted() const;             // by what is pending, at least one a trial

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "experiments/number.h"
 
@@ -37,11 +38,24 @@ void widen_affinity() {
   sched_setaffinity(0, sizeof every, &every);  // the kernel keeps those that the cpuset has
 }
 
+int gpus_in(const std::string& visible_devices) {
+  std::istringstream list(visible_devices);
+  int count = 0;
+  // CUDA stops at the first that names no device: -1, NoDevFiles of older Slurms, void.
+  for (std::string one; std::getline(list, one, ',');) {
+    int index = -1;
+    const bool is_device = read_number(std::string_view(one), index)
+                               ? index >= 0
+                               : one.starts_with("GPU-") || one.starts_with("MIG-");
+    if (!is_device) break;
+    ++count;
+  }
+  return count;
+}
+
 int visible_gpus() {
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES")) {
-    const std::string_view list(visible);
-    if (list.empty() || list == "-1") return 0;
-    return 1 + static_cast<int>(std::count(list.begin(), list.end(), ','));
+    return gpus_in(visible);
   }
   int count = 0;
   std::error_code ignored;

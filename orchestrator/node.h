@@ -13,9 +13,11 @@ int usable_cores();
 // cgroup's cpuset allows.
 void widen_affinity();
 
-// GPUs that CUDA would see, without asking CUDA: CUDA_VISIBLE_DEVICES, else the driver's device
-// files.
+// GPUs that CUDA would see, without asking CUDA: CUDA_VISIBLE_DEVICES (indices, UUIDs or names of
+// MIG slices, up to the first that is none), else the driver's device files. Workers count in it,
+// so what it leaves out stays out.
 int visible_gpus();
+int gpus_in(const std::string& visible_devices);
 
 // The folder of this program's executable.
 std::string program_folder();

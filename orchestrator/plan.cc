@@ -154,6 +154,11 @@ Simulation simulate(const std::vector<Task>& tasks, int workers, int slots, doub
   return Simulator(tasks, workers, slots, seconds_per_work, failures).run();
 }
 
+double guessed_seconds_per_work(bool on_gpus) {
+  constexpr double kCoreRate = 1.0e10, kGpuRate = 6.0e12;  // multiply-accumulates a second
+  return 1 / (on_gpus ? kGpuRate : kCoreRate);
+}
+
 std::optional<double> measured_seconds_per_work(const Store& store) {
   const auto rows = store.texts(
       "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial JOIN attempt a "

@@ -33,6 +33,10 @@ inline constexpr int kWorkersPerNode = 8;
 Simulation simulate(const std::vector<Task>& tasks, int workers, int slots, double seconds_per_work,
                     const Failures& failures = {});
 
+// Of one slot, until a trial has been timed: of one CPU core, or of an H100 in fp32
+// (bench/README.md).
+double guessed_seconds_per_work(bool on_gpus);
+
 // Seconds that a unit of Task::work took in the trials that were finished last, or nothing.
 std::optional<double> measured_seconds_per_work(const Store& store);
 

@@ -59,7 +59,10 @@ Sweep::Sweep(MissingWork work, SweepOptions options, Store& store, Link& link,
 }
 
 void Sweep::begin() {
-  events_.add("begun", {{"trials", coordinator_.pending()}, {"nodes", link_.size()}});
+  nlohmann::ordered_json facts{{"trials", coordinator_.pending()}, {"nodes", link_.size()}};
+  if (!options_.job.empty())
+    facts.update({{"job", options_.job}, {"restart_count", options_.restart_count}});
+  events_.add("begun", facts);
   ask_for_workers();
   leave_when_finished();
   events_.flush();
@@ -123,6 +126,7 @@ void Sweep::take(const std::vector<std::pair<int, std::string>>& lines) {
   if (lines.empty()) return;
   store_.begin_group();
   for (const auto& [node, line] : lines) {
+    spoke_.insert(node);
     const Up up = read_addressed_up(line);
     const WorkerId id{node, up.worker};
     std::visit([&, &from = id](const auto& message) { on(from, message); }, up.message);
@@ -139,6 +143,7 @@ void Sweep::carry_out(const std::vector<Command>& commands) {
 }
 
 void Sweep::carry_out(const StartTrial& command) {
+  started_ = true;
   Start& message = starts_[command.task];
   message.gang.reset();
   if (command.size > 1) message.gang = Gang{command.rank, command.size, command.ticket};
@@ -239,10 +244,11 @@ void Sweep::on(WorkerId id, const Crew& message) {
 }
 
 void Sweep::join(WorkerId id, const Ready& message) {
-  workers_[id] = {{message.host, message.device, message.build, message.libraries,
-                   message.deterministic, message.revision, id.node, id.number},
-                  {},
-                  0};
+  workers_[id] = {
+      {message.host, message.device, message.build, message.libraries, message.deterministic,
+       message.revision, id.node, id.number, options_.job, options_.restart_count},
+      {},
+      0};
   nlohmann::ordered_json facts = place_of(id);
   facts.update({{"host", message.host}, {"device", message.device}, {"slots", message.slots}});
   events_.add("ready", facts);
@@ -438,16 +444,21 @@ void Sweep::drain(const std::string& reason) {
 }
 
 void Sweep::leave_when_finished() {
-  if (!leaving_ && coordinator_.finished()) leave();
+  if (leaving_ || !coordinator_.finished()) return;
+  const bool out_of_time =
+      coordinator_.pending() > coordinator_.too_large() && !drained_ && hopeless_.empty();
+  if (out_of_time && !waiting_)
+    progress_.say(std::string("too little time is left to start another trial") +
+                  (options_.stay && started_ ? "; waiting for the end of the time" : ""));
+  waiting_ = out_of_time && options_.stay && started_;
+  if (!waiting_) leave();
 }
 
 void Sweep::leave() {
   leaving_ = true;
-  if (coordinator_.pending() > coordinator_.too_large() && !drained_ && hopeless_.empty())
-    progress_.say("too little time is left to start another trial");
   write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
   for (int node = 0; node < link_.size(); ++node)
-    link_.to_node(node, to_line(Down{kWholeNode, Exit{}}));
+    if (!nodes_lost_.count(node)) link_.to_node(node, to_line(Down{kWholeNode, Exit{}}));
   events_.add("left", {{"done", shown_.done}, {"waiting", coordinator_.pending()}});
 }
 
@@ -461,9 +472,37 @@ void Sweep::mind_the_time(Time now) {
   drain("the time is up");
 }
 
+void Sweep::mind_the_nodes(Time now) {
+  constexpr std::chrono::seconds kStoodStill{5};
+  // What came while this process itself stood still has not been read yet.
+  if (now - ticked_ > kStoodStill)
+    for (auto& [node, last] : heard_) last = now;
+  ticked_ = now;
+  for (const int node : std::exchange(spoke_, {})) heard_[node] = now;
+  if (options_.node_silence <= 0 || leaving_) return;
+  std::set<int> working;
+  for (const auto& [id, worker] : workers_) working.insert(id.node);
+  for (const int node : working) {
+    const double silent = std::chrono::duration<double>(now - heard_[node]).count();
+    if (node == 0 || silent < options_.node_silence || !nodes_lost_.insert(node).second) continue;
+    nodes_left_.insert(node);
+    events_.add("node lost", {{"node", node}});
+    progress_.say(
+        fmt::format("node {} has said nothing for {:.0f} s and counts as lost; checkpointing the "
+                    "others' trials, and the next occam run goes on",
+                    node, silent));
+    drain("a node is lost");
+  }
+  if (nodes_lost_.empty()) return;
+  std::size_t lost = 0;
+  for (const int node : nodes_lost_) lost += coordinator_.running_on(node);
+  if (coordinator_.running() == lost) leave();
+}
+
 void Sweep::tick(Time now) {
   constexpr std::chrono::seconds kProgressEvery{2};
   mind_the_time(now);
+  mind_the_nodes(now);
   if (!unsaved_progress_.empty() && now - progress_saved_ >= kProgressEvery) {
     write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
     progress_saved_ = now;

@@ -25,9 +25,18 @@ struct SweepOptions {
   std::string device;          // "cpu" or "cuda"
   // When workers must have checkpointed and left; none is no limit.
   std::optional<std::chrono::steady_clock::time_point> ends_at = std::nullopt;
+  // After so many seconds without a word from a node with workers it counts as lost: what runs
+  // elsewhere checkpoints, and the sweep leaves. 0 is never.
+  double node_silence = 0;
+  // Where nothing more can be started before that end, and something was, stay until it
+  // nevertheless: whoever started this will warn of the end and see to the next turn.
+  bool stay = false;
   // Seconds a unit of work, of earlier trials; 0 is unknown.
   double seconds_per_work = 0;
   GangRates gang_rates = {};
+  // The scheduler's job that all this runs in, and how often that was requeued; empty outside one.
+  std::string job = {};
+  std::int64_t restart_count = 0;
 };
 
 // Rank 0's part of a sweep: turns what agents say into the coordinator's events, and its commands
@@ -55,10 +64,12 @@ class Sweep {
   std::size_t cancel(const std::vector<std::string>& trials);
   bool leaving() const { return leaving_; }
 
-  // Every node has left.
+  // Every node has left, or is lost.
   bool over() const { return static_cast<int>(nodes_left_.size()) == link_.size(); }
+  // Nobody answers there any more, so that nothing can be ended in agreement with it.
+  bool lost_a_node() const { return !nodes_lost_.empty(); }
   // Ended before all was done.
-  bool work_left() const { return coordinator_.pending() > 0; }
+  bool work_left() const { return coordinator_.pending() + coordinator_.running() > 0; }
   // Trials given up; some may have an earlier outcome, which stands, and lack scores.
   bool some_failed() const { return coordinator_.failed() > 0; }
   // No worker could be started anywhere: why. Empty while there is hope.
@@ -101,6 +112,7 @@ class Sweep {
   void out_of_memory(const Outcome& outcome);
   void finish(const Outcome& outcome, std::size_t task);
   void mind_the_time(Time now);
+  void mind_the_nodes(Time now);
   void ask_for_workers();
   void leave_when_finished();
   void leave();
@@ -115,8 +127,11 @@ class Sweep {
   EventLog events_;
   Coordinator coordinator_;
   std::map<WorkerId, Worker> workers_;
-  std::set<WorkerId> ending_;  // asked to, for a cancelled trial
-  std::set<int> nodes_empty_, nodes_left_;
+  std::set<WorkerId> ending_;                            // asked to, for a cancelled trial
+  std::set<int> nodes_empty_, nodes_left_, nodes_lost_;  // left: lost ones too
+  std::set<int> spoke_;                                  // since the last tick
+  std::map<int, Time> heard_;                            // a node's last word
+  Time ticked_{};
   std::map<int, std::int64_t> crew_;               // workers, of nodes that have said so
   std::vector<std::pair<WorkerId, Ready>> early_;  // before all nodes had
   bool has_crew_ = false;
@@ -125,7 +140,7 @@ class Sweep {
   std::vector<std::string> spooled_;  // files, one an outcome
   SweepProgress shown_;
   double timed_seconds_ = 0, timed_work_ = 0;  // of finished trials, for seconds_per_work
-  bool leaving_ = false, drained_ = false;
+  bool leaving_ = false, drained_ = false, waiting_ = false, started_ = false;
   Time progress_saved_{};
   std::string hopeless_, last_loss_, write_failure_;
 };

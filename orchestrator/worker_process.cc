@@ -49,10 +49,13 @@ WorkerProcess::WorkerProcess(const std::vector<std::string>& words) {
   posix_spawn_file_actions_addclosefrom_np(&files, 3);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  sigset_t none, usual;
-  sigemptyset(&none);
+  // Slurm signals every process of a step, and what such a signal means is for the coordinator to
+  // say: workers never see it. They end when their input does.
+  sigset_t blocked, usual;
+  sigemptyset(&blocked);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&blocked, number);
   sigfillset(&usual);
-  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigmask(&attributes, &blocked);
   posix_spawnattr_setsigdefault(&attributes, &usual);
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setflags(&attributes,

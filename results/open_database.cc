@@ -1,8 +1,6 @@
 #include "results/open_database.h"
 
 #include <SQLiteCpp/Backup.h>
-#include <linux/magic.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +9,7 @@
 #include <fstream>
 
 #include "experiments/error.h"
+#include "results/local_disk.h"
 #include "results/schema.h"
 
 namespace occam {
@@ -21,7 +20,6 @@ namespace fs = std::filesystem;
 constexpr int kPatienceMs = 10'000;  // with a reader that holds a rollback journal's lock
 constexpr std::string_view kMagic("SQLite format 3\0", 16);
 constexpr std::size_t kWriteVersion = 18;  // offset in the header; 2 is write-ahead logging
-constexpr long kXfs = 0x58465342, kZfs = 0x2fc12fc1;  // not in linux/magic.h
 
 fs::path folder_of(const std::string& path) {
   const fs::path folder = fs::path(path).parent_path();
@@ -73,23 +71,6 @@ void check_sound(const std::string& path, SQLite::Database& database) {
     throw Error(path + ": is damaged (" + verdict +
                 "); restore a copy, or save what can be read: " + "sqlite3 " + path +
                 " .recover | sqlite3 recovered.db");
-}
-
-// Write-ahead logging shares memory between processes, which network file systems cannot.
-bool is_local(const fs::path& folder) {
-  struct statfs about {};
-  if (statfs(folder.c_str(), &about) != 0) return false;
-  switch (static_cast<long>(about.f_type)) {
-    case EXT4_SUPER_MAGIC:
-    case BTRFS_SUPER_MAGIC:
-    case TMPFS_MAGIC:
-    case OVERLAYFS_SUPER_MAGIC:
-    case kXfs:
-    case kZfs:
-      return true;
-    default:
-      return false;
-  }
 }
 
 // "file:" URI of a path, for options that only a URI can carry.
@@ -166,8 +147,8 @@ std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path) {
     check_sound(path, *database);
   }
   // Where shared memory does not work after all, SQLite answers with the mode that it kept.
-  database->execAndGet(is_local(folder_of(path)) ? "PRAGMA journal_mode = WAL"
-                                                 : "PRAGMA journal_mode = DELETE");
+  database->execAndGet(is_on_local_disk(folder_of(path)) ? "PRAGMA journal_mode = WAL"
+                                                         : "PRAGMA journal_mode = DELETE");
   database->exec("PRAGMA synchronous = FULL");
   database->exec("PRAGMA foreign_keys = ON");
   migrate(*database);

@@ -129,6 +129,11 @@ ALTER TABLE sweep_trial ADD COLUMN cancelled_at TEXT;
                                                      R"sql(
 -- Why the training counts as collapsed; empty when it does not.
 ALTER TABLE outcome ADD COLUMN collapsed TEXT NOT NULL DEFAULT '';
+)sql",
+                                                     R"sql(
+-- The scheduler's job that it ran in ('12', '12_3' of an array; '' outside one), and how often that had been requeued.
+ALTER TABLE attempt ADD COLUMN job TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempt ADD COLUMN restart_count INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 std::string literal(const nlohmann::json& value) {

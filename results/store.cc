@@ -122,11 +122,12 @@ void Store::begin_attempt(const std::string& trial, std::int64_t lease, const Wo
     Step step(*statements_, grouped_);
     run(*statements_,
         "INSERT INTO attempt(lease, trial, number, state, host, device, build, libraries, "
-        "deterministic, revision, node, worker, started_at) SELECT ?1, ?2, coalesce(max(number), "
-        "0) + 1, 'running', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, " +
+        "deterministic, revision, node, worker, job, restart_count, started_at) SELECT ?1, ?2, "
+        "coalesce(max(number), 0) + 1, 'running', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, " +
             kNow + " FROM attempt WHERE trial = ?2",
         lease, trial, worker.host, worker.device, worker.build, worker.libraries,
-        static_cast<int>(worker.deterministic), worker.revision, worker.node, worker.number);
+        static_cast<int>(worker.deterministic), worker.revision, worker.node, worker.number,
+        worker.job, worker.restart_count);
     if (continued)
       run(*statements_,
           "UPDATE attempt SET continued = ?2, continued_at = "

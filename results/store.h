@@ -43,6 +43,9 @@ struct WorkerFacts {
   bool deterministic = false;
   std::string revision = "";
   std::int64_t node = 0, number = 0;  // the worker's on its node
+  // The scheduler's job ("12", "12_3" of an array), and how often that was requeued.
+  std::string job = "";
+  std::int64_t restart_count = 0;
 };
 
 // The checkpoint of an earlier attempt that a new one goes on from.

@@ -10,6 +10,7 @@
 
 #include "experiments/number.h"
 #include "results/merge.h"
+#include "results/outcome_spool.h"
 #include "results/store.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
@@ -459,6 +460,10 @@ std::vector<MergedShard> Store::merge(const std::vector<std::string>& shards, Me
     std::vector<std::string> conflicts;
     for (const std::string& path : shards) {
       check_unlocked(path);
+      if (const auto waiting = OutcomeSpool(path).waiting().size(); waiting > 0)
+        throw Error(path + ": " + std::to_string(waiting) +
+                    " of its outcomes could not be written and wait beside it; run its sweep once "
+                    "more, which takes them in, or leave this file out");
       const Store shard(path, Mode::read);
       merged.push_back(explained(path, [&] {
         const SQLite::Transaction snapshot(*shard.database_);

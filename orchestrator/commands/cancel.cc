@@ -3,6 +3,7 @@
 #include "experiments/error.h"
 #include "orchestrator/commands/choice.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/commands/job_lines.h"
 #include "orchestrator/inbox.h"
 #include "results/store_lock.h"
 
@@ -19,19 +20,29 @@ checkpoint. Tables show their cells as missing. `occam retry` takes it back.
 Examples:
   occam cancel occam.db 3f2a91 77b0c4
   occam cancel occam.db --where batch_size=4096
+  occam cancel occam.db --job                      the Slurm jobs of occam submit; the trials stay
 )";
 
 int run(const std::vector<std::string>& words) {
   std::vector<std::string> where;
+  bool job = false;
   po::options_description described("Options");
   described.add_options()("where", po::value(&where)->composing(),
-                          "FIELD=VALUE[,VALUE] of the view trials; may be given again");
+                          "FIELD=VALUE[,VALUE] of the view trials; may be given again")(
+      "job", po::bool_switch(&job), "instead of trials, the Slurm jobs that work on the database");
   const Arguments arguments(words, described, 1, 10000, kUsage);
   if (arguments.helped()) return 0;
   const auto& positional = arguments.positional();
   const std::string& database = positional.front();
+  if (job) {
+    if (positional.size() > 1 || !where.empty())
+      throw UsageError("--job ends the jobs and leaves the trials: name no trials with it");
+    fmt::print("{}\n", cancel_submitted(database));
+    return 0;
+  }
   if (positional.size() == 1 && where.empty())
-    throw UsageError("say which trials: their ids, or --where FIELD=VALUE");
+    throw UsageError(
+        "say which trials: their ids, or --where FIELD=VALUE; --job ends Slurm's jobs");
   std::vector<std::string> chosen;
   {
     const Store store(database, Store::Mode::read);

@@ -18,7 +18,8 @@ struct Subcommand {
 extern const Subcommand kRunCommand, kExpandCommand, kPlanCommand, kStatusCommand, kTableCommand,
     kEvaluateCommand, kDataCommand, kQueryCommand, kExportCommand, kMergeCommand, kPlotCommand,
     kReportCommand, kCompareCommand, kPaperCommand, kRetryCommand, kForgetCommand, kCancelCommand,
-    kAddCommand, kGcCommand, kLogsCommand, kExplainCommand, kWatchCommand;
+    kAddCommand, kGcCommand, kLogsCommand, kExplainCommand, kWatchCommand, kSubmitCommand,
+    kDoctorCommand;
 
 // A command line of options and positional words. Throws UsageError for anything unknown, and for a
 // number of positional words outside [least, most].

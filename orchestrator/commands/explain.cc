@@ -49,7 +49,7 @@ void print_attempts(const Store& store, const std::string& trial) {
       rows_of(store,
               "SELECT number, lease, state, host, device, node, worker, started_at, "
               "(julianday(coalesce(ended_at, 'now')) - julianday(started_at)) * 86400, continued, "
-              "forgiven_at IS NOT NULL, error FROM attempt WHERE trial = " +
+              "forgiven_at IS NOT NULL, error, job, restart_count FROM attempt WHERE trial = " +
                   sql_text(trial) + " ORDER BY number");
   for (const Row& one : attempts) {
     const auto text = [&](std::size_t column) { return one[column].value_or(""); };
@@ -58,6 +58,7 @@ void print_attempts(const Store& store, const std::string& trial) {
                text(5), text(6), text(7));
     if (one[9]) fmt::print(", from the checkpoint of lease {}", *one[9]);
     if (text(10) == "1") fmt::print(", taken back");
+    if (!text(12).empty()) fmt::print(", Slurm job {}, requeued {} times", text(12), text(13));
     fmt::print("\n");
     for (const std::string& line : split_lines(text(11))) fmt::print("    {}\n", line);
   }

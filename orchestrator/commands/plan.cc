@@ -36,10 +36,6 @@ Examples:
   occam plan spec.json --gpus 1024 --mtbf 600          with a failure every ten minutes
 )";
 
-// Guesses until a trial has been timed, in multiply-accumulates a second: one CPU core, and one
-// H100 in fp32 (bench/README.md).
-constexpr double kCoreRate = 1.0e10, kGpuRate = 6.0e12;
-
 // Trials by the number of workers that train them.
 using GangCounts = std::map<std::int32_t, std::size_t>;
 
@@ -127,8 +123,8 @@ int run(const std::vector<std::string>& words) {
     ++gang_counts[gangs[i].gpus];
   }
   const Simulation simulation =
-      simulate(missing.tasks, workers, slots,
-               measured.value_or(1 / (on_gpus ? kGpuRate : kCoreRate)), failures);
+      simulate(missing.tasks, workers, slots, measured.value_or(guessed_seconds_per_work(on_gpus)),
+               failures);
   const double efficiency = simulation.wall_seconds > 0
                                 ? simulation.worker_seconds / (simulation.wall_seconds * workers)
                                 : 1;

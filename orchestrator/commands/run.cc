@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <limits>
 
@@ -21,6 +22,7 @@
 #include "orchestrator/preflight.h"
 #include "orchestrator/progress.h"
 #include "orchestrator/requests.h"
+#include "orchestrator/shard.h"
 #include "orchestrator/signals.h"
 #include "orchestrator/sweep.h"
 #include "results/planned_tables.h"
@@ -44,6 +46,7 @@ Examples:
   occam run experiments/specs/quickstart.json --db quickstart.db
   occam run spec.json --only batch_size=32 --limit 2       a pilot
   mpirun -n 2 occam run spec.json                          one rank a node
+  occam run spec.json --shard 2/4 --db 2.db                the second of four parts; then occam merge
 
 Exit codes: 0 done, 1 could not run, 2 wrong spec or usage, 3 some trials failed or diverged,
 75 stopped with work left.
@@ -61,7 +64,7 @@ Examples:
 )";
 
 struct RunOptions {
-  std::string database, device, data, work, worker, order, keep;
+  std::string database, device, data, work, worker, order, keep, shard, done_in;
   bool score_only = false;  // occam evaluate: trains nothing
   int workers, slots, threads;
   std::int64_t max_attempts, limit;
@@ -74,8 +77,10 @@ struct RunOptions {
 // the machine; on CUDA one a GPU, GPU l, l+L, … for rank l of L.
 std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, const Link& link,
                                                    const std::string& device) {
+  const int cores =
+      std::min(usable_cores(), slurm_cores_of_task().value_or(usable_cores()) * link.local_size());
   const int wanted = options.workers > 0 ? options.workers
-                     : device == "cpu"   ? usable_cores()
+                     : device == "cpu"   ? cores
                                          : visible_gpus();
   // Small steps fill a GPU together; a trial with large ones takes several slots (bench/README.md).
   const int slots = options.slots > 0 ? options.slots : device == "cpu" ? 1 : 8;
@@ -121,6 +126,8 @@ class Rank {
 
   // Every node has left, so that there is nobody to dismiss.
   bool over() const { return over_; }
+  // Some of them without a word: MPI cannot be finished with them.
+  bool broken() const { return broken_; }
 
   // Until every node has left.
   void serve_sweep(Sweep& sweep, Requests& requests) {
@@ -135,16 +142,22 @@ class Rank {
       if (sweep.over()) break;
       wait(agent_, signals_, link_);
       if (const int signal = signals_.take()) {
-        if (stop_signal != 0) {
+        // Slurm warns by USR1 and may end the job by TERM while it still checkpoints.
+        const bool again = stop_signal != 0 && stop_signal != SIGUSR1 && signal != SIGUSR1;
+        if (again) {
           agent_.kill_all();
           std::_Exit(128 + signal);
         }
+        if (stop_signal == 0) {
+          std::cerr
+              << "\nstopping: checkpointing every running trial (once more to stop at once)\n";
+          sweep.drain("signal " + std::to_string(signal));
+        }
         stop_signal = signal;
-        std::cerr << "\nstopping: checkpointing every running trial (once more to stop at once)\n";
-        sweep.drain("signal " + std::to_string(signal));
       }
     }
     over_ = true;
+    broken_ = sweep.lost_a_node();
   }
 
  private:
@@ -157,7 +170,7 @@ class Rank {
   Link& link_;
   Agent& agent_;
   Signals& signals_;
-  bool over_ = false;
+  bool over_ = false, broken_ = false;
 };
 
 // Tells every other rank to leave when rank 0 cannot go on.
@@ -187,7 +200,7 @@ std::string summary(const SweepStatus& status, double seconds) {
 std::optional<Clock::time_point> end_of_time(double walltime, Clock::time_point now) {
   constexpr double kForCheckpoints = 60;  // seconds, or a tenth of a short time
   double seconds = walltime;
-  if (const auto end = slurm_job_end(); seconds == 0 && end)
+  if (const auto end = seconds == 0 ? slurm_job_end() : std::nullopt)
     seconds = std::max(
         1.0, static_cast<double>(*end) -
                  std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
@@ -207,26 +220,49 @@ void check_gangs(const MissingWork& work, const std::string& device, const GangR
   if (device == "cuda" && !options.force_gangs) check_gang_speeds(work.tasks, work.starts, rates);
 }
 
+// Which trials this run is for.
+std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const Spec& spec,
+                                                const Expansion& expansion) {
+  const TrialFilter only(options.only);
+  if (std::none_of(expansion.trials.begin(), expansion.trials.end(),
+                   [&](const PlannedTrial& planned) { return only(planned.trial); }))
+    throw UsageError("--only " + joined(options.only, " --only ") + ": no trial of " + spec.name +
+                     " is such");
+  if (options.shard.empty() && options.done_in.empty()) return only;
+  const Shard shard = options.shard.empty() ? Shard{} : parse_shard(options.shard);
+  std::unordered_set<std::string> chosen = trials_of(shard, expansion);
+  if (fs::exists(options.done_in)) {
+    const Store other(options.done_in, Store::Mode::read);
+    const std::vector<TrialHistory> histories = other.histories(expansion, spec.name);
+    for (std::size_t i = 0; i < histories.size(); ++i)
+      if (histories[i].cancelled || (histories[i].outcome && histories[i].missing.empty()))
+        chosen.erase(id_of(expansion.trials[i].trial));
+  }
+  return [only, chosen = std::move(chosen)](const Trial& trial) {
+    return only(trial) && chosen.count(id_of(trial)) > 0;
+  };
+}
+
 int coordinate(const std::string& spec_path, const RunOptions& options, Link& link, Rank& rank) {
   const Clock::time_point began = Clock::now();
   const Spec spec = read_spec(spec_path);
   const Expansion expansion = expand(spec, source_finder(options.data));
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   check_tables(spec, expansion);
-  const TrialFilter only(options.only);
-  if (std::none_of(expansion.trials.begin(), expansion.trials.end(),
-                   [&](const PlannedTrial& planned) { return only(planned.trial); }))
-    throw UsageError("--only " + joined(options.only, " --only ") + ": no trial of " + spec.name +
-                     " is such");
+  const std::function<bool(const Trial&)> chosen = chosen_trials(options, spec, expansion);
   SweepOptions sweep_options;
+  sweep_options.job = slurm_job();
+  sweep_options.restart_count = slurm_restart_count();
   sweep_options.coordinator.max_attempts = options.max_attempts;
   sweep_options.coordinator.order = from_name<Order>(options.order);
   sweep_options.coordinator.checkpoint_every = options.checkpoint_every;
   sweep_options.ends_at = end_of_time(options.walltime, began);
+  sweep_options.node_silence = 3 * options.silence;
+  sweep_options.stay = options.walltime == 0;  // Slurm's warning comes before its end
   sweep_options.work =
       fs::absolute(options.work.empty() ? options.database + ".work" : options.work);
   const auto missing_of = [&](const std::vector<TrialHistory>& histories) {
-    return missing_work(expansion, histories, sweep_options.work, only,
+    return missing_work(expansion, histories, sweep_options.work, chosen,
                         static_cast<std::size_t>(options.limit));
   };
   check_work_folder(sweep_options.work);
@@ -315,7 +351,10 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
       "only", po::value(&options.only)->composing(), "FIELD=VALUE[,VALUE]: such trials alone")(
       "limit",
       po::value(&options.limit)->default_value(std::numeric_limits<std::int64_t>::max(), "all"),
-      "at most so many trials")(
+      "at most so many trials")("shard", po::value(&options.shard)->default_value("", "1/1"),
+                                "K/N: part K of the sweep's N, which take about as long")(
+      "done-in", po::value(&options.done_in)->default_value("", "none"),
+      "database whose finished trials are left out")(
       "order", po::value(&options.order)->default_value("seed-major"),
       "seed-major (every cell's first seed before any second) or longest")(
       "max-attempts", po::value(&options.max_attempts)->default_value(3),
@@ -349,11 +388,13 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
   if (options.device != "auto" && options.device != "cpu" && options.device != "cuda")
     throw UsageError("--device '" + options.device + "' is none of: auto, cpu, cuda");
   from_name<Order>(options.order);
+  if (!options.shard.empty()) parse_shard(options.shard);
   parse_keeping(options.keep);
 
   Signals signals;
   const std::unique_ptr<Link> link = make_link();
-  if (under_launcher()) widen_affinity();
+  // srun binds to what the step has; mpirun to one core.
+  if (under_launcher() && !started_by_srun()) widen_affinity();
   Agent agent({host_name(),
                [&](const std::string& device) { return worker_lines(options, *link, device); },
                std::chrono::duration<double>(options.silence),
@@ -372,6 +413,7 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
       throw;
     }
   }
+  if (rank.broken()) std::_Exit(code);  // the launcher ends the ranks that are left
   link->finish();
   return code;
 }

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <iostream>
 
 #include "orchestrator/commands/command.h"
+#include "orchestrator/commands/job_lines.h"
 #include "orchestrator/progress.h"
 #include "results/store.h"
 
@@ -13,7 +15,8 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam status [DB] [OPTIONS]
 
-How far the sweeps of a database (occam.db) are, also while they run.
+How far the sweeps of a database (occam.db) are, also while they run, and what Slurm says of the jobs that
+occam submit made for it.
 
 Examples:
   occam status
@@ -26,8 +29,12 @@ int run(const std::vector<std::string>& words) {
   described.add_options()("json", po::bool_switch(&as_json), "as JSON, one line a sweep");
   const Arguments arguments(words, described, 0, 1, kUsage);
   if (arguments.helped()) return 0;
-  const Store store(arguments.positional().empty() ? "occam.db" : arguments.positional().front(),
-                    Store::Mode::read);
+  const std::string database =
+      arguments.positional().empty() ? "occam.db" : arguments.positional().front();
+  const std::string jobs = as_json ? "" : job_lines(database);
+  fmt::print("{}", jobs);
+  if (!jobs.empty() && !std::filesystem::exists(database)) return 0;  // none has begun
+  const Store store(database, Store::Mode::read);
   for (const SweepStatus& sweep : store.status()) {
     if (as_json) {
       std::cout << nlohmann::ordered_json{{"name", sweep.name},

@@ -63,6 +63,10 @@ class Folder:
                 " outliers, inliers FROM evaluation e JOIN outcome o USING (trial, attempt)"
                 " WHERE o.retired_at IS NULL ORDER BY 1, 2, 3, 4, 5").fetchall()
 
+    def query(self, sql):
+        with sqlite3.connect(self.db) as database:
+            return database.execute(sql).fetchall()
+
     def outcomes(self):
         with sqlite3.connect(self.db) as database:
             return database.execute("SELECT count(*) FROM outcome WHERE retired_at IS NULL").fetchone()[0]

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "results/outcome_spool.h"
 #include "results/schema.h"
 #include "tests/results/sample.h"
 
@@ -258,6 +259,37 @@ TEST_F(MergeTest, RefusesAFileThatSomebodyWrites) {
   const std::string a = shard("a.db", plan_, {{trial(0), 0.5}});
   const Store writer(a, Store::Mode::write);
   EXPECT_THAT(message_of([&] { merge({a}); }), HasSubstr("a.db: process"));
+}
+
+TEST_F(MergeTest, NumbersTheAttemptsThatOthersContinueAnew) {
+  const std::string first = shard("a.db", {trial(0)}, {{trial(0), 0.9}});
+  {
+    Store store(file("b.db"), Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(1), trial(2)}));
+    const std::int64_t ended = begin(store, trial(1));  // lease 1, as that of the first file
+    store.end_attempt(ended, AttemptState::stopped, "");
+    begin(store, trial(2));
+    const std::int64_t next = store.next_lease();
+    store.begin_attempt(id_of(trial(1)), next, worker(),
+                        ContinuedCheckpoint{ended, std::chrono::system_clock::now()});
+    ASSERT_TRUE(store.record_outcome(outcome(trial(1), next, {evaluation(kKde, 0.8)})));
+    store.close();
+  }
+  merge({first, file("b.db")}, MergeRule::latest);
+  const Store merged(path_, Store::Mode::read);
+  EXPECT_EQ(cell_of(merged,
+                    "SELECT count(*) || ' ' || (b.trial = a.trial) || ' ' || a.state FROM attempt b "
+                    "JOIN attempt a ON a.lease = b.continued"),
+            "1 1 stopped");
+}
+
+TEST_F(MergeTest, RefusesAFileBesideWhichOutcomesWait) {
+  const std::string first = shard("a.db", {trial(0)}, {{trial(0), 0.9}});
+  OutcomeSpool(first).keep(outcome(trial(0), 1, {evaluation(kKde, 0.9)}));
+  const std::string problem = message_of([&] { merge({first}); });
+  EXPECT_THAT(problem, HasSubstr("a.db: 1 of its outcomes could not be written"));
+  OutcomeSpool(first).clear();
+  EXPECT_EQ(merge({first}).at(0).outcomes, 1);
 }
 
 TEST_F(MergeTest, RefusesItselfATwinAndAFileThatIsNotThere) {

@@ -1,0 +1,184 @@
+#include "slurm/batch_script.h"
+
+#include <fmt/format.h>
+
+#include "experiments/error.h"
+#include "experiments/number.h"
+
+namespace occam {
+namespace {
+
+std::string shell_words(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + shell_word(word);
+  return text;
+}
+
+void option(std::string& script, const std::string& name, const std::string& value = "") {
+  script += "#SBATCH --" + name + (value.empty() ? "" : "=" + value) + "\n";
+}
+
+// What both kinds of script begin with.
+std::string head(const BatchJob& job, const std::string& name, const std::string& log) {
+  std::string script = "#!/bin/bash\n";
+  option(script, "job-name", shell_word(name));
+  option(script, "chdir", shell_word(job.folder));
+  option(script, "output", shell_word(job.database + ".slurm-" + log));
+  option(script, "open-mode", "append");
+  return script;
+}
+
+// Those of the user's file and of the command line come last, and so override.
+std::string tail(const BatchJob& job) {
+  return job.sbatch.empty() ? "" : "#SBATCH " + shell_words(job.sbatch) + "\n";
+}
+
+std::string setup(const BatchJob& job) {
+  std::string script;
+  for (const std::string& line : job.setup) script += line + "\n";
+  return script.empty() ? "" : "\n" + script;
+}
+
+std::string indices(const BatchJob& job) {
+  std::string text;
+  for (const int index : job.only) text += (text.empty() ? "" : ",") + std::to_string(index);
+  if (text.empty()) text = "1-" + std::to_string(job.shards);
+  return text + (job.at_once > 0 ? "%" + std::to_string(job.at_once) : "");
+}
+
+// One rank a node; a node alone needs no MPI. srun does not inherit --cpus-per-task since 22.05.
+std::string launcher(const BatchJob& job) {
+  if (job.nodes > 1 && job.launcher == Launcher::mpirun)
+    return fmt::format("mpirun -n {} --map-by ppr:1:node --bind-to none", job.nodes);
+  // After one rank has ended the others follow at once, or are lost; Slurm may then hold their
+  // cores for the lost step, which the next one has to overlap.
+  return fmt::format("srun --mpi={} --cpus-per-task={}",
+                     job.nodes > 1 ? "pmix --wait=15 --overlap" : "none", job.cpus_per_task);
+}
+
+std::string run_words(const BatchJob& job) {
+  std::string words = shell_word(job.occam) + " run " + shell_word(job.spec);
+  if (job.shards > 0)
+    words += fmt::format(" --shard \"$SLURM_ARRAY_TASK_ID/{}\" --done-in {}", job.shards,
+                         shell_word(job.database));
+  words += " --db \"$db\"";
+  if (!job.scratch.empty()) words += " --work \"$scratch\"";
+  if (!job.run_options.empty()) words += " " + shell_words(job.run_options);
+  return words;
+}
+
+std::string scratch(const BatchJob& job) {
+  if (job.scratch.empty()) return "";
+  return fmt::format(
+      R"(# Checkpoints lie on each node's own disk and are copied to $db.work now and then and at the end.
+scratch={}/occam-$SLURM_JOB_ID
+on_every_node() {{ srun --overlap --mpi=none --ntasks-per-node=1 --cpus-per-task=1 "$@"; }}
+copy() {{ on_every_node mkdir -p "$1" "$2" && on_every_node cp -Rpu "$1/." "$2"; }}
+copy "$db.work" "$scratch"
+while sleep {}; do copy "$scratch" "$db.work"; done &
+copier=$!
+
+)",
+      shell_word(job.scratch), spelled(job.copy_every));
+}
+
+// What is finished needs no checkpoints.
+constexpr const char* kEndOfScratch = R"(
+kill "$copier"
+case $code in
+  0 | 3) rm -rf "$db.work" ;;
+  *) copy "$scratch" "$db.work" ;;
+esac
+on_every_node rm -rf "$scratch"
+)";
+
+constexpr const char* kRun =
+    R"(# USR1 comes from Slurm before the time is up: checkpoint, then ask for another turn. TERM comes when
+# the job is preempted, which Slurm itself requeues, or cancelled, which stays so; the run has it too.
+warned=no
+stopped=no
+run=
+trap 'warned=yes; [ -z "$run" ] || kill -USR1 "$run"' USR1
+trap 'stopped=yes' TERM
+
+code=75
+for turn in 1 2 3; do
+  [ "$warned$stopped" = nono ] || break
+  [ "$turn" = 1 ] || echo "$(date): ended with code $code; goes on from what is recorded" >&2
+  "${command[@]}" &
+  run=$!
+  wait "$run"
+  while kill -0 "$run" 2>/dev/null; do wait "$run"; done # a trap ends a wait, not the run
+  wait "$run"
+  code=$?
+  # Left with work to do, or ended by a signal, and none was for the job: a process or a node was lost.
+  [ "$code" = 75 ] || [ "$code" -gt 128 ] || break
+done
+)";
+
+constexpr const char* kRequeue = R"(
+if [ "$code" = 75 ] && [ "$warned" = yes ] && [ "$stopped" = no ]; then
+  echo "$(date): out of time with work left; requeueing" >&2
+  scontrol requeue "$SLURM_JOB_ID" || echo "cannot requeue from here: submit again, or use --chain" >&2
+fi
+)";
+
+}  // namespace
+
+std::string slurm_folder(const std::string& database) { return database + ".slurm"; }
+
+std::string shard_database(const std::string& database, int shard, int of) {
+  return fmt::format("{}.shards/{}-of-{}.db", database, shard, of);
+}
+
+std::string batch_script(const BatchJob& job) {
+  std::string script = head(job, job.sweep, job.shards > 0 ? "%A_%a.log" : "%j.log");
+  if (job.shards > 0) option(script, "array", indices(job));
+  option(script, "nodes", std::to_string(job.nodes));
+  option(script, "ntasks-per-node", "1");
+  option(script, "cpus-per-task", std::to_string(job.cpus_per_task));
+  if (job.gpus_per_node > 0) option(script, "gpus-per-node", std::to_string(job.gpus_per_node));
+  if (!job.gres.empty()) option(script, "gres", shell_word(job.gres));
+  option(script, "time", job.time);
+  option(script, "signal", fmt::format("B:USR1@{}", job.warn_before));
+  option(script, job.requeue ? "requeue" : "no-requeue");
+  script += tail(job);
+  script +=
+      job.shards > 0
+          ? "\n# Written by occam submit. Each task trains its part of the sweep into a file of "
+            "its own.\n"
+          : "\n# Written by occam submit. It trains what the database lacks, so that it may run "
+            "any number of times.\n";
+  script += setup(job) + "\nset -u\n";
+  script += job.shards > 0 ? fmt::format("mkdir -p {0}\ndb={0}/$SLURM_ARRAY_TASK_ID-of-{1}.db\n",
+                                         shell_word(job.database + ".shards"), job.shards)
+                           : "db=" + shell_word(job.database) + "\n";
+  script += scratch(job);
+  script += fmt::format("command=({}\n  {})\n\n", launcher(job), run_words(job));
+  script += kRun;
+  if (!job.scratch.empty()) script += kEndOfScratch;
+  if (job.requeue) script += kRequeue;
+  return script + "exit \"$code\"\n";
+}
+
+std::string merge_script(const BatchJob& job) {
+  std::string script = head(job, job.sweep + "-merge", "%j.log");
+  option(script, "ntasks", "1");
+  option(script, "time", "1:00:00");
+  script += tail(job);
+  script +=
+      "\n# Written by occam submit. Takes what the shards have recorded into one database; may run "
+      "again.\n";
+  script += setup(job) + "\nset -u\n";
+  const std::string database = shell_word(job.database);
+  return script + fmt::format(R"({0} merge {1} {2}/*-of-{3}.db || exit
+# What their classifiers saw is kept beside them; linked, it takes no room.
+for kept in {2}/*-of-{3}.db.kept; do
+  if [ -d "$kept" ]; then mkdir -p {1}.kept && cp -Rln "$kept/." {1}.kept; fi
+done
+)",
+                              shell_word(job.occam), database, shell_word(job.database + ".shards"),
+                              job.shards);
+}
+
+}  // namespace occam

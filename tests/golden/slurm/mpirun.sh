@@ -1,0 +1,47 @@
+#!/bin/bash
+#SBATCH --job-name=batch-size
+#SBATCH --chdir=/home/me/sweeps
+#SBATCH --output=occam.db.slurm-%j.log
+#SBATCH --open-mode=append
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=32
+#SBATCH --gres=gpu:4
+#SBATCH --time=24:00:00
+#SBATCH --signal=B:USR1@300
+#SBATCH --requeue
+
+# Written by occam submit. It trains what the database lacks, so that it may run any number of times.
+
+set -u
+db=occam.db
+command=(mpirun -n 2 --map-by ppr:1:node --bind-to none
+  /opt/occam/bin/occam run batch-size.json --db "$db")
+
+# USR1 comes from Slurm before the time is up: checkpoint, then ask for another turn. TERM comes when
+# the job is preempted, which Slurm itself requeues, or cancelled, which stays so; the run has it too.
+warned=no
+stopped=no
+run=
+trap 'warned=yes; [ -z "$run" ] || kill -USR1 "$run"' USR1
+trap 'stopped=yes' TERM
+
+code=75
+for turn in 1 2 3; do
+  [ "$warned$stopped" = nono ] || break
+  [ "$turn" = 1 ] || echo "$(date): ended with code $code; goes on from what is recorded" >&2
+  "${command[@]}" &
+  run=$!
+  wait "$run"
+  while kill -0 "$run" 2>/dev/null; do wait "$run"; done # a trap ends a wait, not the run
+  wait "$run"
+  code=$?
+  # Left with work to do, or ended by a signal, and none was for the job: a process or a node was lost.
+  [ "$code" = 75 ] || [ "$code" -gt 128 ] || break
+done
+
+if [ "$code" = 75 ] && [ "$warned" = yes ] && [ "$stopped" = no ]; then
+  echo "$(date): out of time with work left; requeueing" >&2
+  scontrol requeue "$SLURM_JOB_ID" || echo "cannot requeue from here: submit again, or use --chain" >&2
+fi
+exit "$code"
