@@ -165,7 +165,7 @@ std::vector<Command> Coordinator::on_ticket(std::int64_t lease, const std::strin
 void Coordinator::dismiss(std::int64_t lease, Members& gang, std::vector<Command>& commands) {
   for (auto id = gang.present.begin(); id != gang.present.end();) {
     if (gang.has_ticket || *id == gang.all.front()) {
-      commands.push_back(LeaveGang{*id, gang.task, lease});
+      commands.emplace_back(LeaveGang{*id, gang.task, lease});
       ++id;
       continue;
     }
