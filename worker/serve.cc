@@ -107,8 +107,8 @@ class Server {
 
   int run(int in) {
     writer_.write(Ready{"", device_name(options_.device), options_.slots, device_memory(),
-                        OCCAM_NUMERIC_DIGEST, "torch " TORCH_VERSION, options_.device.is_cpu(),
-                        OCCAM_REVISION});
+                        OCCAM_NUMERIC_DIGEST, "torch " TORCH_VERSION,
+                        options_.device.is_cpu() || options_.deterministic, OCCAM_REVISION});
     std::thread heart([this] { beat(); });
     heart.detach();
     LineReader reader(in);

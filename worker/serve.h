@@ -13,6 +13,7 @@ struct ServeOptions {
   int threads = 1;  // of a CPU trial; more change the last bits of its numbers
   std::filesystem::path data;
   double checkpoint_every = 300;
+  bool deterministic = false;  // on a GPU: the same bits again, alone or packed, for some speed
   double gang_timeout = 300;  // seconds for which a member waits for the others of its gang
 };
 

@@ -70,7 +70,7 @@ struct RunOptions {
   std::int64_t max_attempts, limit;
   double checkpoint_every, silence, stall, walltime;
   std::vector<std::string> only;
-  bool force_gangs = false, quiet = false;
+  bool deterministic = false, force_gangs = false, quiet = false;
 };
 
 // What a rank's agent starts: on CPU one worker a core (or --workers), shared among the ranks of
@@ -94,6 +94,7 @@ std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, co
                      device == "cpu" ? device : fmt::format("cuda:{}", i % visible_gpus()),
                      "--slots", std::to_string(slots), "--threads", std::to_string(options.threads),
                      "--checkpoint-every", fmt::format("{}", options.checkpoint_every)});
+    if (options.deterministic) lines.back().push_back("--deterministic");
     if (!options.data.empty()) lines.back().insert(lines.back().end(), {"--data", options.data});
   }
   return lines;
@@ -370,6 +371,9 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
       "what stays of each trial in DB.kept: none, or of features, weights, scores (of every "
       "image)")("worker", po::value(&options.worker)->default_value("", "occam-worker"),
                 "program that speaks the worker's messages")(
+      "deterministic", po::bool_switch(&options.deterministic),
+      "a trial on a GPU gives the same bits whatever runs beside it, as on a CPU, for a tenth of "
+      "the speed")(
       "force-gangs", po::bool_switch(&options.force_gangs),
       "train on several GPUs as the spec says, even where one is predicted to be quicker")(
       "quiet,q", po::bool_switch(&options.quiet), "no progress");
