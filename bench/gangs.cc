@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "worker/data/synthetic.h"
+#include "worker/device.h"
 #include "worker/model/precision.h"
 #include "worker/serve.h"
 #include "worker/train/training_step.h"

@@ -256,7 +256,9 @@ void Sweep::join(WorkerId id, const Ready& message) {
 }
 
 void Sweep::on(WorkerId id, const Alive& message) {
-  Worker& worker = workers_[id];
+  const auto found = workers_.find(id);
+  if (found == workers_.end()) return;  // not ready yet
+  Worker& worker = found->second;
   for (const Alive::Slot& slot : message.slots) {
     if (!coordinator_.is_running(id, slot.lease)) continue;
     const Trial& trial = starts_[coordinator_.task_of(slot.lease)].config;

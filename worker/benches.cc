@@ -14,11 +14,13 @@ int parts_for(double share, int parts) {
 }
 
 // Two trials a part, and no more parts than four, were quickest (bench/README.md).
+int parts_of(int slots) { return std::clamp(slots / 2, 1, 4); }
+
 Benches::Benches(torch::Device device, int slots, std::function<void(const std::string&)> log)
     : device_(device),
       slots_(slots),
       log_(std::move(log)),
-      trials_on_(static_cast<std::size_t>(device.is_cuda() ? std::clamp(slots / 2, 1, 4) : 1)) {}
+      trials_on_(static_cast<std::size_t>(device.is_cuda() ? parts_of(slots) : 1)) {}
 
 std::unique_ptr<Bench> Benches::take(const Trial& trial, double share, int running) {
   const std::lock_guard lock(mutex_);

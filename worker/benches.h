@@ -37,6 +37,9 @@ class Benches {
   std::vector<std::unique_ptr<Bench>> waiting_;
 };
 
+// Into how many equal parts a GPU is divided for so many slots.
+int parts_of(int slots);
+
 // How many equal parts of the device, of `parts` at most, a trial is one of that may use this share
 // of it: the smallest part that holds the share.
 int parts_for(double share, int parts);

@@ -5,8 +5,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <limits>
@@ -14,6 +16,7 @@
 #include "experiments/error.h"
 #include "generated/revision.h"
 #include "images/load.h"
+#include "worker/device.h"
 #include "worker/model/precision.h"
 #include "worker/run_trial.h"
 #include "worker/serve.h"
@@ -106,6 +109,14 @@ std::pair<Trial, json> read_trial(const std::string& path, const std::filesystem
   return {trial, text};
 }
 
+// $XDG_CACHE_HOME/occam, or ~/.cache/occam.
+std::filesystem::path cache_folder() {
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg)
+    return std::filesystem::path(xdg) / "occam";
+  const char* home = std::getenv("HOME");
+  return std::filesystem::path(home ? home : ".") / ".cache" / "occam";
+}
+
 int train_one(const std::string& path, const ServeOptions& options,
               const std::filesystem::path& work, const std::string& keep) {
   const auto [trial, text] = read_trial(path, options.data);
@@ -151,7 +162,8 @@ int main_or_throw(int count, char** words) {
   po::options_description visible("Options");
   visible.add_options()("help,h", "this text")("version", "version and revision")(
       "device", po::value(&device)->default_value("cpu"), "cpu, cuda or cuda:INDEX")(
-      "slots", po::value(&options.slots)->default_value(1), "trials at once")(
+      "slots", po::value(&options.slots)->default_value(1),
+      "trials at once; on a GPU 0 is as many as it trains quickest")(
       "threads", po::value(&options.threads)->default_value(1),
       "threads of a CPU trial; more change the last bits of its numbers")(
       "data", po::value(&data)->default_value(""), "folder of the data sets")(
@@ -181,13 +193,15 @@ int main_or_throw(int count, char** words) {
     return 0;
   }
   options.data = data;
-  if (options.slots < 1) throw UsageError("--slots must be at least 1");
+  if (options.slots < 0) throw UsageError("--slots must be at least 1, or 0 to measure");
   if (options.threads < 1) throw UsageError("--threads must be at least 1");
   at::set_num_threads(options.threads);
   if (options.deterministic) set_deterministic();
   const std::string command = positional.empty() ? "" : positional.front();
   if (command == "check") return check({positional.begin() + 1, positional.end()}, device, data);
   options.device = parse_device(device);
+  if (options.device.is_cpu()) options.slots = std::max(1, options.slots);
+  options.cache = cache_folder();
   if (command == "train" && positional.size() == 2)
     return train_one(positional[1], options, work, keep);
   if (command == "record" && positional.size() == 2) return record(positional[1], data, keep);

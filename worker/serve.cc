@@ -11,31 +11,21 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
-
-#ifdef OCCAM_CUDA
-#include <cuda_runtime_api.h>
-#endif
 
 #include "experiments/error.h"
 #include "experiments/message.h"
 #include "generated/revision.h"
 #include "worker/benches.h"
+#include "worker/device.h"
+#include "worker/packing.h"
 #include "worker/run_trial.h"
 
 namespace occam {
 namespace {
-
-#ifdef OCCAM_CUDA
-cudaDeviceProp gpu_properties(torch::Device device) {
-  cudaDeviceProp properties{};
-  if (cudaGetDeviceProperties(&properties, device.index()) != cudaSuccess)
-    throw Error(device.str() + ": the driver tells nothing of this GPU");
-  return properties;
-}
-#endif
 
 // Writes whole lines from any thread. When nobody reads any more the process has no purpose.
 class LineWriter {
@@ -99,18 +89,18 @@ struct Slot {
 class Server {
  public:
   Server(int out, const ServeOptions& options)
-      : options_(options),
-        writer_(out),
-        images_(options.data),
-        benches_(options.device, options.slots,
-                 [this](const std::string& text) { writer_.write(Log{text}); }) {}
+      : options_(options), writer_(out), images_(options.data) {}
 
   int run(int in) {
-    writer_.write(Ready{"", device_name(options_.device), options_.slots, device_memory(),
-                        OCCAM_NUMERIC_DIGEST, "torch " TORCH_VERSION,
-                        options_.device.is_cpu() || options_.deterministic, OCCAM_REVISION});
     std::thread heart([this] { beat(); });
     heart.detach();
+    const auto log = [this](const std::string& text) { writer_.write(Log{text}); };
+    if (options_.slots == 0) options_.slots = measured_slots(options_.device, options_.cache, log);
+    benches_.emplace(options_.device, options_.slots, log);
+    writer_.write(Ready{"", device_name(options_.device), options_.slots,
+                        device_memory(options_.device), OCCAM_NUMERIC_DIGEST,
+                        "torch " TORCH_VERSION, options_.device.is_cpu() || options_.deterministic,
+                        OCCAM_REVISION});
     LineReader reader(in);
     for (std::string line; reader.next(line);) {
       try {
@@ -171,7 +161,7 @@ class Server {
       images_.get(slot.start.config.dataset, slot.start.config.source);
     } catch (const Error&) {  // run_trial says so
     }
-    std::unique_ptr<Bench> bench = benches_.take(slot.start.config, slot.start.share, running());
+    std::unique_ptr<Bench> bench = benches_->take(slot.start.config, slot.start.share, running());
     RunOptions run;
     run.build = OCCAM_NUMERIC_DIGEST;
     run.checkpoint_every = options_.checkpoint_every;
@@ -184,7 +174,7 @@ class Server {
     auto brought = run_trial(slot.start, images_, *bench, slot.pulse, run);
     if (slot.leaves && std::holds_alternative<Stopped>(brought))
       brought = Left{slot.start.trial, slot.start.lease, "it was asked to leave"};
-    benches_.give_back(std::move(bench));
+    benches_->give_back(std::move(bench));
     run.group.reset();
     {
       const std::lock_guard lock(mutex_);
@@ -222,31 +212,16 @@ class Server {
     }
   }
 
-  std::int64_t device_memory() const {
-#ifdef OCCAM_CUDA
-    if (options_.device.is_cuda())
-      return static_cast<std::int64_t>(gpu_properties(options_.device).totalGlobalMem);
-#endif
-    return 0;
-  }
-
   ServeOptions options_;
   LineWriter writer_;
   ImageCache images_;
-  Benches benches_;
+  std::optional<Benches> benches_;
   std::atomic<bool> stop_{false};
   std::mutex mutex_;  // of slots_, which the heartbeat reads
   std::vector<std::unique_ptr<Slot>> slots_;
 };
 
 }  // namespace
-
-std::string device_name(torch::Device device) {
-#ifdef OCCAM_CUDA
-  if (device.is_cuda()) return gpu_properties(device).name;
-#endif
-  return device.str();
-}
 
 int serve(int in, int out, const ServeOptions& options) { return Server(out, options).run(in); }
 

@@ -1,19 +1,26 @@
 // Images a second of one kind of trial, several at once on one GPU, as occam-worker trains them:
-//   bench_packing --loss contrastive --batch 32 --precision bf16 --slots 1,4,8 --seconds 3
+//   bench_packing --loss contrastive --batch 32 --precision bf16 --slots 1,4,8/4 --seconds 1.5
+// Prints JSON lines (compare.py puts them beside PyTorch's), each the median of --rounds.
 #include <ATen/ATen.h>
 #include <cuda_runtime_api.h>
 #include <torch/types.h>
 
+#include <algorithm>
+#include <atomic>
 #include <barrier>
 #include <boost/program_options.hpp>
 #include <chrono>
+#include <cmath>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
 
 #include "bench/gpu/kernel_times.h"
+#include "worker/benches.h"
 #include "worker/model/precision.h"
-#include "worker/train/training_step.h"
+#include "worker/packing.h"
+#include "worker/train/train.h"
 
 namespace po = boost::program_options;
 using namespace occam;
@@ -25,50 +32,27 @@ double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
-struct Rate {
-  double images_per_second, build_seconds;
-};
-
-Rate measure(const Trial& trial, const torch::Tensor& images, int slots, int parts,
-             double seconds) {
-  std::barrier ready(slots + 1);
+// So many trials one after the other over the slots of a worker, trained and nothing else.
+double train_all(const Trial& trial, const torch::Tensor& images, int trials, int slots) {
+  Benches benches({torch::kCUDA, 0}, slots, [](const std::string& text) { std::cerr << text; });
+  std::atomic<int> next{0}, running{0};
   std::vector<std::thread> threads;
-  std::vector<double> rates(static_cast<std::size_t>(slots));
   const Clock::time_point began = Clock::now();
-  for (int slot = 0; slot < slots; ++slot)
-    threads.emplace_back([&, slot] {
-      Bench bench(torch::Device(torch::kCUDA, 0), {slot % parts, parts});
-      bench.enter_training();
-      Trial mine = trial;
-      mine.seed = slot + 1;
-      TrainingStep& step = bench.step(mine, images);
-      step.begin(mine, images, {});
-      const std::int64_t steps = budget(mine).steps_per_epoch;
-      const auto run = [&](double least) {
-        const Clock::time_point start = Clock::now();
-        std::int64_t done = 0;
-        for (std::int64_t epoch = 0; seconds_since(start) < least; ++epoch) {
-          step.begin_epoch(epoch, 0, 0.01);
-          for (std::int64_t i = 0; i < steps && seconds_since(start) < least; ++i, ++done)
-            step.run();
-        }
-        step.sums();
-        return static_cast<double>(done * images_per_step(mine)) / seconds_since(start);
-      };
-      ready.arrive_and_wait();  // all are built
-      run(0.5);
-      ready.arrive_and_wait();
-      rates[slot] = run(seconds);
-      ready.arrive_and_wait();
+  for (int slot = 0; slot < std::min(slots, trials); ++slot)
+    threads.emplace_back([&] {
+      for (int i = next++; i < trials; i = next++) {
+        Trial mine = trial;
+        mine.seed = i + 1;
+        ++running;
+        std::unique_ptr<Bench> bench = benches.take(mine, 1.0 / slots, running);
+        bench->enter_training();
+        train(mine, images, *bench, {}, {});
+        benches.give_back(std::move(bench));
+        --running;
+      }
     });
-  ready.arrive_and_wait();
-  const double build = seconds_since(began);
-  ready.arrive_and_wait();
-  ready.arrive_and_wait();
   for (std::thread& thread : threads) thread.join();
-  double sum = 0;
-  for (double rate : rates) sum += rate;
-  return {sum, build};
+  return seconds_since(began);
 }
 
 void show_kernels(const Trial& trial, const torch::Tensor& images, int slots, int parts) {
@@ -103,6 +87,7 @@ void show_kernels(const Trial& trial, const torch::Tensor& images, int slots, in
 int main(int count, char** words) {
   std::string loss, batches, precision, slots_list;
   double seconds;
+  int rounds, algorithms, trials;
   bool deterministic, kernels;
   Trial trial;
   po::options_description options;
@@ -111,15 +96,22 @@ int main(int count, char** words) {
       "precision", po::value(&precision)->default_value("bf16"), "")(
       "slots", po::value(&slots_list)->default_value("1,8"),
       "comma-separated; 8/4 is eight on four parts of the GPU")(
-      "seconds", po::value(&seconds)->default_value(3), "")(
+      "seconds", po::value(&seconds)->default_value(1.5), "of a round")(
+      "rounds", po::value(&rounds)->default_value(3), "whose median is printed")(
+      "algorithms", po::value(&algorithms)->default_value(-1),
+      "how many of cuDNN's it times for each convolution; 0 is all, -1 what occam-worker does")(
       "head-layers", po::value(&trial.head_layers)->default_value(8), "");
   options.add_options()("deterministic", po::bool_switch(&deterministic), "");
+  options.add_options()("trials", po::value(&trials)->default_value(0),
+                        "instead: so many whole trainings of --epochs over the slots, in seconds")(
+      "epochs", po::value(&trial.epochs)->default_value(20), "");
   options.add_options()("kernels", po::bool_switch(&kernels),
                         "instead: where the GPU's time goes in a step");
   po::variables_map given;
   po::store(po::parse_command_line(count, words, options), given);
   po::notify(given);
   if (deterministic) set_deterministic();
+  if (algorithms >= 0) at::globalContext().setBenchmarkLimitCuDNN(algorithms);
   trial.loss = from_name<Loss>(loss);
   trial.precision = from_name<Precision>(precision);
   if (trial.loss == Loss::contrastive)
@@ -132,16 +124,32 @@ int main(int count, char** words) {
     for (std::string slots; std::getline(list, slots, ',');) {
       const std::size_t slash = slots.find('/');
       const int parts = slash == std::string::npos ? 1 : std::stoi(slots.substr(slash + 1));
+      if (trials > 0) {
+        const double taken = train_all(canonical(trial), images, trials, std::stoi(slots));
+        std::cout << nlohmann::ordered_json{{"loss", loss},     {"batch", trial.batch_size},
+                                            {"trials", trials}, {"epochs", trial.epochs},
+                                            {"slots", slots},   {"seconds", taken}}
+                         .dump()
+                  << std::endl;
+        continue;
+      }
       if (kernels) {
         std::cout << loss << " batch " << batch << " " << precision << " slots " << slots
                   << std::endl;
         show_kernels(trial, images, std::stoi(slots), parts);
         continue;
       }
-      const Rate rate = measure(trial, images, std::stoi(slots), parts, seconds);
-      std::cout << loss << " batch " << batch << " " << precision << " slots " << slots << " parts "
-                << parts << ": " << static_cast<std::int64_t>(rate.images_per_second)
-                << " images/s (built in " << rate.build_seconds << " s)" << std::endl;
+      const PackedRate rate =
+          packed_rate(trial, images, {torch::kCUDA, 0}, std::stoi(slots), parts, seconds, rounds);
+      std::cout << nlohmann::ordered_json{{"loss", loss},
+                                          {"batch", trial.batch_size},
+                                          {"precision", precision},
+                                          {"slots", slots},
+                                          {"images_per_second",
+                                           std::llround(rate.images_per_second)},
+                                          {"build_seconds", rate.build_seconds}}
+                       .dump()
+                << std::endl;
     }
   }
 }

@@ -82,8 +82,9 @@ std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, co
   const int wanted = options.workers > 0 ? options.workers
                      : device == "cpu"   ? cores
                                          : visible_gpus();
-  // Small steps fill a GPU together; a trial with large ones takes several slots (bench/README.md).
-  const int slots = options.slots > 0 ? options.slots : device == "cpu" ? 1 : 8;
+  // Small steps fill a GPU together; a trial with large ones takes several slots. 0: as the worker
+  // measures.
+  const int slots = options.slots > 0 ? options.slots : device == "cpu" ? 1 : 0;
   std::vector<std::vector<std::string>> lines;
   for (int i = link.local_rank(); i < wanted; i += link.local_size()) {
     if (!options.worker.empty()) {
@@ -340,7 +341,7 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
       "device", po::value(&options.device)->default_value("auto"), "auto, cpu or cuda")(
       "workers", po::value(&options.workers)->default_value(0, "one a core or GPU"),
       "workers a node")("slots",
-                        po::value(&options.slots)->default_value(0, "1 on a CPU, 8 on a GPU"),
+                        po::value(&options.slots)->default_value(0, "1 on a CPU, measured on a GPU"),
                         "trials at once in a worker")(
       "threads", po::value(&options.threads)->default_value(1),
       "threads of a CPU trial; more than 1 changes the last bits of its numbers")(

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""occam's training step beside PyTorch's, in one run on one GPU: one table with ratios.
+
+  ninja -C build/cuda bench_packing && python3 bench/gpu/compare.py build/cuda/bin/bench_packing
+
+Runs bench_packing and peers.py one after the other, prints every figure as it comes (images a second: one view
+through the network, forward, backward and update, augmentation included; medians of three rounds of 1.5 s)
+and the table last. Needs the Python of a CUDA build of PyTorch.
+
+  --losses contrastive          or rotation, or both, comma-separated
+  --skip-large                  leaves batch 2048 out
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import torch
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("program", type=pathlib.Path)
+parser.add_argument("--losses", default="contrastive,rotation")
+parser.add_argument("--skip-large", action="store_true")
+options = parser.parse_args()
+
+torch_folder = pathlib.Path(torch.__file__).parent
+libraries = [torch_folder / "lib", *torch_folder.parent.glob("nvidia/*/lib")]
+environment = os.environ | {"LD_LIBRARY_PATH": ":".join([*map(str, libraries), os.environ.get("LD_LIBRARY_PATH", "")])}
+peers = pathlib.Path(__file__).with_name("peers.py")
+found = {}  # (loss, batch, who) -> images a second
+
+
+def run(name_of, *command):
+    process = subprocess.Popen([str(word) for word in command], env=environment, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        one = json.loads(line)
+        who = name_of(one)
+        found[one["loss"], one["batch"], who] = one["images_per_second"]
+        print(f"{one['loss']} {one['batch']}: {who}: {one['images_per_second']:,}", file=sys.stderr, flush=True)
+    if process.wait():
+        sys.exit(f"{command[0]} ended with {process.returncode}")
+
+
+def packing(one):
+    trials, _, parts = one["slots"].partition("/")
+    return f"occam, {trials} trial{'s' if trials != '1' else ''}" + (f" on {parts} parts" if parts else "")
+
+
+def occam(loss, batch, slots):
+    run(packing, options.program, "--loss", loss, "--batch", batch, "--slots", slots)
+
+
+def peer(loss, batch, kinds):
+    run(lambda one: f"PyTorch {one['peer']}" + (f", {one['trials']} trials" if one["trials"] > 1 else ""),
+        sys.executable, peers, "--loss", loss, "--batch", batch, "--kinds", kinds, "--trials", 8)
+
+
+for loss, batch in {"contrastive": 32, "rotation": 64}.items():
+    if loss in options.losses.split(","):
+        occam(loss, batch, "1,8,8/4" if loss == "contrastive" else "1,4,8/4")
+        peer(loss, batch, "eager,compile,graphs")
+if "contrastive" in options.losses.split(",") and not options.skip_large:
+    occam("contrastive", 2048, "1")
+    run(lambda one: f"PyTorch {one['peer']}", sys.executable, peers, "--loss", "contrastive", "--batch", 2048,
+        "--kinds", "compile,graphs", "--trials", 1)
+
+print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, CUDA {torch.version.cuda}, "
+      f"cuDNN {torch.backends.cudnn.version()}\n")
+print("| loss | batch | | images/s | of PyTorch eager | of the strongest PyTorch | of occam at 2048 |")
+print("|---|---|---|---|---|---|---|")
+large = found.get(("contrastive", 2048, "occam, 1 trial"))
+for (loss, batch, who), rate in found.items():
+    alike = {other: r for (l, b, other), r in found.items() if (l, b) == (loss, batch) and other.startswith("PyTorch")}
+    eager = alike.get("PyTorch eager")
+    ratios = [f"{rate / eager:.1f}" if eager else "", f"{rate / max(alike.values()):.2f}" if alike else "",
+              f"{rate / large:.2f}" if large and loss == "contrastive" and who.startswith("occam") else ""]
+    print(f"| {loss} | {batch} | {who} | {rate:,} | " + " | ".join(ratios) + " |")
