@@ -11,7 +11,7 @@ function(occam_tests folder)
     OCCAM_SOURCE_DIR="${CMAKE_SOURCE_DIR}" OCCAM_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   target_link_libraries(${folder}_tests PRIVATE ${arg_LINK} occam_warnings GTest::gtest_main)
   gtest_discover_tests(${folder}_tests TEST_PREFIX ${folder}. DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300)
+    PROPERTIES LABELS ${arg_LABEL} TIMEOUT 900)
 endfunction()
 
 # occam_script_test(bad_input LABEL e2e): tests/end_to_end/bad_input.py with the folder of the built programs.

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""What a sweep costs beside its trainings: a Fashion-MNIST column (ten classes, all classifiers) through occam run.
+
+  ninja -C build/cuda occam occam-worker bench_packing && python3 bench/gpu/column.py build/cuda/bin --data FOLDER
+
+Times `occam run` of the bf16 trials of experiments/specs/precision.json with one loss and seed, from the command to
+its end, and the same ten trainings in one process with nothing beside them, at the same number of trials at once,
+each --rounds times in turn; prints the medians, what scheduling, start-up and evaluation add, what
+`occam plan` foretold from the first of these runs, and the scores.
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import tempfile
+import time
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("programs", type=pathlib.Path)
+parser.add_argument("--data", default="")
+parser.add_argument("--loss", default="contrastive", choices=["contrastive", "rotation"])
+parser.add_argument("--slots", type=int, default=8)
+parser.add_argument("--rounds", type=int, default=3)
+options = parser.parse_args()
+
+spec = pathlib.Path(__file__).parents[2] / "experiments/specs/precision.json"
+only = ["--only", f"loss={options.loss}", "--only", "seed=1", "--only", "precision=bf16"]
+batch, epochs = {"contrastive": (32, 20), "rotation": (64, 16)}[options.loss]
+
+
+def occam(*words, capture=True):
+    made = subprocess.run([str(options.programs / "occam"), *map(str, words)], check=True, text=True,
+                          stdout=subprocess.PIPE if capture else None)
+    return made.stdout
+
+
+whole, alone, plans = [], [], []
+with tempfile.TemporaryDirectory() as folder:
+    for round_ in range(options.rounds):
+        database = f"{folder}/{round_}.db"
+        began = time.perf_counter()
+        occam("run", spec, *only, "--db", database, "--device", "cuda", "--slots", options.slots, "--data", options.data,
+              capture=False)
+        whole.append(time.perf_counter() - began)
+        found = subprocess.run([str(options.programs / "bench_packing"), "--loss", options.loss, "--batch", str(batch),
+                                "--epochs", str(epochs), "--trials", "10", "--slots", str(options.slots)],
+                               check=True, text=True, stdout=subprocess.PIPE)
+        alone.append(json.loads(found.stdout)["seconds"])
+        print(f"round {round_ + 1}: occam run {whole[-1]:.1f} s, the trainings alone {alone[-1]:.1f} s", flush=True)
+    run, trainings = statistics.median(whole), statistics.median(alone)
+    print(f"{options.loss}: occam run {run:.1f} s, the trainings alone {trainings:.1f} s: {100 * (run / trainings - 1):+.1f} %")
+    # The next seed costs what this one did, if the plan is right.
+    print(occam("plan", spec, "--only", f"loss={options.loss}", "--only", "seed=2", "--only", "precision=bf16", "--db",
+                f"{folder}/0.db", "--gpus", 1))
+    print(occam("table", f"{folder}/0.db", "--partial", "--rows", "loss", "--columns", "classifier", "--where",
+                "precision=bf16", "--where", f"loss={options.loss}", "--where", "seed=1"))
