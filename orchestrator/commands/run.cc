@@ -73,27 +73,29 @@ struct RunOptions {
   bool force_gangs = false, quiet = false;
 };
 
-// What a rank's agent starts: on CPU one worker a core (or --workers), shared among the ranks of
-// the machine; on CUDA one a GPU, GPU l, l+L, … for rank l of L.
+// What a rank's agent starts: on CPU one worker a core (or --workers), on CUDA one a GPU. The ranks
+// of a machine share those in sight, GPU l, l+L, … for rank l of L, unless each has its own.
 std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, const Link& link,
                                                    const std::string& device) {
-  const int cores =
-      std::min(usable_cores(), slurm_cores_of_task().value_or(usable_cores()) * link.local_size());
-  const int wanted = options.workers > 0 ? options.workers
-                     : device == "cpu"   ? cores
-                                         : visible_gpus();
+  const bool own = device == "cuda" ? link.own_gpus() : link.own_cores() && started_by_srun();
+  const int gpus = visible_gpus(), ranks = link.local_size();
+  int in_sight = device == "cuda" ? gpus : usable_cores();
+  if (device == "cpu" && !own)
+    in_sight = std::min(in_sight, slurm_cores_of_node(ranks).value_or(in_sight));
+  const int wanted = options.workers > 0 ? options.workers : in_sight * (own ? ranks : 1);
   // Small steps fill a GPU together; a trial with large ones takes several slots (bench/README.md).
   const int slots = options.slots > 0 ? options.slots : device == "cpu" ? 1 : 8;
   std::vector<std::vector<std::string>> lines;
-  for (int i = link.local_rank(); i < wanted; i += link.local_size()) {
+  for (int i = link.local_rank(); i < wanted; i += ranks) {
     if (!options.worker.empty()) {
       lines.push_back({options.worker});
       continue;
     }
-    lines.push_back({worker_program(), "--device",
-                     device == "cpu" ? device : fmt::format("cuda:{}", i % visible_gpus()),
-                     "--slots", std::to_string(slots), "--threads", std::to_string(options.threads),
-                     "--checkpoint-every", fmt::format("{}", options.checkpoint_every)});
+    lines.push_back(
+        {worker_program(), "--device",
+         device == "cpu" ? device : fmt::format("cuda:{}", (own ? i / ranks : i) % gpus), "--slots",
+         std::to_string(slots), "--threads", std::to_string(options.threads), "--checkpoint-every",
+         fmt::format("{}", options.checkpoint_every)});
     if (!options.data.empty()) lines.back().insert(lines.back().end(), {"--data", options.data});
   }
   return lines;
