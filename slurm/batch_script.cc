@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "experiments/error.h"
 #include "experiments/number.h"
 #include "slurm/duration.h"
@@ -174,6 +177,15 @@ std::string slurm_folder(const std::string& database) { return database + ".slur
 
 std::string shard_database(const std::string& database, int shard, int of) {
   return fmt::format("{}.shards/{}-of-{}.db", database, shard, of);
+}
+
+std::vector<std::string> shard_databases(const std::string& database) {
+  std::vector<std::string> files;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(database + ".shards", none))
+    if (entry.path().extension() == ".db") files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
 }
 
 std::string batch_script(const BatchJob& job) {
