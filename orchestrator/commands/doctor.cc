@@ -69,7 +69,8 @@ void describe_cluster() {
     return;
   }
   bool pmix = false;
-  const std::vector<std::string> kinds = mpi_kinds();
+  std::vector<std::string> kinds;
+  if (has_program("srun")) kinds = mpi_kinds();
   for (const std::string& kind : kinds) pmix |= kind == "pmix";
   const std::string one_job = pmix                    ? "srun --mpi=pmix"
                               : has_program("mpirun") ? "mpirun"
