@@ -64,7 +64,7 @@ Examples:
 )";
 
 struct RunOptions {
-  std::string database, device, data, work, worker, order, keep, shard, done_in;
+  std::string database, device, data, work, worker, order, keep, shard, done_in, journal;
   bool score_only = false;  // occam evaluate: trains nothing
   int workers, slots, threads;
   std::int64_t max_attempts, limit;
@@ -222,6 +222,12 @@ void check_gangs(const MissingWork& work, const std::string& device, const GangR
   if (device == "cuda" && !options.force_gangs) check_gang_speeds(work.tasks, work.starts, rates);
 }
 
+std::string journal_text(const Store& store, const RunOptions& options) {
+  if (store.journal() == Journal::wal) return "write-ahead log";
+  return std::string("rollback journal") +
+         (options.journal == to_string(Journal::automatic) ? ": on no disk known to be local" : "");
+}
+
 // Which trials this run is for.
 std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const Spec& spec,
                                                 const Expansion& expansion) {
@@ -276,7 +282,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   // What cannot run must not leave a new database behind.
   sweep_options.device =
       fs::exists(options.database) ? "" : check(missing_of(no_histories(expansion)));
-  Store store(options.database, Store::Mode::write);
+  Store store(options.database, Store::Mode::write, from_name<Journal>(options.journal));
   if (store.taken_in() > 0 && !options.quiet)
     std::cerr << store.taken_in() << " outcomes taken in that an earlier run could not write\n";
   sweep_options.coordinator.first_lease = store.next_lease();
@@ -301,7 +307,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
       std::cerr << fmt::format(", {} duplicates dropped", expansion.duplicates);
     if (expansion.excluded > 0) std::cerr << fmt::format(", {} excluded", expansion.excluded);
     std::cerr << (missing ? " on " + sweep_options.device : "") << "; results in "
-              << options.database << "\n";
+              << options.database << " (" << journal_text(store, options) << ")\n";
   }
 
   ProgressLine progress(options.quiet, began);
@@ -330,6 +336,15 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
     std::cerr << untrained << " of its trials have no kept features for these scores; `occam run "
               << spec_path << "` trains them\n";
   return untrained > 0 || sweep.some_failed() || status->failed + status->diverged > 0 ? 3 : 0;
+}
+
+template <class Enum>
+Enum value_of(const char* option, const std::string& name) {
+  try {
+    return from_name<Enum>(name);
+  } catch (const UsageError& problem) {
+    throw UsageError(std::string(option) + " " + problem.what());
+  }
 }
 
 int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
@@ -372,6 +387,8 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
       "what stays of each trial in DB.kept: none, or of features, weights, scores (of every "
       "image)")("worker", po::value(&options.worker)->default_value("", "occam-worker"),
                 "program that speaks the worker's messages")(
+      "journal", po::value(&options.journal)->default_value("auto"),
+      "wal, rollback, or auto: a write-ahead log where the database is on a local disk")(
       "force-gangs", po::bool_switch(&options.force_gangs),
       "train on several GPUs as the spec says, even where one is predicted to be quicker")(
       "quiet,q", po::bool_switch(&options.quiet), "no progress");
@@ -389,9 +406,10 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
   if (!(options.stall > 0)) throw UsageError("--stall must be above 0");
   if (options.device != "auto" && options.device != "cpu" && options.device != "cuda")
     throw UsageError("--device '" + options.device + "' is none of: auto, cpu, cuda");
-  from_name<Order>(options.order);
+  value_of<Order>("--order", options.order);
   if (!options.shard.empty()) parse_shard(options.shard);
   parse_keeping(options.keep);
+  value_of<Journal>("--journal", options.journal);
 
   Signals signals;
   const std::unique_ptr<Link> link = make_link();
