@@ -114,7 +114,14 @@ int run(const std::vector<std::string>& words) {
   if (!fs::is_directory(folder)) throw UsageError(folder + ": is no folder");
   describe_machine(folder);
   describe_job();
-  describe_cluster();
+  try {
+    describe_cluster();
+  } catch (const UsageError&) {  // of the user's file
+    throw;
+  } catch (const Error& problem) {
+    say("Slurm",
+        std::string("is installed and does not answer, so occam run here: ") + problem.what());
+  }
   return 0;
 }
 
