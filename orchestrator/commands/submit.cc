@@ -154,9 +154,10 @@ std::string write_script(const std::string& database, const std::string& name,
   std::error_code problem;
   fs::create_directories(folder, problem);
   if (problem)
-    throw Error(folder.string() + ": cannot be created (" + problem.message() +
-                "), and scripts and results would lie there; name with --db a file in a folder of " +
-                "yours. Nothing was submitted");
+    throw Error(
+        folder.string() + ": cannot be created (" + problem.message() +
+        "), and scripts and results would lie there; name with --db a file in a folder of " +
+        "yours. Nothing was submitted");
   const fs::path file = folder / name;
   write_output(file, script);
   return file;

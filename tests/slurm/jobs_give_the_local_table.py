@@ -42,7 +42,7 @@ with Cluster() as cluster:
     expect(later["asked_at"] == queue["asked_at"], "status asks squeue no more often than every 30 s")
 
     expect(cluster.call(*local.command("--workers", "2")).returncode == 0, "the local run ends with 0")
-    state = cluster.wait_for(job, ("COMPLETED", "FAILED", "TIMEOUT"), 120)
+    state = cluster.wait_for(job, ("COMPLETED", "FAILED", "TIMEOUT"))
     log = (two.path / f"occam.db.slurm-{job}.log").read_text()
     expect(state == "COMPLETED", f"the job on two nodes: {state} {log[-1500:]}")
     expect(two.table() == local.table() and len(local.table()) > 100, "two nodes: the local table, byte for byte")
@@ -105,6 +105,10 @@ with Cluster() as cluster:
     expect(said.returncode == 0 and "scontrol is missing here: a job cannot requeue itself, so use --chain" in said.stdout,
            f"doctor without scontrol: {said.stdout} {said.stderr}")
 
+    said = cluster.call(OCCAM, "doctor", env={**cluster.environment, "SLURM_CONF": "/nowhere/slurm.conf"})
+    expect(said.returncode == 0 and "is installed and does not answer" in said.stdout,
+           f"doctor where Slurm is not set up: {said.stdout} {said.stderr}")
+
     # Cancel: it stays cancelled.
     waiting = Folder()
     job = job_of(submit(cluster, waiting, *TWO_NODES, "--parsable", "--", "--begin=now+1hour"))
@@ -134,6 +138,12 @@ with Cluster() as cluster:
     refused("parts too small for a gang", ["--shards", "2", "--cpus-per-task", "1", "--time", "10"], "wants gpus 2",
             "--shards 0", folder=Folder({**SMALL, "trial": {**SMALL["trial"], "gpus": 2}}))
     refused("--test-only", [*TWO_NODES, "--", "--test-only"], "gave the job no number", "to start at")
+    nowhere = Folder()
+    nowhere.db = nowhere.spec + "/occam.db"
+    refused("a folder that cannot be", TWO_NODES, "spec.json/occam.db.slurm: cannot be created", folder=nowhere)
+    percent = Folder()
+    percent.db = "50%.db"
+    refused("a name that Slurm would read as a pattern", TWO_NODES, "50%.db: Slurm would read", folder=percent)
     refused("--wait", [*TWO_NODES, "--", "--wait"], "would hold occam submit")
     refused("too many parts", ["--shards", "17", "--cpus-per-task", "1", "--time", "10"], "MaxArraySize")
     wrapper = cluster.folder / "wrapper"

@@ -97,7 +97,7 @@ with Cluster() as cluster:
            f"and trained again: {made.stdout} {made.stderr}")
 
     # The chain.
-    states = [cluster.wait_for(link, FINAL, 180) for link in links]
+    states = [cluster.wait_for(link, FINAL) for link in links]
     codes = [cluster.state(link)["ExitCode"] for link in links]
     expect(codes[:2] == ["75:0", "75:0"] and states[2] == "COMPLETED", f"two run out of time, the third ends: {states} {codes}")
     log = pathlib.Path(f"{chain.db}.slurm-{links[3]}.log").read_text()
