@@ -152,6 +152,16 @@ std::vector<GangChoice> choose_gangs(const std::vector<Task>& tasks,
   return choices;
 }
 
+void form_gangs(std::vector<Task>& tasks, const std::vector<Start>& starts,
+                const GangMachine& machine, const GangRates& rates) {
+  const std::vector<GangChoice> choices = choose_gangs(tasks, starts, machine, rates);
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    tasks[i].gpus = choices[i].gpus;
+    tasks[i].most_gpus = choices[i].most_gpus;
+    tasks[i].speedup = choices[i].speedup;
+  }
+}
+
 void check_gang_sizes(const std::vector<Task>& tasks, std::int64_t workers) {
   const auto wide = std::max_element(tasks.begin(), tasks.end(),
                                      [](const Task& a, const Task& b) { return a.gpus < b.gpus; });

@@ -59,6 +59,9 @@ std::int32_t largest_gang(const Trial& trial);
 std::vector<GangChoice> choose_gangs(const std::vector<Task>& tasks,
                                      const std::vector<Start>& starts, const GangMachine& machine,
                                      const GangRates& rates);
+// The same, made true of the tasks.
+void form_gangs(std::vector<Task>& tasks, const std::vector<Start>& starts,
+                const GangMachine& machine, const GangRates& rates);
 
 // Throw UsageError, with the figures: for a trial that wants more workers than there are; for one
 // whose gang of GPUs would be slower than one of them.

@@ -22,4 +22,10 @@ bool is_on_local_disk(const std::filesystem::path& folder) {
   }
 }
 
+template <>
+std::span<const std::string_view> names_of<Journal>() {
+  static constexpr std::string_view names[] = {"auto", "wal", "rollback"};
+  return names;
+}
+
 }  // namespace occam

@@ -9,7 +9,6 @@
 #include <fstream>
 
 #include "experiments/error.h"
-#include "results/local_disk.h"
 #include "results/schema.h"
 
 namespace occam {
@@ -139,7 +138,7 @@ std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path) {
   return migrated;
 }
 
-std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path) {
+std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path, Journal journal) {
   auto database = std::make_unique<SQLite::Database>(
       path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kPatienceMs);
   if (!is_new(*database)) {
@@ -147,8 +146,9 @@ std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path) {
     check_sound(path, *database);
   }
   // Where shared memory does not work after all, SQLite answers with the mode that it kept.
-  database->execAndGet(is_on_local_disk(folder_of(path)) ? "PRAGMA journal_mode = WAL"
-                                                         : "PRAGMA journal_mode = DELETE");
+  const bool wal =
+      journal == Journal::automatic ? is_on_local_disk(folder_of(path)) : journal == Journal::wal;
+  database->execAndGet(wal ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE");
   database->exec("PRAGMA synchronous = FULL");
   database->exec("PRAGMA foreign_keys = ON");
   migrate(*database);

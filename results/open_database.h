@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "results/local_disk.h"
+
 namespace occam {
 
 // Throws Error unless the file can be read (written, with its folder) and is a database, or may
@@ -16,6 +18,6 @@ void check_writable(const std::string& path);
 std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path);
 
 // Creates the schema in a new file and migrates an older one; the caller holds the StoreLock.
-std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path);
+std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path, Journal journal);
 
 }  // namespace occam

@@ -83,7 +83,9 @@ std::span<const std::string_view> names_of<AttemptState>() {
   return names;
 }
 
-Store::Store(const std::string& path, Mode mode) : path_(path) {
+Store::Store(const std::string& path, Mode mode) : Store(path, mode, Journal::automatic) {}
+
+Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) {
   switch (mode) {
     case Mode::read:
       check_readable(path);
@@ -93,7 +95,7 @@ Store::Store(const std::string& path, Mode mode) : path_(path) {
       check_writable(path);
       lock_ = std::make_unique<StoreLock>(path);
       explained(path, [&] {
-        database_ = open_for_writing(path);
+        database_ = open_for_writing(path, journal);
         statements_ = std::make_unique<Statements>(*database_);
         const OutcomeSpool spool(path);
         for (const Outcome& outcome : spool.waiting()) taken_in_ += record_outcome(outcome);
@@ -107,6 +109,13 @@ Store::Store(const std::string& path, Mode mode) : path_(path) {
 }
 
 Store::~Store() = default;
+
+Journal Store::journal() const {
+  return explained(path_, [&] {
+    return database_->execAndGet("PRAGMA journal_mode").getString() == "wal" ? Journal::wal
+                                                                             : Journal::rollback;
+  });
+}
 
 std::int64_t Store::next_lease() const {
   return explained(path_, [&] {

@@ -13,6 +13,7 @@
 
 #include "experiments/message.h"
 #include "experiments/spec.h"
+#include "results/local_disk.h"
 #include "results/merge.h"
 
 namespace SQLite {
@@ -139,10 +140,13 @@ class Store {
   // refuse a directory, a file that is no database, a database that is not occam's, and one of a
   // newer schema.
   Store(const std::string& path, Mode mode);
+  Store(const std::string& path, Mode mode, Journal journal);
   ~Store();
   Store(const Store&) = delete;
 
   const std::string& path() const { return path_; }
+  // What SQLite agreed to; of an open for reading what the file has.
+  Journal journal() const;
   // Outcomes that an earlier run could not write and that this open took in.
   std::size_t taken_in() const { return taken_in_; }
 

@@ -38,6 +38,8 @@ struct BatchJob {
 // Beside a database: the scripts and jobs of its submissions; the files of its shards.
 std::string slurm_folder(const std::string& database);
 std::string shard_database(const std::string& database, int shard, int of);
+// Those that are there, of arrays of any size.
+std::vector<std::string> shard_databases(const std::string& database);
 
 // The script that sbatch runs: bash, readable, and complete without occam submit. It forwards USR1
 // to the run, and requeues the job after its own USR1 and exit code 75 alone: what TERM ends was

@@ -25,6 +25,8 @@ const char* const kQueueFormat = "%i|%T|%r|%S|%L|%N";
 
 namespace {
 
+constexpr int kOutOfPatience = 124;  // as timeout(1) has it
+
 std::string trimmed(std::string text) {
   const auto is_space = [](char c) { return c == ' ' || c == '\n' || c == '\t'; };
   while (!text.empty() && is_space(text.back())) text.pop_back();
@@ -125,7 +127,9 @@ Answer ask_program(const std::vector<std::string>& words, std::chrono::seconds p
   if (late) kill(pid, SIGKILL);
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-  answer.code = late ? 124 : WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  answer.code = late                ? kOutOfPatience
+                : WIFEXITED(status) ? WEXITSTATUS(status)
+                                    : 128 + WTERMSIG(status);
   if (late)
     answer.err += words.front() + " said nothing for " + std::to_string(patience.count()) +
                   " s and was ended";
@@ -135,10 +139,15 @@ Answer ask_program(const std::vector<std::string>& words, std::chrono::seconds p
 std::string submit_script(const std::vector<std::string>& words) {
   std::vector<std::string> command{"sbatch", "--parsable"};
   command.insert(command.end(), words.begin(), words.end());
-  const Answer answer =
-      ask_slurm_or_throw(command, "Slurm refused the job, and nothing was submitted");
-  // "12" or "12;cluster"
-  return trimmed(answer.out.substr(0, answer.out.find(';')));
+  const Answer answer = ask_slurm(command);
+  if (answer.code == kOutOfPatience)
+    throw Error(words_of(answer) + "; whether the job is there, `squeue --me` shows");
+  if (!answer.ok())
+    throw Error("Slurm refused the job, and nothing was submitted:\n  " + words_of(answer));
+  const std::string id = trimmed(answer.out.substr(0, answer.out.find(';')));  // "12;cluster"
+  if (id.empty() || id.find_first_not_of("0123456789") != std::string::npos)
+    throw Error("Slurm gave the job no number, and nothing was submitted:\n  " + words_of(answer));
+  return id;
 }
 
 std::vector<QueuedJob> read_queue(const std::string& text) {

@@ -38,8 +38,9 @@ std::string slurm_job() {
 
 std::int64_t slurm_restart_count() { return number("SLURM_RESTART_COUNT", 0); }
 
-std::optional<int> slurm_cores_of_task() {
-  const std::int64_t cores = number("SLURM_CPUS_PER_TASK", number("SLURM_CPUS_ON_NODE", 0));
+std::optional<int> slurm_cores_of_node(int tasks) {
+  const std::int64_t each = number("SLURM_CPUS_PER_TASK", 0);
+  const std::int64_t cores = each > 0 ? each * tasks : number("SLURM_CPUS_ON_NODE", 0);
   return cores > 0 ? std::optional(static_cast<int>(cores)) : std::nullopt;
 }
 

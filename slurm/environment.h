@@ -19,9 +19,9 @@ bool started_by_srun();
 std::string slurm_job();
 std::int64_t slurm_restart_count();
 
-// Cores that the job has for each of its tasks; nothing outside Slurm. Some clusters bind no
-// process to them, so that more are in sight.
-std::optional<int> slurm_cores_of_task();
+// Cores that the job has on this node, where so many of its tasks run; nothing outside Slurm. Some
+// clusters bind no process to them, so that more are in sight.
+std::optional<int> slurm_cores_of_node(int tasks);
 
 // When the Slurm job's time is up, in seconds since 1970; nothing outside Slurm or without a limit.
 // Slurm before 23.02 does not say it in the environment; then squeue is asked.

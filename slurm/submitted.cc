@@ -25,6 +25,7 @@ SubmittedJobs::SubmittedJobs(const std::string& database)
       jobs_.push_back({job.at("id"), job.at("part"), job.value("of", 0)});
     if (text.contains("queue")) {
       asked_at_ = text["queue"].at("asked_at");
+      refusal_ = text["queue"].value("refusal", "");
       for (const auto& job : text["queue"].at("jobs"))
         queue_.push_back({job.at("id"), job.at("state"), job.at("reason"), job.at("start"),
                           job.at("left"), job.at("nodes")});
@@ -41,24 +42,37 @@ std::vector<std::string> SubmittedJobs::ids() const {
 }
 
 const std::vector<QueuedJob>& SubmittedJobs::queued(std::int64_t now) {
-  return jobs_.empty() || now - asked_at_ < kPatience ? queue_ : ask(now);
+  if (!jobs_.empty() && now - asked_at_ >= kPatience) return ask(now);
+  if (!refusal_.empty()) throw Error(refusal_);
+  return queue_;
 }
 
 const std::vector<QueuedJob>& SubmittedJobs::ask(std::int64_t now) {
-  queue_ = queued_jobs(ids());
+  if (jobs_.empty()) return queue_;
   asked_at_ = now;
-  if (!jobs_.empty()) write();
+  try {
+    queue_ = queued_jobs(ids());
+    refusal_.clear();
+    write();
+  } catch (const Error& problem) {
+    refusal_ = problem.what();
+    write();
+    throw;
+  }
   return queue_;
 }
 
 void SubmittedJobs::record(std::vector<SubmittedJob> jobs) {
   jobs_ = std::move(jobs);
   queue_.clear();
+  refusal_.clear();
   asked_at_ = 0;
-  write();
+  if (!write())
+    throw Error(file_ + ": cannot be written, so occam status and a second submission will not " +
+                "know of job " + joined(ids()));
 }
 
-void SubmittedJobs::write() const {
+bool SubmittedJobs::write() const {
   ordered_json text;
   text["jobs"] = ordered_json::array();
   for (const SubmittedJob& job : jobs_) {
@@ -67,6 +81,7 @@ void SubmittedJobs::write() const {
   }
   if (asked_at_ != 0) {
     text["queue"] = {{"asked_at", asked_at_}, {"jobs", ordered_json::array()}};
+    if (!refusal_.empty()) text["queue"]["refusal"] = refusal_;
     for (const QueuedJob& job : queue_)
       text["queue"]["jobs"].push_back({{"id", job.id},
                                        {"state", job.state},
@@ -75,11 +90,14 @@ void SubmittedJobs::write() const {
                                        {"left", job.left},
                                        {"nodes", job.nodes}});
   }
-  // Whoever cannot write here only asks squeue more often.
+  // Whoever may only read here asks squeue more often.
   const std::string partial = file_ + "." + std::to_string(getpid());
-  std::error_code ignored;
-  std::ofstream(partial) << text.dump(1) << "\n";
-  std::filesystem::rename(partial, file_, ignored);
+  std::ofstream file(partial);
+  file << text.dump(1) << "\n";
+  file.close();
+  std::error_code problem;
+  if (file) std::filesystem::rename(partial, file_, problem);
+  return file && !problem;
 }
 
 }  // namespace occam

@@ -27,22 +27,24 @@ class SubmittedJobs {
   std::vector<std::string> ids() const;
 
   // Those in the queue. squeue is asked at most every kPatience seconds, by whichever process, and
-  // its last answer is taken meanwhile; `now` is in seconds since 1970.
+  // its last answer, or refusal, is taken meanwhile; `now` is in seconds since 1970. Throws Error
+  // with Slurm's words.
   static constexpr std::int64_t kPatience = 30;
   const std::vector<QueuedJob>& queued(std::int64_t now);
   // The same, asked in any case.
   const std::vector<QueuedJob>& ask(std::int64_t now);
 
-  // Replaces what was recorded.
+  // Replaces what was recorded. Throws Error where that cannot be.
   void record(std::vector<SubmittedJob> jobs);
 
  private:
-  void write() const;
+  bool write() const;
 
   std::string file_;
   std::vector<SubmittedJob> jobs_;
   std::vector<QueuedJob> queue_;
   std::int64_t asked_at_ = 0;
+  std::string refusal_;  // squeue's last words, where it gave no answer
 };
 
 // 12 of 12_3.

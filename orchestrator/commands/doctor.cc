@@ -69,7 +69,8 @@ void describe_cluster() {
     return;
   }
   bool pmix = false;
-  const std::vector<std::string> kinds = mpi_kinds();
+  std::vector<std::string> kinds;
+  if (has_program("srun")) kinds = mpi_kinds();
   for (const std::string& kind : kinds) pmix |= kind == "pmix";
   const std::string one_job = pmix                    ? "srun --mpi=pmix"
                               : has_program("mpirun") ? "mpirun"
@@ -113,7 +114,14 @@ int run(const std::vector<std::string>& words) {
   if (!fs::is_directory(folder)) throw UsageError(folder + ": is no folder");
   describe_machine(folder);
   describe_job();
-  describe_cluster();
+  try {
+    describe_cluster();
+  } catch (const UsageError&) {  // of the user's file
+    throw;
+  } catch (const Error& problem) {
+    say("Slurm",
+        std::string("is installed and does not answer, so occam run here: ") + problem.what());
+  }
   return 0;
 }
 

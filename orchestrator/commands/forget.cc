@@ -6,6 +6,7 @@
 #include "orchestrator/commands/choice.h"
 #include "orchestrator/commands/command.h"
 #include "results/sql_text.h"
+#include "slurm/batch_script.h"
 
 namespace occam {
 namespace {
@@ -59,6 +60,10 @@ int run(const std::vector<std::string>& words) {
     for (const std::string& trial : chosen) fmt::print("{}\n", trial);
     return 0;
   }
+  // A part that is submitted again looks into its own file.
+  if (!chosen.empty())
+    for (const std::string& part : shard_databases(database))
+      Store(part, Store::Mode::write).forget(chosen, build);
   const std::size_t changed =
       chosen.empty() ? 0 : Store(database, Store::Mode::write).forget(chosen, build);
   fmt::print("{} outcomes retired{}\n", changed,

@@ -113,15 +113,10 @@ int run(const std::vector<std::string>& words) {
   plan_keeping(missing, std::filesystem::absolute(database + ".kept"), {});
   check_gang_sizes(missing.tasks, workers);
   if (on_gpus && !force_gangs) check_gang_speeds(missing.tasks, missing.starts, rates);
-  const auto gangs = choose_gangs(missing.tasks, missing.starts,
-                                  {on_gpus, workers, std::min(workers, kWorkersPerNode)}, rates);
+  form_gangs(missing.tasks, missing.starts, {on_gpus, workers, std::min(workers, kWorkersPerNode)},
+             rates);
   GangCounts gang_counts;
-  for (std::size_t i = 0; i < gangs.size(); ++i) {
-    missing.tasks[i].gpus = gangs[i].gpus;
-    missing.tasks[i].most_gpus = gangs[i].most_gpus;
-    missing.tasks[i].speedup = gangs[i].speedup;
-    ++gang_counts[gangs[i].gpus];
-  }
+  for (const Task& task : missing.tasks) ++gang_counts[task.gpus];
   const Simulation simulation =
       simulate(missing.tasks, workers, slots, measured.value_or(guessed_seconds_per_work(on_gpus)),
                failures);

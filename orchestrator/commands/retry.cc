@@ -5,6 +5,7 @@
 #include "experiments/error.h"
 #include "orchestrator/commands/choice.h"
 #include "orchestrator/commands/command.h"
+#include "slurm/batch_script.h"
 
 namespace occam {
 namespace {
@@ -52,6 +53,10 @@ int run(const std::vector<std::string>& words) {
     for (const std::string& trial : chosen) fmt::print("{}\n", trial);
     return 0;
   }
+  // A part that is submitted again looks into its own file.
+  if (!chosen.empty())
+    for (const std::string& part : shard_databases(database))
+      Store(part, Store::Mode::write).retry(chosen);
   const std::size_t changed =
       chosen.empty() ? 0 : Store(database, Store::Mode::write).retry(chosen);
   fmt::print("{} trials have all their attempts again{}\n", changed,

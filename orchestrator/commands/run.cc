@@ -64,7 +64,7 @@ Examples:
 )";
 
 struct RunOptions {
-  std::string database, device, data, work, worker, order, keep, shard, done_in;
+  std::string database, device, data, work, worker, order, keep, shard, done_in, journal;
   bool score_only = false;  // occam evaluate: trains nothing
   int workers, slots, threads;
   std::int64_t max_attempts, limit;
@@ -73,28 +73,30 @@ struct RunOptions {
   bool deterministic = false, force_gangs = false, quiet = false;
 };
 
-// What a rank's agent starts: on CPU one worker a core (or --workers), shared among the ranks of
-// the machine; on CUDA one a GPU, GPU l, l+L, … for rank l of L.
+// What a rank's agent starts: on CPU one worker a core (or --workers), on CUDA one a GPU. The ranks
+// of a machine share those in sight, GPU l, l+L, … for rank l of L, unless each has its own.
 std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, const Link& link,
                                                    const std::string& device) {
-  const int cores =
-      std::min(usable_cores(), slurm_cores_of_task().value_or(usable_cores()) * link.local_size());
-  const int wanted = options.workers > 0 ? options.workers
-                     : device == "cpu"   ? cores
-                                         : visible_gpus();
+  const bool own = device == "cuda" ? link.own_gpus() : link.own_cores() && started_by_srun();
+  const int gpus = visible_gpus(), ranks = link.local_size();
+  int in_sight = device == "cuda" ? gpus : usable_cores();
+  if (device == "cpu" && !own)
+    in_sight = std::min(in_sight, slurm_cores_of_node(ranks).value_or(in_sight));
+  const int wanted = options.workers > 0 ? options.workers : in_sight * (own ? ranks : 1);
   // Small steps fill a GPU together; a trial with large ones takes several slots. 0: as the worker
   // measures.
   const int slots = options.slots > 0 ? options.slots : device == "cpu" ? 1 : 0;
   std::vector<std::vector<std::string>> lines;
-  for (int i = link.local_rank(); i < wanted; i += link.local_size()) {
+  for (int i = link.local_rank(); i < wanted; i += ranks) {
     if (!options.worker.empty()) {
       lines.push_back({options.worker});
       continue;
     }
-    lines.push_back({worker_program(), "--device",
-                     device == "cpu" ? device : fmt::format("cuda:{}", i % visible_gpus()),
-                     "--slots", std::to_string(slots), "--threads", std::to_string(options.threads),
-                     "--checkpoint-every", fmt::format("{}", options.checkpoint_every)});
+    lines.push_back(
+        {worker_program(), "--device",
+         device == "cpu" ? device : fmt::format("cuda:{}", (own ? i / ranks : i) % gpus), "--slots",
+         std::to_string(slots), "--threads", std::to_string(options.threads), "--checkpoint-every",
+         fmt::format("{}", options.checkpoint_every)});
     if (options.deterministic) lines.back().push_back("--deterministic");
     if (!options.data.empty()) lines.back().insert(lines.back().end(), {"--data", options.data});
   }
@@ -222,6 +224,12 @@ void check_gangs(const MissingWork& work, const std::string& device, const GangR
   if (device == "cuda" && !options.force_gangs) check_gang_speeds(work.tasks, work.starts, rates);
 }
 
+std::string journal_text(const Store& store, const RunOptions& options) {
+  if (store.journal() == Journal::wal) return "write-ahead log";
+  return std::string("rollback journal") +
+         (options.journal == to_string(Journal::automatic) ? ": on no disk known to be local" : "");
+}
+
 // Which trials this run is for.
 std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const Spec& spec,
                                                 const Expansion& expansion) {
@@ -276,7 +284,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   // What cannot run must not leave a new database behind.
   sweep_options.device =
       fs::exists(options.database) ? "" : check(missing_of(no_histories(expansion)));
-  Store store(options.database, Store::Mode::write);
+  Store store(options.database, Store::Mode::write, from_name<Journal>(options.journal));
   if (store.taken_in() > 0 && !options.quiet)
     std::cerr << store.taken_in() << " outcomes taken in that an earlier run could not write\n";
   sweep_options.coordinator.first_lease = store.next_lease();
@@ -301,7 +309,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
       std::cerr << fmt::format(", {} duplicates dropped", expansion.duplicates);
     if (expansion.excluded > 0) std::cerr << fmt::format(", {} excluded", expansion.excluded);
     std::cerr << (missing ? " on " + sweep_options.device : "") << "; results in "
-              << options.database << "\n";
+              << options.database << " (" << journal_text(store, options) << ")\n";
   }
 
   ProgressLine progress(options.quiet, began);
@@ -332,6 +340,15 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   return untrained > 0 || sweep.some_failed() || status->failed + status->diverged > 0 ? 3 : 0;
 }
 
+template <class Enum>
+Enum value_of(const char* option, const std::string& name) {
+  try {
+    return from_name<Enum>(name);
+  } catch (const UsageError& problem) {
+    throw UsageError(std::string(option) + " " + problem.what());
+  }
+}
+
 int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
   RunOptions options;
   options.score_only = score_only;
@@ -340,9 +357,9 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
                           "database, made when it does not exist")(
       "device", po::value(&options.device)->default_value("auto"), "auto, cpu or cuda")(
       "workers", po::value(&options.workers)->default_value(0, "one a core or GPU"),
-      "workers a node")("slots",
-                        po::value(&options.slots)->default_value(0, "1 on a CPU, measured on a GPU"),
-                        "trials at once in a worker")(
+      "workers a node")(
+      "slots", po::value(&options.slots)->default_value(0, "1 on a CPU, measured on a GPU"),
+      "trials at once in a worker")(
       "threads", po::value(&options.threads)->default_value(1),
       "threads of a CPU trial; more than 1 changes the last bits of its numbers")(
       "data",
@@ -375,6 +392,8 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
       "deterministic", po::bool_switch(&options.deterministic),
       "a trial on a GPU gives the same bits whatever runs beside it, as on a CPU, for a tenth of "
       "the speed")(
+      "journal", po::value(&options.journal)->default_value("auto"),
+      "wal, rollback, or auto: a write-ahead log where the database is on a local disk")(
       "force-gangs", po::bool_switch(&options.force_gangs),
       "train on several GPUs as the spec says, even where one is predicted to be quicker")(
       "quiet,q", po::bool_switch(&options.quiet), "no progress");
@@ -392,9 +411,10 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
   if (!(options.stall > 0)) throw UsageError("--stall must be above 0");
   if (options.device != "auto" && options.device != "cpu" && options.device != "cuda")
     throw UsageError("--device '" + options.device + "' is none of: auto, cpu, cuda");
-  from_name<Order>(options.order);
+  value_of<Order>("--order", options.order);
   if (!options.shard.empty()) parse_shard(options.shard);
   parse_keeping(options.keep);
+  value_of<Journal>("--journal", options.journal);
 
   Signals signals;
   const std::unique_ptr<Link> link = make_link();

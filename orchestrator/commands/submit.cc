@@ -13,6 +13,7 @@
 #include "images/load.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/submit_options.h"
+#include "orchestrator/gang_plan.h"
 #include "orchestrator/missing_work.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/progress.h"
@@ -39,29 +40,49 @@ std::int64_t unix_now() {
 // What the database lacks of the sweep.
 struct Missing {
   MissingWork work;
-  std::optional<double> seconds_per_work;  // measured
+  std::optional<double> seconds_per_work = {};  // measured, as are these
+  GangRates gang_rates = {};
 };
 
 Missing missing_in(const std::string& database, const Spec& spec, const Expansion& expansion,
                    const std::function<bool(const Trial&)>& wanted) {
   constexpr auto kAll = static_cast<std::size_t>(-1);
-  if (!fs::exists(database))
-    return {missing_work(expansion, no_histories(expansion), "", wanted, kAll), std::nullopt};
+  std::error_code hidden;
+  if (!fs::exists(database, hidden))
+    return {missing_work(expansion, no_histories(expansion), "", wanted, kAll)};
   const Store store(database, Store::Mode::read);
   return {missing_work(expansion, store.histories(expansion, spec.name), "", wanted, kAll),
-          measured_seconds_per_work(store)};
+          measured_seconds_per_work(store), measured_gang_rates(store)};
+}
+
+// Workers that train at a time.
+int workers_of(const SubmitOptions& options) {
+  const BatchJob& job = options.job;
+  return options.workers * (job.at_once > 0 ? job.at_once : std::max(job.nodes, job.shards));
+}
+
+// Parts or one job, and what could never start there.
+void settle(SubmitOptions& options, const Missing& missing) {
+  const std::vector<Task>& tasks = missing.work.tasks;
+  std::int64_t largest = 1;
+  for (const Task& task : tasks) largest = std::max<std::int64_t>(largest, task.gpus);
+  divide(options, largest);
+  check_gang_sizes(tasks, workers_of(options));
+  if (options.gpus > 0 && !options.force_gangs)
+    check_gang_speeds(tasks, missing.work.starts, missing.gang_rates);
 }
 
 void warn_of_time(const SubmitOptions& options, const Missing& missing) {
   const BatchJob& job = options.job;
   const bool on_gpus = options.gpus > 0;
-  const int nodes = job.at_once > 0 ? job.at_once : std::max(job.nodes, job.shards);
-  const int workers = nodes * (on_gpus ? options.gpus : job.cpus_per_task);
-  const double wall = simulate(missing.work.tasks, workers, 1,
+  const int workers = workers_of(options);
+  std::vector<Task> tasks = missing.work.tasks;
+  form_gangs(tasks, missing.work.starts, {on_gpus, workers, options.workers}, missing.gang_rates);
+  const double wall = simulate(tasks, workers, 1,
                                missing.seconds_per_work.value_or(guessed_seconds_per_work(on_gpus)))
                           .wall_seconds;
   const auto limit = static_cast<double>(options.seconds);
-  std::cerr << fmt::format("{} trials to run, about {} on {} {}{}{}\n", missing.work.tasks.size(),
+  std::cerr << fmt::format("{} trials to run, about {} on {} {}{}{}\n", tasks.size(),
                            duration_text(wall), workers, on_gpus ? "GPU" : "core",
                            workers == 1 ? "" : "s",
                            missing.seconds_per_work ? "" : " (a guess: none has been timed yet)");
@@ -130,7 +151,13 @@ std::vector<int> shards_to_submit(const BatchJob& job, const Spec& spec, const E
 std::string write_script(const std::string& database, const std::string& name,
                          const std::string& script) {
   const fs::path folder = slurm_folder(database);
-  fs::create_directories(folder);
+  std::error_code problem;
+  fs::create_directories(folder, problem);
+  if (problem)
+    throw Error(
+        folder.string() + ": cannot be created (" + problem.message() +
+        "), and scripts and results would lie there; name with --db a file in a folder of " +
+        "yours. Nothing was submitted");
   const fs::path file = folder / name;
   write_output(file, script);
   return file;
@@ -160,13 +187,17 @@ std::vector<SubmittedJob> submit_all(const SubmitOptions& options, bool any_shar
       if (!made.empty()) after.push_back(made.back().id);
       submit(write_script(job.database, "merge.sh", merge_script(job)), after, "merge");
     }
-  } catch (const Error&) {
+  } catch (const Error& problem) {
     std::vector<std::string> ids;
     for (const SubmittedJob& one : made) ids.push_back(one.id);
-    cancel_jobs(ids);
     std::error_code ignored;
     if (!fs::exists(slurm_folder(job.database) + "/jobs.json"))
       fs::remove_all(slurm_folder(job.database), ignored);
+    try {
+      cancel_jobs(ids);
+    } catch (const Error& left) {
+      throw Error(problem.what() + std::string("\n") + left.what());
+    }
     throw;
   }
   return made;
@@ -210,17 +241,22 @@ int run(const std::vector<std::string>& words) {
         "a Slurm cluster, such as its login node. --dry-run prints the script; without "
         "Slurm, occam run " +
         shell_word(job.spec) + " runs here");
+  const TrialFilter only(options.only);
+  const Missing missing = missing_in(job.database, spec, expansion, only);
+  settle(options, missing);
   job.launcher = choose_launcher(options, site);
-
-  const Missing missing =
-      missing_in(job.database, spec, expansion, [](const Trial&) { return true; });
   if (options.dry_run) {
     warn_of_time(options, missing);
+    if (job.shards > 0)
+      std::cerr << "then a second job merges the parts: occam merge "
+                << shell_word(job.database) + " " + shell_word(job.database + ".shards")
+                << fmt::format("/*-of-{}.db\n", job.shards);
     fmt::print("{}", batch_script(job));
     return 0;
   }
   if (missing.work.tasks.empty()) {
-    std::cerr << job.database << ": holds all of " << spec.name << "; nothing was submitted\n";
+    std::cerr << job.database << ": holds all of " << spec.name
+              << (options.only.empty() ? "" : " that was asked for") << "; nothing was submitted\n";
     return 0;
   }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "experiments/error.h"
 #include "experiments/number.h"
@@ -22,7 +23,7 @@ constexpr const char* kUsage = R"(occam submit SPEC --time T [OPTIONS] [-- SBATC
 
 Submits the sweep as a Slurm job that goes on by itself after its time limit, preemption and lost nodes. On
 several nodes it is an array of parts, one a node, each with a database of its own, and a job that merges them
-into --db; --shards 0 makes it one job over MPI. Submitted again, it submits what is missing and not in the queue.
+into --db; --shards 0, or a trial of more GPUs than a node has, makes it one job over MPI. Submitted again, it submits what is missing and not in the queue.
 
 Examples:
   occam submit spec.json --gpus-per-node 8 --time 24:00:00              one node
@@ -36,15 +37,22 @@ Modules and options that this cluster always wants: ~/.config/occam/slurm.json, 
 
 // Handed on to `occam run` as they are; `run` checks them.
 constexpr const char* kRunOptions[] = {
-    "device", "workers", "slots",        "threads",          "data",  "work",    "only", "limit",
-    "order",  "worker",  "max-attempts", "checkpoint-every", "stall", "silence", "keep"};
+    "device", "workers", "slots",        "threads",          "data",  "work",    "limit",
+    "order",  "worker",  "max-attempts", "checkpoint-every", "stall", "silence", "keep",
+    "journal"};
 
-// "gpu:4" and "gpu:a100:4" are four, "gpu" is one.
+// "gpu:4" and "gpu:a100:4,nvme:1" are four, "gpu" is one, "nvme:1" none.
 int gpus_of(const BatchJob& job) {
-  if (job.gpus_per_node > 0 || job.gres.empty()) return job.gpus_per_node;
-  int count = 1;
-  read_number(std::string_view(job.gres).substr(job.gres.rfind(':') + 1), count);
-  return count;
+  if (job.gpus_per_node > 0) return job.gpus_per_node;
+  int all = 0;
+  for (const std::string& one : split_list(job.gres)) {
+    if (one != "gpu" && !one.starts_with("gpu:")) continue;
+    int count = 1;
+    const std::string counted = one.substr(0, one.find('('));  // "gpu:4(S:0-1)"
+    read_number(std::string_view(counted).substr(counted.rfind(':') + 1), count);
+    all += count;
+  }
+  return all;
 }
 
 }  // namespace
@@ -54,6 +62,7 @@ std::optional<SubmitOptions> read_submit_options(const std::vector<std::string>&
   BatchJob& job = options.job;
   const auto end = std::find(words.begin(), words.end(), "--");
   bool no_requeue = false;
+  int shards = 0;
   std::vector<std::string> run_values(std::size(kRunOptions));
   po::options_description described("Options");
   described.add_options()("db", po::value(&job.database)->default_value("occam.db"), "database")(
@@ -64,7 +73,7 @@ std::optional<SubmitOptions> read_submit_options(const std::vector<std::string>&
       "instead of --gpus-per-node where the cluster wants it: gpu:a100:4")(
       "cpus-per-task", po::value(&job.cpus_per_task)->default_value(0, "4 a GPU"),
       "cores of each node")("shards",
-                            po::value(&job.shards)->default_value(0, "--nodes, where several"),
+                            po::value(&shards)->default_value(0, "--nodes, where several"),
                             "parts of the sweep, each a job on one node; 0 is one job over MPI")(
       "chain", po::value(&options.chain)->default_value(1),
       "so many jobs, each after the one before, instead of requeueing")(
@@ -79,22 +88,30 @@ std::optional<SubmitOptions> read_submit_options(const std::vector<std::string>&
   po::options_description handed_on("Options of occam run, handed on");
   for (std::size_t i = 0; i < run_values.size(); ++i)
     handed_on.add_options()(kRunOptions[i], po::value(&run_values[i]), "");
+  handed_on.add_options()("only", po::value(&options.only)->composing(), "")(
+      "force-gangs", po::bool_switch(&options.force_gangs), "");
   described.add(handed_on);
   const Arguments arguments({words.begin(), end}, described, 1, 1, kUsage);
   if (arguments.helped()) return std::nullopt;
 
   job.spec = arguments.positional().front();
+  std::map<std::string_view, std::string> given;
   for (std::size_t i = 0; i < run_values.size(); ++i)
     if (arguments.has(kRunOptions[i])) {
-      if (kRunOptions[i] == std::string("data")) options.data = run_values[i];
+      given[kRunOptions[i]] = run_values[i];
       job.run_options.push_back(std::string("--") + kRunOptions[i]);
       job.run_options.push_back(run_values[i]);
-      // A copy a checkpoint, so that no more than that is lost with a node.
-      if (kRunOptions[i] == std::string("checkpoint-every") &&
-          (!read_number(std::string_view(run_values[i]), job.copy_every) || !(job.copy_every > 0)))
-        throw UsageError("--checkpoint-every must be above 0");
     }
+  if (given.count("data")) options.data = given["data"];
+  // A copy a checkpoint, so that no more than that is lost with a node.
+  if (given.count("checkpoint-every") &&
+      (!read_number(std::string_view(given["checkpoint-every"]), job.copy_every) ||
+       !(job.copy_every > 0)))
+    throw UsageError("--checkpoint-every must be above 0");
   if (end != words.end()) job.sbatch.assign(end + 1, words.end());
+  for (const std::string& word : job.sbatch)
+    if (word == "--wait" || word == "-W")
+      throw UsageError(word + " would hold occam submit until the jobs end; leave it out");
 
   const auto seconds = slurm_seconds(job.time);
   options.gpus = gpus_of(job);
@@ -104,14 +121,13 @@ std::optional<SubmitOptions> read_submit_options(const std::vector<std::string>&
     throw UsageError("--time '" + job.time +
                      "' is no time; write 90 (minutes), 24:00:00 or 2-00:00:00");
   if (job.nodes < 1) throw UsageError("--nodes must be at least 1");
-  if (job.shards < 0) throw UsageError("--shards must be at least 0");
+  if (shards < 0) throw UsageError("--shards must be at least 0");
   if (options.chain < 1) throw UsageError("--chain must be at least 1");
   if (job.gpus_per_node < 0) throw UsageError("--gpus-per-node must be at least 0");
   if (job.gpus_per_node > 0 && !job.gres.empty())
     throw UsageError("give --gpus-per-node or --gres, not both");
-  const bool has_work =
-      std::find(job.run_options.begin(), job.run_options.end(), "--work") != job.run_options.end();
-  if (!job.scratch.empty() && has_work) throw UsageError("give --scratch or --work, not both");
+  if (!job.scratch.empty() && given.count("work"))
+    throw UsageError("give --scratch or --work, not both");
   if (arguments.has("cpus-per-task") ? job.cpus_per_task < 1 : options.gpus == 0)
     throw UsageError(
         "say with --cpus-per-task how many cores a node gives (one trial runs on each), "
@@ -129,26 +145,49 @@ std::optional<SubmitOptions> read_submit_options(const std::vector<std::string>&
 
   // A trial whose duration is unknown starts where it can reach a checkpoint.
   const auto usable = static_cast<double>(*seconds - job.warn_before);
-  if (arguments.has("checkpoint-every") && job.copy_every >= usable)
+  if (given.count("checkpoint-every") && job.copy_every >= usable)
     throw UsageError(fmt::format(
         "--checkpoint-every must be below the {} s that --time leaves before its warning", usable));
-  if (!arguments.has("checkpoint-every") && job.copy_every > usable / 4) {
+  if (!given.count("checkpoint-every") && job.copy_every > usable / 4) {
     job.copy_every = std::floor(usable / 4);
     job.run_options.insert(job.run_options.end(), {"--checkpoint-every", spelled(job.copy_every)});
   }
 
-  if (!arguments.has("shards") && job.nodes > 1) job.shards = job.nodes;
-  if (job.shards > 0 && has_work)
-    throw UsageError(
-        "--work is one folder, and each part needs its own: leave it out, or give --scratch");
-  if (job.shards > 0) {
-    if (job.nodes > 1 && job.nodes < job.shards) job.at_once = job.nodes;
-    job.nodes = 1;
-  }
+  for (const std::string& condition : options.only)
+    job.run_options.insert(job.run_options.end(), {"--only", condition});
+  if (options.force_gangs) job.run_options.push_back("--force-gangs");
+  options.workers = options.gpus > 0 ? options.gpus : job.cpus_per_task;
+  if (given.count("workers") &&
+      (!read_number(std::string_view(given["workers"]), options.workers) || options.workers < 1))
+    throw UsageError("--workers must be at least 1");
+  if (arguments.has("shards")) options.shards = shards;
   job.requeue = options.chain == 1 && !no_requeue;
   job.folder = fs::current_path();
+  for (const std::string& name : {job.folder, job.database})
+    if (name.find_first_of("%\\\n") != std::string::npos)
+      throw UsageError(name +
+                       ": Slurm would read a % or \\ in the name of a log as a pattern; use a "
+                       "folder and a --db without");
   job.occam = program_folder() + "/occam";
   return options;
+}
+
+void divide(SubmitOptions& options, std::int64_t largest_gang) {
+  BatchJob& job = options.job;
+  const bool fits = largest_gang <= options.workers;
+  job.shards = options.shards.value_or(job.nodes > 1 && fits ? job.nodes : 0);
+  if (job.shards == 0) return;
+  if (!fits)
+    throw UsageError(fmt::format(
+        "--shards {}: a trial wants gpus {}, more than the {} of one node, which is all "
+        "that a part has; --shards 0 makes all --nodes one job",
+        job.shards, largest_gang, options.workers));
+  for (const std::string& word : job.run_options)
+    if (word == "--work")
+      throw UsageError(
+          "--work is one folder, and each part needs its own: leave it out, or give --scratch");
+  if (job.nodes > 1 && job.nodes < job.shards) job.at_once = job.nodes;
+  job.nodes = 1;
 }
 
 }  // namespace occam

@@ -17,9 +17,12 @@ class Link {
   virtual ~Link() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  // This rank among those of the same machine, which share its cores and GPUs.
+  // This rank among those of the same machine, and whether the launcher gave each of them GPUs and
+  // cores of its own; else they share what is in sight.
   virtual int local_rank() const = 0;
   virtual int local_size() const = 0;
+  virtual bool own_gpus() const = 0;
+  virtual bool own_cores() const = 0;
 
   // Coordinator's side; on rank 0 alone.
   virtual void to_node(int rank, std::string line) = 0;
@@ -43,6 +46,8 @@ class LocalLink : public Link {
   int size() const override { return 1; }
   int local_rank() const override { return 0; }
   int local_size() const override { return 1; }
+  bool own_gpus() const override { return false; }
+  bool own_cores() const override { return false; }
   void to_node(int, std::string line) override { down_.push_back(std::move(line)); }
   std::vector<std::pair<int, std::string>> from_nodes() override {
     std::vector<std::pair<int, std::string>> lines;

@@ -1,7 +1,11 @@
 // The MPI link, a module of its own: the only place that knows mpi.h.
 #include <mpi.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
 #include <list>
 #include <map>
 #include <string>
@@ -14,6 +18,30 @@ namespace {
 
 constexpr int kTag = 1;
 
+// Of a control group each rank may call its one GPU 0; Slurm then has its number in the node.
+std::string given_gpus() {
+  std::string text;
+  for (const char* name : {"CUDA_VISIBLE_DEVICES", "SLURM_STEP_GPUS"})
+    if (const char* value = std::getenv(name)) text += std::string(name) + "=" + value + "\n";
+  return text;
+}
+
+std::string given_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  return {reinterpret_cast<const char*>(&set), sizeof set};
+}
+
+// Whether the ranks do not all say the same.
+bool differ(MPI_Comm ranks, const std::string& said) {
+  const std::uint64_t mine = std::hash<std::string>()(said);
+  std::uint64_t least = 0, most = 0;
+  MPI_Allreduce(&mine, &least, 1, MPI_UINT64_T, MPI_MIN, ranks);
+  MPI_Allreduce(&mine, &most, 1, MPI_UINT64_T, MPI_MAX, ranks);
+  return least != most;
+}
+
 class MpiLink : public Link {
  public:
   MpiLink() {
@@ -24,6 +52,8 @@ class MpiLink : public Link {
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &machine);
     MPI_Comm_rank(machine, &local_rank_);
     MPI_Comm_size(machine, &local_size_);
+    own_gpus_ = differ(machine, given_gpus());
+    own_cores_ = differ(machine, given_cores());
     MPI_Comm_free(&machine);
   }
 
@@ -31,6 +61,8 @@ class MpiLink : public Link {
   int size() const override { return size_; }
   int local_rank() const override { return local_rank_; }
   int local_size() const override { return local_size_; }
+  bool own_gpus() const override { return own_gpus_; }
+  bool own_cores() const override { return own_cores_; }
 
   void to_node(int rank, std::string line) override {
     if (rank == rank_)
@@ -122,6 +154,7 @@ class MpiLink : public Link {
 
   static constexpr std::chrono::microseconds kShortest{100}, kLongest{8000};
   int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1;
+  bool own_gpus_ = false, own_cores_ = false;
   std::vector<std::pair<int, std::string>> up_;
   std::vector<std::string> down_;
   std::map<int, std::string> outbox_;

@@ -593,7 +593,7 @@ TEST_F(StoreTest, ReadsAReadOnlyFileInAReadOnlyFolder) {
 TEST_F(StoreTest, ReadsWhatAKilledWriterCommitted) {
   const pid_t child = fork();
   if (child == 0) {
-    Store* store = new Store(path_, Store::Mode::write);
+    Store* store = new Store(path_, Store::Mode::write, Journal::wal);
     store->record_sweep(spec(), expansion({trial(0)}));
     _exit(0);  // the log still holds it all
   }
@@ -601,6 +601,26 @@ TEST_F(StoreTest, ReadsWhatAKilledWriterCommitted) {
   waitpid(child, &status, 0);
   ASSERT_TRUE(fs::exists(path_ + "-wal"));
   EXPECT_EQ(Store(path_, Store::Mode::read).results().missing.size(), 1u);
+}
+
+// ---- journal ----
+
+TEST_F(StoreTest, HasAWriteAheadLogOnALocalDiskAloneUnlessTold) {
+  EXPECT_FALSE(is_on_local_disk("/proc")) << "a file system that is not known to be a disk's";
+  EXPECT_FALSE(is_on_local_disk(folder_ / "no-such-folder"));
+  {
+    const Store store(path_, Store::Mode::write);
+    EXPECT_EQ(store.journal() == Journal::wal, is_on_local_disk(folder_));
+  }
+  {
+    Store store(path_, Store::Mode::write, Journal::rollback);
+    store.record_sweep(spec(), expansion({trial(0)}));
+    EXPECT_EQ(store.journal(), Journal::rollback);
+    EXPECT_FALSE(fs::exists(path_ + "-wal"));
+  }
+  Store store(path_, Store::Mode::write, Journal::wal);
+  EXPECT_EQ(store.journal(), Journal::wal);
+  EXPECT_TRUE(fs::exists(path_ + "-wal"));
 }
 
 TEST_F(StoreTest, ReadsAPathThatAUriWouldMisread) {

@@ -96,6 +96,28 @@ TEST(BatchScript, WithCheckpointsOnTheNodesOwnDisks) {
   expect_golden("scratch", batch_script(job));
 }
 
+TEST(BatchScript, WithCheckpointsOnTheDisksOfSeveralNodes) {
+  BatchJob job = one_node();
+  job.nodes = 2;
+  job.scratch = "/local";
+  job.copy_every = 60;
+  expect_golden("scratch_of_several_nodes", batch_script(job));
+}
+
+TEST(BatchScript, OfAMergeHasNoMoreTimeThanTheParts) {
+  BatchJob job = one_node();
+  job.shards = 4;
+  EXPECT_THAT(merge_script(job), HasSubstr("--time=1:00:00\n"));
+  job.time = "30";
+  EXPECT_THAT(merge_script(job), HasSubstr("--time=30\n"));
+}
+
+TEST(BatchScript, DoublesABackslashForSbatch) {
+  BatchJob job = one_node();
+  job.sbatch = {"--comment=a\\b"};
+  EXPECT_THAT(batch_script(job), HasSubstr("#SBATCH '--comment=a\\\\b'\n"));
+}
+
 TEST(BatchScript, WithNamesThatAShellWouldTakeApart) {
   BatchJob job = one_node();
   job.sweep = "it's $HOME";

@@ -195,14 +195,14 @@ PartitionName=urgent Nodes=n[1-2] MaxTime=2-0 State=UP PriorityTier=10 PreemptMo
 
     def call(self, *command, **options):
         options.setdefault("env", self.environment)
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+        return subprocess.run(command, capture_output=True, text=True, timeout=600, **options)
 
     def state(self, job):
         """What scontrol says of a job: JobState, Reason, Restarts and all else, as a dictionary of words."""
         shown = self.call("scontrol", "-o", "show", "job", str(job)).stdout
         return dict(word.split("=", 1) for word in shown.split() if "=" in word)
 
-    def wait_for(self, job, states, seconds=90):
+    def wait_for(self, job, states, seconds=300):
         """Until the job is in one of the states; returns it. A requeued job is held up for two seconds and not for Slurm's
         two minutes, which outlast what is left of its last turn."""
         deadline = time.monotonic() + seconds

@@ -46,14 +46,14 @@ TEST_F(SlurmEnvironment, OutsideSlurmSaysNothing) {
   EXPECT_EQ(slurm_tasks_of_step(), 1);
   EXPECT_EQ(slurm_job_end(), std::nullopt);
   EXPECT_FALSE(started_by_srun());
-  EXPECT_EQ(slurm_cores_of_task(), std::nullopt);
+  EXPECT_EQ(slurm_cores_of_node(1), std::nullopt);
 }
 
-TEST_F(SlurmEnvironment, CountsTheCoresOfATaskElseOfTheNode) {
+TEST_F(SlurmEnvironment, CountsTheCoresOfItsTasksElseOfTheNode) {
   setenv("SLURM_CPUS_ON_NODE", "8", 1);
-  EXPECT_EQ(slurm_cores_of_task(), 8);
+  EXPECT_EQ(slurm_cores_of_node(2), 8);
   setenv("SLURM_CPUS_PER_TASK", "3", 1);
-  EXPECT_EQ(slurm_cores_of_task(), 3);
+  EXPECT_EQ(slurm_cores_of_node(2), 6);
 }
 
 TEST_F(SlurmEnvironment, NamesTheJobAndItsRestarts) {

@@ -43,7 +43,7 @@ class Job:
     def log(self):
         return "\n".join(file.read_text() for file in self.sweep.path.glob("occam.db.slurm-*.log"))
 
-    def wait_until(self, condition, seconds=60):
+    def wait_until(self, condition, seconds=300):
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
@@ -53,9 +53,15 @@ class Job:
     def into_it(self):
         """Some trials are done and some are half way."""
         self.wait_until(lambda: self.sweep.count("outcome") >= 3)
-        self.wait_until(lambda: list(self.sweep.path.glob("occam.db.work/*/*.ckpt")))
+        self.wait_until(self.checkpoints)
 
-    def wait(self, *states, seconds=120):
+    def checkpoints(self):
+        try:
+            return list(self.sweep.path.glob("occam.db.work/*/*.ckpt"))
+        except FileNotFoundError:  # a trial ended meanwhile, and its folder went
+            return []
+
+    def wait(self, *states, seconds=300):
         return self.cluster.wait_for(self.id, states or FINAL, seconds)
 
     def completes(self, table, broken_at=None):
@@ -117,10 +123,10 @@ def warned_with_scratch(cluster, table):
     disk.mkdir()
     job = Job(cluster, "checkpoints on the node's own disk", "--time", "10", "--scratch", str(disk),
               "--checkpoint-every", "0.5")
-    job.wait_until(lambda: job.sweep.count("outcome") >= 3 and list(job.sweep.path.glob("occam.db.work/*/*.ckpt")))
+    job.into_it()
     cluster.call("scancel", "--batch", "--signal=USR1", job.id)
     job.wait("PENDING")
-    job.expect(list(job.sweep.path.glob("occam.db.work/*/*.ckpt")), "copied back")
+    job.expect(job.checkpoints(), "copied back")
     job.completes(table)
     job.expect(not list(disk.iterdir()), "and nothing is left there")
 
@@ -141,14 +147,23 @@ def out_of_time(cluster, table):
               steps=LONG, workers=8)
     job.wait("RUNNING")
     began = time.monotonic()
-    job.wait("PENDING", seconds=70)
+    job.wait("PENDING")
     ran = time.monotonic() - began
     job.completes(table(LONG))
     job.expect("requeueing" in job.log(), f"requeued itself before its limit, {ran:.0f} s after its start")
 
 
-def cancelled(cluster, table):
-    job = Job(cluster, "scancel", "--time", "10")
+def cancelled_with_scratch(cluster, table):
+    disk = cluster.folder / "disk-of-cancelled"
+    disk.mkdir()
+    job = cancelled(cluster, table, "scancel, checkpoints on the node's own disk", "--scratch", str(disk),
+                    "--checkpoint-every", "0.5")
+    job.expect(job.sweep.count("attempt WHERE continued IS NOT NULL") > 0, "what the last copy brought was continued")
+    job.expect(not list(disk.iterdir()), "and nothing is left there")
+
+
+def cancelled(cluster, table, name="scancel", *words):
+    job = Job(cluster, name, "--time", "10", *words)
     job.into_it()
     cluster.call("scancel", job.id)
     job.expect(job.wait() == "CANCELLED", "is cancelled")
@@ -158,6 +173,7 @@ def cancelled(cluster, table):
                job.sweep.count("attempt WHERE state = 'stopped'") > 0, "its trials were stopped with a checkpoint")
     job.id = job.submit()
     job.completes(table)
+    return job
 
 
 def loses_coordinator(cluster, table):
@@ -214,7 +230,7 @@ with Cluster() as cluster:
         except Exception as problem:  # a thread's end would go unseen
             expect(False, f"{case.__name__}: {problem!r}")
 
-    cases = [requeued_by_hand, warned, warned_with_scratch, warned_step, out_of_time, cancelled, loses_coordinator, loses_step]
+    cases = [requeued_by_hand, warned, warned_with_scratch, warned_step, out_of_time, cancelled, cancelled_with_scratch, loses_coordinator, loses_step]
     if len(sys.argv) > 2:
         cases = [case for case in cases if case.__name__ in sys.argv[2:]]
     threads = [threading.Thread(target=attempt, args=(case,)) for case in cases]

@@ -4,12 +4,14 @@ status, cancel, doctor, --dry-run and --parsable say; what cannot be submitted s
 import json
 import os
 import pathlib
-import subprocess
+import shutil
 import sys
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end")]
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"),
+                str(pathlib.Path(__file__).resolve().parents[1] / "faults")]
 from cluster import Cluster  # noqa: E402
-from sweeps import OCCAM, Folder, expect, finish, wait_until  # noqa: E402
+from fakes import FAKE, Sweep, undisturbed  # noqa: E402
+from sweeps import OCCAM, SMALL, Folder, expect, finish  # noqa: E402
 
 TWO_NODES = ["--nodes", "2", "--shards", "0", "--cpus-per-task", "1", "--time", "10"]
 
@@ -40,7 +42,7 @@ with Cluster() as cluster:
     expect(later["asked_at"] == queue["asked_at"], "status asks squeue no more often than every 30 s")
 
     expect(cluster.call(*local.command("--workers", "2")).returncode == 0, "the local run ends with 0")
-    state = cluster.wait_for(job, ("COMPLETED", "FAILED", "TIMEOUT"), 120)
+    state = cluster.wait_for(job, ("COMPLETED", "FAILED", "TIMEOUT"))
     log = (two.path / f"occam.db.slurm-{job}.log").read_text()
     expect(state == "COMPLETED", f"the job on two nodes: {state} {log[-1500:]}")
     expect(two.table() == local.table() and len(local.table()) > 100, "two nodes: the local table, byte for byte")
@@ -63,6 +65,30 @@ with Cluster() as cluster:
         tested = cluster.call("sbatch", "--test-only", str(golden))
         expect(tested.returncode == 0, f"sbatch takes {golden.name}: {tested.stderr.strip()}")
 
+    dry = submit(cluster, one, "--shards", "4", "--nodes", "2", "--cpus-per-task", "1", "--time", "10", "--dry-run")
+    expect("occam merge" in dry.stderr and "/*-of-4.db" in dry.stderr and "#SBATCH --array=1-4%2\n" in dry.stdout,
+           f"of an array --dry-run says what merges it: {dry.stderr}")
+    long = Folder({**SMALL, "trial": {**SMALL["trial"], "steps": 10_000_000}})
+    dry = submit(cluster, long, "--cpus-per-task", "2", "--time", "1:00:00", "--dry-run")
+    expect("warning: that does not fit into 1:00:00; the job is requeued" in dry.stderr, f"what does not fit: {dry.stderr}")
+    dry = submit(cluster, long, "--cpus-per-task", "2", "--time", "1:00:00", "--chain", "2", "--dry-run")
+    expect("does not fit into 2 jobs of 1:00:00; submit again when it has ended, or give --chain" in dry.stderr,
+           f"what does not fit into a chain: {dry.stderr}")
+    gang = Folder({**SMALL, "trial": {**SMALL["trial"], "gpus": 2}})
+    dry = submit(cluster, gang, "--nodes", "2", "--cpus-per-task", "1", "--time", "10", "--dry-run")
+    expect("#SBATCH --nodes=2\n" in dry.stdout and "--array" not in dry.stdout and "srun --mpi=pmix" in dry.stdout,
+           "a trial of more workers than a node has makes it one job")
+
+    # By hand inside an allocation, and ranks of one node that were given a GPU each.
+    hand = Sweep()
+    said = cluster.call("salloc", "--nodes=1", "--ntasks-per-node=2", "--cpus-per-task=1", "--gpus-per-node=2", "--time=10",
+                        "srun", "--mpi=pmix", "--cpus-per-task=1", "--gpus-per-task=1", OCCAM, "run", hand.spec, "--db",
+                        hand.db, "--worker", FAKE, "--device", "cuda",
+                        env={**cluster.environment, "OCCAM_FAKE": str(hand.settings)})
+    expect(said.returncode == 0 and hand.table() == undisturbed(), f"srun --mpi=pmix inside salloc: {said.stderr[-500:]}")
+    places = hand.query("SELECT DISTINCT node, worker FROM attempt ORDER BY 1")
+    expect(places == [(0, 0), (1, 0)], f"each rank uses the GPU that it was given: {places}")
+
     # GPUs of the allocation, and what a compute node says of itself.
     said = cluster.call("srun", "-n1", "--gpus-per-node=2", "--mpi=none", OCCAM, "doctor").stdout
     expect("2 GPUs (CUDA_VISIBLE_DEVICES=0,1)" in said, f"doctor sees the job's GPUs: {said}")
@@ -70,6 +96,18 @@ with Cluster() as cluster:
     said = cluster.call(OCCAM, "doctor").stdout
     for words in ("22.05", "srun --mpi=pmix", "--shards up to 16 (MaxArraySize 17)", "allowed (JobRequeue=1)", "debug*"):
         expect(words in said, f"doctor says {words}: {said if words not in said else ''}")
+
+    bare = cluster.folder / "bare"
+    bare.mkdir()
+    for program in ("sbatch", "srun", "sinfo"):
+        (bare / program).symlink_to(shutil.which(program))
+    said = cluster.call(OCCAM, "doctor", env={**cluster.environment, "PATH": str(bare)})
+    expect(said.returncode == 0 and "scontrol is missing here: a job cannot requeue itself, so use --chain" in said.stdout,
+           f"doctor without scontrol: {said.stdout} {said.stderr}")
+
+    said = cluster.call(OCCAM, "doctor", env={**cluster.environment, "SLURM_CONF": "/nowhere/slurm.conf"})
+    expect(said.returncode == 0 and "is installed and does not answer" in said.stdout,
+           f"doctor where Slurm is not set up: {said.stdout} {said.stderr}")
 
     # Cancel: it stays cancelled.
     waiting = Folder()
@@ -95,6 +133,18 @@ with Cluster() as cluster:
     refused("impossible request", ["--nodes", "9", "--shards", "0", "--cpus-per-task", "1", "--time", "10"],
             "Node count specification invalid")
     refused("too many cores", ["--cpus-per-task", "99", "--time", "10"], "CPU count per node can not be satisfied")
+    refused("a gang that no node could start", ["--cpus-per-task", "1", "--time", "10"], "wants gpus 2",
+            folder=Folder({**SMALL, "trial": {**SMALL["trial"], "gpus": 2}}))
+    refused("parts too small for a gang", ["--shards", "2", "--cpus-per-task", "1", "--time", "10"], "wants gpus 2",
+            "--shards 0", folder=Folder({**SMALL, "trial": {**SMALL["trial"], "gpus": 2}}))
+    refused("--test-only", [*TWO_NODES, "--", "--test-only"], "gave the job no number", "to start at")
+    nowhere = Folder()
+    nowhere.db = nowhere.spec + "/occam.db"
+    refused("a folder that cannot be", TWO_NODES, "spec.json/occam.db.slurm: cannot be created", folder=nowhere)
+    percent = Folder()
+    percent.db = "50%.db"
+    refused("a name that Slurm would read as a pattern", TWO_NODES, "50%.db: Slurm would read", folder=percent)
+    refused("--wait", [*TWO_NODES, "--", "--wait"], "would hold occam submit")
     refused("too many parts", ["--shards", "17", "--cpus-per-task", "1", "--time", "10"], "MaxArraySize")
     wrapper = cluster.folder / "wrapper"
     wrapper.mkdir()

@@ -3,6 +3,7 @@ again alone; jobs of a chain that nothing is left for end within a second."""
 
 import json
 import pathlib
+import resource
 import sys
 import time
 
@@ -86,12 +87,26 @@ with Cluster() as cluster:
     expect(grown.count("outcome") == 32 and grown.table() == undisturbed(), "adds the other 12, and the table is the same")
     expect(grown.count("attempt WHERE restart_count = 1") > 0, "the requeued part says so in its attempts")
 
+    # What is forgotten is trained again by the part that has it.
+    forgotten = grown.occam("forget", grown.db, "--where", "batch_size=8", "--where", "seed=1")
+    expect("4 outcomes retired" in forgotten.stdout, f"forgotten: {forgotten.stdout} {forgotten.stderr}")
+    made = submit(cluster, grown.spec, grown.db, "--shards", "2", "--time", "10", "--worker", FAKE, "--parsable",
+                  env={"OCCAM_FAKE": str(grown.settings)})
+    expect(cluster.wait_for(made.stdout.split()[-1], FINAL) == "COMPLETED" and
+           grown.count("outcome WHERE retired_at IS NULL") == 32 and grown.table() == undisturbed(),
+           f"and trained again: {made.stdout} {made.stderr}")
+
     # The chain.
-    states = [cluster.wait_for(link, FINAL, 180) for link in links]
+    states = [cluster.wait_for(link, FINAL) for link in links]
     codes = [cluster.state(link)["ExitCode"] for link in links]
     expect(codes[:2] == ["75:0", "75:0"] and states[2] == "COMPLETED", f"two run out of time, the third ends: {states} {codes}")
-    took = [cluster.state(link)["RunTime"] for link in links]
-    expect(states[3] == "COMPLETED" and took[3] <= "00:00:01", f"nothing is left for the fourth: {took}")
+    log = pathlib.Path(f"{chain.db}.slurm-{links[3]}.log").read_text()
+    expect(states[3] == "COMPLETED" and "0 to run" in log, f"nothing is left for the fourth: {log}")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    again = chain.run()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    expect(again.returncode == 0 and used < 1, f"which takes {used:.2f} s of a processor")
     expect(chain.table() == undisturbed(long_spec), "the chain: the table of an undisturbed run")
     repeated = chain.query("SELECT max(86400 * (julianday(a.ended_at) - julianday(b.continued_at))) FROM attempt a JOIN"
                            " attempt b ON b.continued = a.lease")[0][0]

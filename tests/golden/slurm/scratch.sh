@@ -17,10 +17,24 @@ set -u
 db=occam.db
 # Checkpoints lie on each node's own disk and are copied to $db.work now and then and at the end.
 scratch=/local/occam-$SLURM_JOB_ID
-on_every_node() { srun --overlap --mpi=none --ntasks-per-node=1 --cpus-per-task=1 "$@"; }
-copy() { on_every_node mkdir -p "$1" "$2" && on_every_node cp -Rpu "$1/." "$2"; }
+copy() {
+  mkdir -p "$1" "$2"
+  find "$1" -name '*.ckpt' -printf '%P\n' | while read -r file; do
+    [ "$1/$file" -nt "$2/$file" ] || continue
+    mkdir -p "$2/${file%/*}"
+    cp -p "$1/$file" "$2/$file.$BASHPID" && mv "$2/$file.$BASHPID" "$2/$file"
+  done
+}
 copy "$db.work" "$scratch"
-while sleep 300; do copy "$scratch" "$db.work"; done &
+(
+  trap exit TERM
+  had=
+  while sleep 300 & wait "$!"; do
+    for trial in $had; do [ -d "$scratch/$trial" ] || rm -rf "$db.work/$trial"; done # finished since
+    had=$(ls "$scratch")
+    copy "$scratch" "$db.work"
+  done
+) &
 copier=$!
 
 command=(srun --mpi=none --cpus-per-task=32
@@ -48,12 +62,11 @@ for turn in 1 2 3; do
   [ "$code" = 75 ] || [ "$code" -gt 128 ] || break
 done
 
-kill "$copier"
-case $code in
-  0 | 3) rm -rf "$db.work" ;;
-  *) copy "$scratch" "$db.work" ;;
-esac
-on_every_node rm -rf "$scratch"
+kill "$copier" 2>/dev/null
+wait "$copier" # for the copy that it is at
+copy "$scratch" "$db.work"
+rm -rf "$scratch"
+/opt/occam/bin/occam gc "$db" && rmdir --ignore-fail-on-non-empty "$db.work" # what is finished needs no checkpoints
 
 if [ "$code" = 75 ] && [ "$warned" = yes ] && [ "$stopped" = no ]; then
   echo "$(date): out of time with work left; requeueing" >&2
