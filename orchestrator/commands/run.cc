@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
-#include <limits>
 
 #include "experiments/error.h"
 #include "experiments/spec.h"
@@ -15,6 +14,7 @@
 #include "orchestrator/agent.h"
 #include "orchestrator/checkpoints.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/commands/run_options.h"
 #include "orchestrator/keeping.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/node.h"
@@ -32,46 +32,8 @@
 namespace occam {
 namespace {
 
-namespace po = boost::program_options;
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-constexpr const char* kUsage = R"(occam run SPEC [OPTIONS]
-
-Trains and scores every trial of the sweep that the database does not hold yet. Run it again to go on
-after any stop: nothing is done twice. Ctrl-C, SIGTERM or SIGUSR1: checkpoint and stop (exit code 75);
-Ctrl-C twice: stop now.
-
-Examples:
-  occam run experiments/specs/quickstart.json --db quickstart.db
-  occam run spec.json --only batch_size=32 --limit 2       a pilot
-  mpirun -n 2 occam run spec.json                          one rank a node
-  occam run spec.json --shard 2/4 --db 2.db                the second of four parts; then occam merge
-
-Exit codes: 0 done, 1 could not run, 2 wrong spec or usage, 3 some trials failed or diverged,
-75 stopped with work left.
-)";
-
-constexpr const char* kEvaluateUsage = R"(occam evaluate SPEC [OPTIONS]
-
-Scores that the spec asks for and the database lacks, on features that an earlier run has kept: new
-classifiers, or other nu, gamma_scale and k. Nothing is trained; trials without such features are
-counted (exit code 3), and `occam run` trains them. `occam run` uses kept features just so.
-
-Examples:
-  occam evaluate spec.json --db occam.db
-  occam evaluate spec.json --keep features,scores      each image's score as well, in DB.kept/TRIAL/scores.csv
-)";
-
-struct RunOptions {
-  std::string database, device, data, work, worker, order, keep, shard, done_in, journal;
-  bool score_only = false;  // occam evaluate: trains nothing
-  int workers, slots, threads;
-  std::int64_t max_attempts, limit;
-  double checkpoint_every, silence, stall, walltime;
-  std::vector<std::string> only;
-  bool deterministic = false, force_gangs = false, quiet = false;
-};
 
 // What a rank's agent starts: on CPU one worker a core (or --workers), on CUDA one a GPU. The ranks
 // of a machine share those in sight, GPU l, l+L, … for rank l of L, unless each has its own.
@@ -227,7 +189,7 @@ void check_gangs(const MissingWork& work, const std::string& device, const GangR
 std::string journal_text(const Store& store, const RunOptions& options) {
   if (store.journal() == Journal::wal) return "write-ahead log";
   return std::string("rollback journal") +
-         (options.journal == to_string(Journal::automatic) ? ": on no disk known to be local" : "");
+         (options.journal == Journal::automatic ? ": on no disk known to be local" : "");
 }
 
 // Which trials this run is for.
@@ -238,9 +200,8 @@ std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const
                    [&](const PlannedTrial& planned) { return only(planned.trial); }))
     throw UsageError("--only " + joined(options.only, " --only ") + ": no trial of " + spec.name +
                      " is such");
-  if (options.shard.empty() && options.done_in.empty()) return only;
-  const Shard shard = options.shard.empty() ? Shard{} : parse_shard(options.shard);
-  std::unordered_set<std::string> chosen = trials_of(shard, expansion);
+  if (options.shard.count == 1 && options.done_in.empty()) return only;
+  std::unordered_set<std::string> chosen = trials_of(options.shard, expansion);
   if (fs::exists(options.done_in)) {
     const Store other(options.done_in, Store::Mode::read);
     const std::vector<TrialHistory> histories = other.histories(expansion, spec.name);
@@ -253,9 +214,9 @@ std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const
   };
 }
 
-int coordinate(const std::string& spec_path, const RunOptions& options, Link& link, Rank& rank) {
+int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const Clock::time_point began = Clock::now();
-  const Spec spec = read_spec(spec_path);
+  const Spec spec = read_spec(options.spec);
   const Expansion expansion = expand(spec, source_finder(options.data));
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   check_tables(spec, expansion);
@@ -264,7 +225,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   sweep_options.job = slurm_job();
   sweep_options.restart_count = slurm_restart_count();
   sweep_options.coordinator.max_attempts = options.max_attempts;
-  sweep_options.coordinator.order = from_name<Order>(options.order);
+  sweep_options.coordinator.order = options.order;
   sweep_options.coordinator.checkpoint_every = options.checkpoint_every;
   sweep_options.ends_at = end_of_time(options.walltime, began);
   sweep_options.node_silence = 3 * options.silence;
@@ -284,7 +245,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   // What cannot run must not leave a new database behind.
   sweep_options.device =
       fs::exists(options.database) ? "" : check(missing_of(no_histories(expansion)));
-  Store store(options.database, Store::Mode::write, from_name<Journal>(options.journal));
+  Store store(options.database, Store::Mode::write, options.journal);
   if (store.taken_in() > 0 && !options.quiet)
     std::cerr << store.taken_in() << " outcomes taken in that an earlier run could not write\n";
   sweep_options.coordinator.first_lease = store.next_lease();
@@ -294,8 +255,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
   MissingWork work = missing_of(histories);
   const fs::path kept = fs::absolute(options.database + ".kept");
-  const Keeping keeping = parse_keeping(options.keep);
-  plan_keeping(work, kept, keeping);
+  plan_keeping(work, kept, options.keep);
   const std::size_t untrained = options.score_only ? drop_trainings(work) : 0;
   if (sweep_options.device.empty() && !work.starts.empty()) sweep_options.device = check(work);
   store.record_sweep(spec, expansion);
@@ -315,7 +275,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   ProgressLine progress(options.quiet, began);
   Sweep sweep(std::move(work), sweep_options, store, link, progress);
   const auto prepare = [&](MissingWork& more) {
-    plan_keeping(more, kept, keeping);
+    plan_keeping(more, kept, options.keep);
     if (options.score_only) drop_trainings(more);
     if (!more.starts.empty()) check(more);
   };
@@ -336,86 +296,11 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   if (sweep.work_left()) return 75;
   if (untrained > 0)
     std::cerr << untrained << " of its trials have no kept features for these scores; `occam run "
-              << spec_path << "` trains them\n";
+              << options.spec << "` trains them\n";
   return untrained > 0 || sweep.some_failed() || status->failed + status->diverged > 0 ? 3 : 0;
 }
 
-template <class Enum>
-Enum value_of(const char* option, const std::string& name) {
-  try {
-    return from_name<Enum>(name);
-  } catch (const UsageError& problem) {
-    throw UsageError(std::string(option) + " " + problem.what());
-  }
-}
-
-int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
-  RunOptions options;
-  options.score_only = score_only;
-  po::options_description described("Options");
-  described.add_options()("db", po::value(&options.database)->default_value("occam.db"),
-                          "database, made when it does not exist")(
-      "device", po::value(&options.device)->default_value("auto"), "auto, cpu or cuda")(
-      "workers", po::value(&options.workers)->default_value(0, "one a core or GPU"),
-      "workers a node")(
-      "slots", po::value(&options.slots)->default_value(0, "1 on a CPU, measured on a GPU"),
-      "trials at once in a worker")(
-      "threads", po::value(&options.threads)->default_value(1),
-      "threads of a CPU trial; more than 1 changes the last bits of its numbers")(
-      "data",
-      po::value(&options.data)
-          ->default_value("", "$OCCAM_DATA, ~/.local/share/occam, or Debian's /usr/share/datasets"),
-      "folder of the data sets")("work", po::value(&options.work)->default_value("", "DB.work"),
-                                 "folder for checkpoints")(
-      "only", po::value(&options.only)->composing(), "FIELD=VALUE[,VALUE]: such trials alone")(
-      "limit",
-      po::value(&options.limit)->default_value(std::numeric_limits<std::int64_t>::max(), "all"),
-      "at most so many trials")("shard", po::value(&options.shard)->default_value("", "1/1"),
-                                "K/N: part K of the sweep's N, which take about as long")(
-      "done-in", po::value(&options.done_in)->default_value("", "none"),
-      "database whose finished trials are left out")(
-      "order", po::value(&options.order)->default_value("seed-major"),
-      "seed-major (every cell's first seed before any second) or longest")(
-      "max-attempts", po::value(&options.max_attempts)->default_value(3),
-      "tries at a trial that fails by its own fault")(
-      "checkpoint-every", po::value(&options.checkpoint_every)->default_value(300), "seconds")(
-      "silence", po::value(&options.silence)->default_value(20),
-      "seconds without a word after which a worker counts as hung")(
-      "stall", po::value(&options.stall)->default_value(300),
-      "seconds (and 20 of its slowest steps) without a step after which a trial counts as hung")(
-      "walltime", po::value(&options.walltime)->default_value(0, "what Slurm's job has left"),
-      "seconds after which all must have checkpointed (exit code 75)")(
-      "keep", po::value(&options.keep)->default_value("features"),
-      "what stays of each trial in DB.kept: none, or of features, weights, scores (of every "
-      "image)")("worker", po::value(&options.worker)->default_value("", "occam-worker"),
-                "program that speaks the worker's messages")(
-      "deterministic", po::bool_switch(&options.deterministic),
-      "a trial on a GPU gives the same bits whatever runs beside it, as on a CPU, for a tenth of "
-      "the speed")(
-      "journal", po::value(&options.journal)->default_value("auto"),
-      "wal, rollback, or auto: a write-ahead log where the database is on a local disk")(
-      "force-gangs", po::bool_switch(&options.force_gangs),
-      "train on several GPUs as the spec says, even where one is predicted to be quicker")(
-      "quiet,q", po::bool_switch(&options.quiet), "no progress");
-  const Arguments arguments(words, described, 1, 1, score_only ? kEvaluateUsage : kUsage);
-  if (arguments.helped()) return 0;
-  if (arguments.has("workers") && options.workers < 1)
-    throw UsageError("--workers must be at least 1");
-  if (options.limit < 1) throw UsageError("--limit must be at least 1");
-  if (arguments.has("slots") && options.slots < 1) throw UsageError("--slots must be at least 1");
-  if (options.threads < 1) throw UsageError("--threads must be at least 1");
-  if (options.max_attempts < 1) throw UsageError("--max-attempts must be at least 1");
-  if (!(options.checkpoint_every > 0)) throw UsageError("--checkpoint-every must be above 0");
-  if (!(options.silence > 0)) throw UsageError("--silence must be above 0");
-  if (options.walltime < 0) throw UsageError("--walltime must be above 0");
-  if (!(options.stall > 0)) throw UsageError("--stall must be above 0");
-  if (options.device != "auto" && options.device != "cpu" && options.device != "cuda")
-    throw UsageError("--device '" + options.device + "' is none of: auto, cpu, cuda");
-  value_of<Order>("--order", options.order);
-  if (!options.shard.empty()) parse_shard(options.shard);
-  parse_keeping(options.keep);
-  value_of<Journal>("--journal", options.journal);
-
+int serve(const RunOptions& options) {
   Signals signals;
   const std::unique_ptr<Link> link = make_link();
   // srun binds to what the step has; mpirun to one core.
@@ -430,7 +315,7 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
     rank.serve_agent();
   } else {
     try {
-      code = coordinate(arguments.positional().front(), options, *link, rank);
+      code = coordinate(options, *link, rank);
     } catch (const std::exception&) {
       agent.kill_all();
       if (!rank.over()) dismiss(*link);
@@ -443,6 +328,10 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
   return code;
 }
 
+int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
+  const auto options = read_run_options(words, score_only);
+  return options ? serve(*options) : 0;
+}
 int run(const std::vector<std::string>& words) { return run_or_evaluate(words, false); }
 int evaluate(const std::vector<std::string>& words) { return run_or_evaluate(words, true); }
 
