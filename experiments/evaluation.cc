@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "experiments/number.h"
+#include "experiments/received_json.h"
 
 namespace occam {
 
@@ -105,10 +106,13 @@ EvaluationRequest request_from_json(const json& text) {
                             {}};
   const json parameters = text.value("parameters", json::object());
   ClassifierParameters& into = request.parameters;
-  into.nu = parameters.value("nu", into.nu);
-  into.gamma_scale = parameters.value("gamma_scale", into.gamma_scale);
-  into.test_limit = parameters.value("test_limit", into.test_limit);
-  into.k = parameters.value("k", into.k);
+  into.test_limit = integer_at(parameters, "test_limit", into.test_limit);
+  // What the classifier does not have is left out, or one request would be written in two ways.
+  for (const std::string& name : parameters_of(request.classifier)) {
+    if (name == "nu") into.nu = parameters.value(name, into.nu);
+    if (name == "gamma_scale") into.gamma_scale = parameters.value(name, into.gamma_scale);
+    if (name == "k") into.k = integer_at(parameters, name, into.k);
+  }
   request.split = from_name<Split>(text.value("split", to_string(request.split)));
   return request;
 }

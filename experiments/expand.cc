@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 #include <utility>
 
 #include "experiments/error.h"
+#include "experiments/number.h"
 #include "experiments/spec.h"
 
 namespace occam {
@@ -170,6 +172,39 @@ class Walk {
   bool told_gpus_ = false;
 };
 
+constexpr double kMostCombinations = 1e7;
+
+// At most so many: an axis of data sets counts with the classes of its largest.
+double combinations(const Block& block) {
+  Trial trial;
+  for (const Setting& one : block.base) one.apply(trial);
+  const auto classes = [](const Trial& one) { return facts(one.dataset).classes.size(); };
+  std::size_t most_classes = classes(trial);
+  bool every_class = block.every_class;
+  double product = 1;
+  for (const Axis& axis : block.axes) {
+    product *= static_cast<double>(axis.size());
+    for (const AxisPoint& point : axis) {
+      every_class |= point.every_class;
+      if (!sets(point, "dataset")) continue;
+      for (const Setting& one : point.settings) one.apply(trial);
+      most_classes = std::max(most_classes, classes(trial));
+    }
+  }
+  return every_class ? product * static_cast<double>(most_classes) : product;
+}
+
+// A slip of the pen is answered before memory runs out.
+void check_size(const Spec& spec) {
+  double all = 0;
+  for (const Block& block : spec.blocks) {
+    all += combinations(block);
+    if (all > kMostCombinations)
+      throw UsageError(block.where + ": its axes make some " + shortest(std::floor(all)) +
+                       " combinations; a sweep can have " + shortest(kMostCombinations));
+  }
+}
+
 // A trial whose training would bring no score is a mistake, and most of a sweep's time.
 void check_scored(const Spec& spec, const Expansion& expansion) {
   const auto scored = [&](const PlannedTrial& planned) {
@@ -210,6 +245,7 @@ void check_scored(const Spec& spec, const Expansion& expansion) {
 }  // namespace
 
 Expansion expand(const Spec& spec, const FindSource& find_source) {
+  check_size(spec);
   Expansion expansion;
   expansion.variants = {""};
   std::unordered_map<std::uint64_t, std::size_t> position;  // by id

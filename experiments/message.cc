@@ -4,6 +4,7 @@
 
 #include "experiments/error.h"
 #include "experiments/number.h"
+#include "experiments/received_json.h"
 
 namespace occam {
 
@@ -39,8 +40,8 @@ double rate_in(const json& text, const char* name) {
 }
 
 Evaluation evaluation_from_json(const json& text) {
-  return {request_from_json(text), rate_in(text, "auroc"), rate_in(text, "average_precision"),
-          rate_in(text, "fpr95"),  text.at("outliers"),    text.at("inliers"),
+  return {request_from_json(text), rate_in(text, "auroc"),       rate_in(text, "average_precision"),
+          rate_in(text, "fpr95"),  integer_at(text, "outliers"), integer_at(text, "inliers"),
           text.at("seconds")};
 }
 
@@ -138,7 +139,7 @@ std::string dumped(const json& message) {
 }
 
 Gang gang_from_json(const json& text) {
-  const Gang gang{text.at("rank"), text.at("size"), text.at("ticket")};
+  const Gang gang{integer_at(text, "rank"), integer_at(text, "size"), text.at("ticket")};
   if (gang.size < 1 || gang.rank < 0 || gang.rank >= gang.size)
     throw Error("there is no rank " + std::to_string(gang.rank) + " in a gang of " +
                 std::to_string(gang.size));
@@ -147,12 +148,12 @@ Gang gang_from_json(const json& text) {
 
 DownMessage down_from_json(const json& m) {
   const std::string type = m.at("type");
-  if (type == "begin") return Begin{m.at("device"), m.at("most_workers")};
+  if (type == "begin") return Begin{m.at("device"), integer_at(m, "most_workers")};
   if (type == "start") {
     Start start{m.at("trial"),
                 trial_from_json(m.at("config")),
                 {},
-                m.at("lease"),
+                integer_at(m, "lease"),
                 m.at("resumable"),
                 m.at("folder"),
                 m.value("share", 1.0)};
@@ -166,7 +167,7 @@ DownMessage down_from_json(const json& m) {
     }
     return start;
   }
-  if (type == "leave") return Leave{m.at("trial"), m.at("lease")};
+  if (type == "leave") return Leave{m.at("trial"), integer_at(m, "lease")};
   if (type == "stop") return Stop{};
   if (type == "exit") return Exit{};
   throw Error("type '" + type + "' is none of: begin, start, leave, stop, exit");
@@ -177,8 +178,8 @@ UpMessage up_from_json(const json& m) {
   if (type == "ready")
     return Ready{m.value("host", ""),
                  m.at("device"),
-                 m.at("slots"),
-                 m.value("memory", std::int64_t{0}),
+                 integer_at(m, "slots"),
+                 integer_at(m, "memory", 0),
                  m.value("build", ""),
                  m.value("libraries", ""),
                  m.value("deterministic", false),
@@ -186,28 +187,28 @@ UpMessage up_from_json(const json& m) {
   if (type == "alive") {
     Alive alive;
     for (const json& slot : m.at("slots"))
-      alive.slots.push_back(
-          {slot.at("trial"), slot.at("lease"), slot.at("phase"), slot.at("count")});
+      alive.slots.push_back({slot.at("trial"), integer_at(slot, "lease"), slot.at("phase"),
+                             integer_at(slot, "count")});
     return alive;
   }
   if (type == "progress")
     return Progress{m.at("trial"),
-                    m.at("lease"),
-                    m.at("epoch"),
-                    m.at("of"),
+                    integer_at(m, "lease"),
+                    integer_at(m, "epoch"),
+                    integer_at(m, "of"),
                     real(m.at("loss")),
                     real(m.at("accuracy")),
                     real(m.at("learning_rate")),
                     real(m.at("images_per_second"))};
   if (type == "outcome") {
     Outcome outcome{m.at("trial"),
-                    m.at("lease"),
+                    integer_at(m, "lease"),
                     from_name<OutcomeStatus>(m.at("status").get<std::string>()),
                     m.value("error", ""),
                     {},
                     m.value("train_seconds", 0.0),
                     m.value("evaluate_seconds", 0.0),
-                    m.value("steps", std::int64_t{0}),
+                    integer_at(m, "steps", 0),
                     m.value("data", ""),
                     m.value("collapsed", ""),
                     m.value("build", "")};
@@ -227,13 +228,12 @@ UpMessage up_from_json(const json& m) {
     }
     return outcome;
   }
-  if (type == "ticket") return Ticket{m.at("trial"), m.at("lease"), m.at("ticket")};
-  if (type == "left") return Left{m.at("trial"), m.at("lease"), m.value("reason", "")};
-  if (type == "stopped") return Stopped{m.at("trial"), m.at("lease")};
+  if (type == "ticket") return Ticket{m.at("trial"), integer_at(m, "lease"), m.at("ticket")};
+  if (type == "left") return Left{m.at("trial"), integer_at(m, "lease"), m.value("reason", "")};
+  if (type == "stopped") return Stopped{m.at("trial"), integer_at(m, "lease")};
   if (type == "log") return Log{m.at("text")};
-  if (type == "lost")
-    return Lost{m.at("reason"), m.at("log_tail"), m.value("culprit", std::int64_t{0})};
-  if (type == "crew") return Crew{m.at("workers")};
+  if (type == "lost") return Lost{m.at("reason"), m.at("log_tail"), integer_at(m, "culprit", 0)};
+  if (type == "crew") return Crew{integer_at(m, "workers")};
   if (type == "empty") return Empty{};
   if (type == "gone") return Gone{};
   throw Error("type '" + type +
@@ -244,7 +244,7 @@ UpMessage up_from_json(const json& m) {
 template <class Read>
 auto reading(const std::string& line, Read read) {
   try {
-    return read(json::parse(line));
+    return read(parse_received(line));
   } catch (const std::exception& problem) {
     throw Error("not a message: " + std::string(problem.what()) + ": " + line.substr(0, 200));
   }

@@ -186,6 +186,8 @@ std::int64_t neighbours(const JsonNode& node) {
   return node.scalar.get<std::int64_t>();
 }
 
+constexpr std::size_t kMostClassifiers = 1000;
+
 // One classifier with every combination of its parameters' values.
 std::vector<std::pair<Classifier, ClassifierParameters>> classifiers(const JsonNode& node) {
   const JsonNode* name = node.kind == Kind::object ? node.find("name") : &node;
@@ -198,9 +200,13 @@ std::vector<std::pair<Classifier, ClassifierParameters>> classifiers(const JsonN
   std::vector<std::pair<Classifier, ClassifierParameters>> all{{classifier, {}}};
   for (const auto& [key, values] : node.members) {
     if (key == "name") continue;
+    const auto choices = listed(values);
+    if (all.size() * choices.size() > kMostClassifiers)
+      node.fail("has more than " + std::to_string(kMostClassifiers) +
+                " combinations of parameters");
     std::vector<std::pair<Classifier, ClassifierParameters>> more;
     for (const auto& sofar : all)
-      for (const JsonNode* value : listed(values)) {
+      for (const JsonNode* value : choices) {
         more.push_back(sofar);
         if (key == "k") more.back().second.k = neighbours(*value);
         if (key == "nu") more.back().second.nu = parameter(*value, 0, 1);
@@ -238,6 +244,8 @@ std::vector<EvaluationRequest> evaluations(const JsonNode& node) {
     for (const JsonNode& item : list->items)
       for (const auto& one : classifiers(item)) chosen.push_back(one);
     if (chosen.empty()) list->fail("is an empty list");
+    if (chosen.size() > kMostClassifiers)
+      list->fail("has more than " + std::to_string(kMostClassifiers) + " classifiers");
   } else {
     for (const EvaluationRequest& usual : default_evaluations())
       chosen.emplace_back(usual.classifier, usual.parameters);

@@ -83,7 +83,7 @@ struct Expansion {
 using FindSource = std::function<SourceImages(const Trial&)>;
 
 // All trials of the sweep. Throws UsageError for a combination that cannot run and for one that
-// none of the scores asked for applies to, naming it.
+// none of the scores asked for applies to, naming it, and for more than ten million combinations.
 Expansion expand(const Spec& spec, const FindSource& find_source = {});
 
 // For each trial of an expansion, which seed of its cell (the trial but for its seed) it is in the

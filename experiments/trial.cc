@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "experiments/number.h"
+#include "experiments/received_json.h"
 
 namespace occam {
 
@@ -57,11 +58,14 @@ void check_range(const FieldFacts& facts, Number value) {
                      ".." + spelled(static_cast<Number>(facts.most)));
 }
 
+bool is_integer(const json& value) {
+  return value.is_number_integer() &&
+         !(value.is_number_unsigned() && value.get<std::uint64_t>() > (1ULL << 62));
+}
+
 // One overload a type of member: reading and writing it as JSON.
 void read(const FieldFacts& facts, const json& value, std::int64_t& member) {
-  if (!value.is_number_integer() ||
-      (value.is_number_unsigned() && value.get<std::uint64_t>() > (1ULL << 62)))
-    wrong_type(value, "an integer");
+  if (!is_integer(value)) wrong_type(value, "an integer");
   check_range(facts, value.get<std::int64_t>());
   member = value.get<std::int64_t>();
 }
@@ -72,13 +76,27 @@ void read(const FieldFacts& facts, const json& value, double& member) {
   member = value.get<double>() + 0.0;  // -0 would be another id
 }
 
+// What was found of a folder of images.
+SourceImages found_images(const json& value) {
+  constexpr std::int64_t kMost = 1'000'000'000;
+  try {
+    SourceImages found{value.at("name"), value.at("content"), integer_at(value, "train_rows"),
+                       integer_at(value, "test_rows"), integer_at(value, "side")};
+    for (const std::int64_t size : {found.train_rows, found.test_rows, found.side})
+      if (size < 0 || size > kMost)
+        throw Error(std::to_string(size) + " is no number of images or pixels");
+    return found;
+  } catch (const std::exception& problem) {
+    throw UsageError(problem.what());
+  }
+}
+
 // A name, as a spec has it, or what it was found to hold.
 void read(const FieldFacts&, const json& value, SourceImages& member) {
   if (value.is_string())
     member = {value.get<std::string>(), "", 0, 0, 0};
   else if (value.is_object())
-    member = {value.at("name"), value.at("content"), value.at("train_rows"), value.at("test_rows"),
-              value.at("side")};
+    member = found_images(value);
   else
     wrong_type(value, "the name of a folder");
   if (member.name.empty() || member.name.front() == '.' ||
@@ -104,7 +122,7 @@ void read(const FieldFacts&, const json& value, AugmentationSet& member) {
 void read(const FieldFacts&, const json& value, InlierClass& member) {
   if (value.is_string())
     member = value.get<std::string>();
-  else if (value.is_number_integer())
+  else if (is_integer(value))
     member = value.get<std::int64_t>();
   else
     wrong_type(value, "a class: an index or a name");

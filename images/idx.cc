@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
@@ -76,8 +77,13 @@ IdxArray read_idx(const std::filesystem::path& path) {
       file.fail("claims more than 2 GiB of bytes");
     total *= sizes.back();
   }
-  IdxArray array{std::move(sizes), std::vector<std::uint8_t>(static_cast<std::size_t>(total))};
-  file.read(array.bytes.data(), array.bytes.size());
+  // Memory grows with what the file really holds: its sizes may be damaged.
+  constexpr std::size_t kPiece = 1 << 20;
+  IdxArray array{std::move(sizes), {}};
+  for (std::size_t done = 0; done < static_cast<std::size_t>(total); done = array.bytes.size()) {
+    array.bytes.resize(std::min(static_cast<std::size_t>(total), done + kPiece));
+    file.read(array.bytes.data() + done, array.bytes.size() - done);
+  }
   file.expect_end();
   return array;
 }

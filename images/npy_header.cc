@@ -1,8 +1,10 @@
 #include "images/npy_header.h"
 
+#include <algorithm>
 #include <regex>
 
 #include "experiments/error.h"
+#include "experiments/number.h"
 
 namespace occam {
 namespace {
@@ -11,6 +13,7 @@ namespace {
 // bytes.
 const std::string kMagic("\x93NUMPY\x01\x00", 8);
 constexpr std::size_t kPreamble = 10;
+constexpr std::int64_t kMostNumbers = 1LL << 56;
 
 }  // namespace
 
@@ -30,8 +33,14 @@ NpyHeader read_npy_header(const std::string& start) {
   NpyHeader header{match[1], {}, kPreamble + length};
   static const std::regex number("[0-9]+");
   const std::string shape = match[2];
-  for (std::sregex_iterator size(shape.begin(), shape.end(), number), end; size != end; ++size)
-    header.sizes.push_back(std::stoll(size->str()));
+  std::int64_t most = kMostNumbers;
+  for (std::sregex_iterator found(shape.begin(), shape.end(), number), end; found != end; ++found) {
+    std::int64_t size = 0;
+    if (!read_number(found->str(), size) || size > most)
+      throw Error("claims to hold more numbers than any file: " + shape.substr(0, 200));
+    most /= std::max<std::int64_t>(size, 1);
+    header.sizes.push_back(size);
+  }
   return header;
 }
 

@@ -10,7 +10,7 @@ namespace occam {
 // (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0).
 struct NpyHeader {
   std::string kind;                 // NumPy's: "<f4", "|u1", "<i8", …
-  std::vector<std::int64_t> sizes;  // C order
+  std::vector<std::int64_t> sizes;  // C order; at most 2^56 numbers
   std::size_t bytes;                // of preamble and header: where the numbers begin
 };
 

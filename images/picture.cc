@@ -27,7 +27,7 @@ Bytes bytes_of(const std::filesystem::path& path) {
 }
 
 Picture blank(std::int64_t width, std::int64_t height) {
-  if (width < 1 || height < 1 || width * height > kMostPixels)
+  if (width < 1 || height < 1 || width > kMostPixels / height)
     throw Error("is " + std::to_string(width) + " x " + std::to_string(height) + " pixels");
   return {static_cast<int>(width), static_cast<int>(height),
           Bytes(static_cast<std::size_t>(3 * width * height))};
@@ -77,10 +77,11 @@ Picture decode_npy(const Bytes& bytes) {
   const bool flat = sizes.size() == 2 || (sizes.size() == 3 && sizes[2] == 1);
   if (header.kind != "|u1" || !(flat || (sizes.size() == 3 && sizes[2] == 3)))
     throw Error("holds no image: wanted are bytes (uint8), height x width or height x width x 3");
-  Picture picture = blank(sizes[1], sizes[0]);
-  const std::size_t wanted = picture.rgb.size() / (flat ? 3 : 1);
-  if (bytes.size() != header.bytes + wanted)
+  // A claim costs no memory before it is known to be true.
+  const std::int64_t wanted = sizes[0] * sizes[1] * (flat ? 1 : 3);
+  if (static_cast<std::int64_t>(bytes.size() - header.bytes) != wanted)
     throw Error("does not hold the numbers that it announces");
+  Picture picture = blank(sizes[1], sizes[0]);
   const std::uint8_t* from = bytes.data() + header.bytes;
   for (std::size_t i = 0; i < picture.rgb.size(); ++i) picture.rgb[i] = from[flat ? i / 3 : i];
   return picture;

@@ -22,6 +22,7 @@ ImageSet fashion_mnist_part(const fs::path& folder, const std::string& part) {
   const IdxArray labels = read_idx(labels_path);
   if (images.sizes.size() != 3 || images.sizes[1] != 28 || images.sizes[2] != 28)
     throw Error(images_path.string() + ": does not hold 28 x 28 images");
+  if (images.sizes[0] == 0) throw Error(images_path.string() + ": holds no images");
   const std::int64_t rows = images.sizes[0];
   if (labels.sizes.size() != 1 || labels.sizes[0] != rows)
     throw Error(labels_path.string() + ": does not hold one label an image of " +

@@ -58,6 +58,17 @@ TEST(Expand, CountsTheScoresOfAllBlocksThatNameATrial) {
               testing::StartsWith("spec.json:4: blocks[1].evaluate: "));
 }
 
+TEST(Expand, RefusesMoreCombinationsThanAnySweepHas) {
+  std::string grid;
+  for (const char* field : {"seed", "head_width", "embedding", "train_limit"}) {
+    grid += (grid.empty() ? "\"" : ", \"") + std::string(field) + "\": [1";
+    for (int i = 2; i <= 100; ++i) grid += "," + std::to_string(i);
+    grid += "]";
+  }
+  EXPECT_EQ(refusal(kStart + "\"grid\": {" + grid + "}}"),
+            "spec.json:1: its axes make some 1e+08 combinations; a sweep can have 1e+07");
+}
+
 TEST(Expand, RanksTheSeedsOfEveryCellInTheFilesOrder) {
   const Expansion all = expansion(kStart + R"("grid": {"seed": [7, 3], "batch_size": [16, 32]}})");
   EXPECT_EQ(seed_ranks(all), (std::vector<std::int64_t>{0, 0, 1, 1}));

@@ -162,6 +162,39 @@ TEST(Messages, RefuseALineThatIsNoneAndQuoteIt) {
   EXPECT_LT(problem_with(std::string(100'000, 'x')).size(), 1000U);
 }
 
+// nlohmann would make some integer of each.
+TEST(Messages, RefuseNumbersThatAreNoIntegers) {
+  for (const std::string lease : {"1.5", "1e300", "18446744073709551615", "true", "null", "[]"}) {
+    const std::string line = R"({"type":"stopped","trial":"t","lease":)" + lease + "}";
+    EXPECT_NE(problem_with(line).find("lease"), std::string::npos) << problem_with(line);
+    EXPECT_EQ(problem_with(line).rfind("not a message: ", 0), 0U) << problem_with(line);
+  }
+  EXPECT_EQ(std::get<Stopped>(read_up(R"({"type":"stopped","trial":"t","lease":3.0})")).lease, 3);
+}
+
+// nlohmann copies and prints by recursion, which ends with the stack.
+TEST(Messages, RefuseWhatIsNestedTooDeeply) {
+  const std::string deep(1'000'000, '[');
+  EXPECT_EQ(problem_with(deep).rfind("not a message: it is nested too deeply", 0), 0U);
+  EXPECT_EQ(problem_with(R"({"type":"outcome","trial":"t","lease":1,"status":"completed",)"
+                         R"("evaluations":)" +
+                         deep + std::string(1'000'000, ']') + "}")
+                .rfind("not a message: it is nested too deeply", 0),
+            0U);
+}
+
+TEST(Messages, OfOneScoreAreOneWhateverElseTheyName) {
+  const auto score = [](const std::string& parameters) {
+    return R"({"features":"pool","classifier":"kde","parameters":)" + parameters +
+           R"(,"auroc":1,"average_precision":1,"fpr95":0,"outliers":1,"inliers":1,"seconds":0})";
+  };
+  const auto outcome = std::get<Outcome>(
+      read_up(R"({"type":"outcome","trial":"t","lease":1,"status":"completed","evaluations":[)" +
+              score(R"({"nu":0.1})") + "," + score(R"({"k":3})") + "]}"));
+  EXPECT_EQ(outcome.status, OutcomeStatus::failed);
+  EXPECT_EQ(outcome.error, "its scores cannot be read: one stands there twice");
+}
+
 TEST(Messages, RefuseATypeThatIsNotOfTheirDirection) {
   EXPECT_EQ(problem_with(R"({"type":"stop"})"),
             "not a message: type 'stop' is none of: ready, alive, progress, ticket, outcome, "

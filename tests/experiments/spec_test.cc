@@ -222,6 +222,11 @@ TEST(Evaluate, RefusesWhatItDoesNotUnderstandWhereItStands) {
   EXPECT_EQ(problem(R"({"features": []})"), ".features: is an empty list");
   EXPECT_EQ(problem(R"({"classifiers": "kde"})"), ".classifiers: must be a list of classifiers");
   EXPECT_EQ(problem(R"({"classifiers": []})"), ".classifiers: is an empty list");
+  std::string many = "[1";
+  for (int i = 2; i <= 40; ++i) many += "," + std::to_string(1.0 / i);
+  EXPECT_EQ(problem(R"({"classifiers": [{"name": "oc-svm-rbf", "nu": )" + many +
+                    R"(], "gamma_scale": )" + many + "]}]}"),
+            ".classifiers[0]: has more than 1000 combinations of parameters");
   EXPECT_EQ(problem(R"({"classifiers": [3]})"),
             ".classifiers[0]: must be a classifier's name or an object with one");
   EXPECT_EQ(problem(R"({"classifiers": ["kd"]})"),

@@ -86,6 +86,15 @@ TEST(Cifar20, IsFoundAmongTheFilesOfCifar100) {
             (std::vector<std::int64_t>{19}));
 }
 
+TEST(FashionMnist, WithoutAnyImageIsRefused) {
+  const TemporaryFolder folder;
+  folder.write("train-images-idx3-ubyte",
+               std::string("\0\0\x08\x03\0\0\0\0\0\0\0\x1c\0\0\0\x1c", 16));
+  folder.write("train-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\0", 8));
+  EXPECT_TRUE(has(message_of([&] { read_fashion_mnist(folder.path()); }),
+                  "train-images-idx3-ubyte: holds no images"));
+}
+
 TEST(Images, ThatAreNowhereSayWhereTheyWereLookedForAndHowToGetThem) {
   const TemporaryFolder folder;
   for (Dataset dataset : {Dataset::cifar10, Dataset::cifar20, Dataset::cifar100,

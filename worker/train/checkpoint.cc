@@ -3,22 +3,18 @@
 #include <fcntl.h>
 #include <torch/types.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "experiments/error.h"
+#include "worker/train/checkpoint_header.h"
 
 namespace occam {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
-
-constexpr int kFormat = 2;
 
 class File {
  public:
@@ -52,53 +48,38 @@ class File {
   int descriptor_;
 };
 
-// Of the header without its hash, and the payload: a step that reads wrong is damage like any.
-std::uint64_t hash_of(json header, const std::vector<torch::Tensor>& parts) {
-  header.erase("hash");
-  const std::string line = header.dump();
-  XXH3_state_t* state = XXH3_createState();
-  XXH3_64bits_reset(state);
-  XXH3_64bits_update(state, line.data(), line.size());
-  for (const torch::Tensor& part : parts) XXH3_64bits_update(state, part.data_ptr(), part.nbytes());
-  const std::uint64_t hash = XXH3_64bits_digest(state);
-  XXH3_freeState(state);
-  return hash;
+CheckpointPayload payload_of(const std::vector<torch::Tensor>& parts) {
+  CheckpointPayload payload;
+  for (const torch::Tensor& part : parts)
+    payload.emplace_back(static_cast<const std::byte*>(part.const_data_ptr()), part.nbytes());
+  return payload;
 }
 
 std::optional<TrainingState> load(const fs::path& path, const std::string& trial) {
   std::ifstream file(path, std::ios::binary);
   std::string line;
   if (!file || !std::getline(file, line)) return std::nullopt;
-  try {
-    const json header = json::parse(line);
-    if (header.at("format") != kFormat || header.at("trial") != trial) return std::nullopt;
-    TrainingState state;
-    state.step = header.at("step");
-    state.loss_sum = header.at("loss_sum");
-    state.accuracy_sum = header.at("accuracy_sum");
-    state.tail_loss_sum = header.at("tail_loss_sum");
-    state.tail_accuracy_sum = header.at("tail_accuracy_sum");
-    const std::int64_t sizes[] = {header.at("weights"), header.at("weights"),
-                                  header.at("statistics")};
-    std::error_code gone;
-    const auto payload = static_cast<std::int64_t>(fs::file_size(path, gone)) -
-                         static_cast<std::int64_t>(line.size()) - 1;
-    if (sizes[0] < 0 || sizes[2] < 0 || sizes[0] > payload || sizes[2] > payload ||
-        4 * (2 * sizes[0] + sizes[2]) != payload)
-      return std::nullopt;
-    torch::Tensor* parts[] = {&state.weights, &state.velocity, &state.statistics};
-    for (int i = 0; i < 3; ++i) {
-      *parts[i] = torch::empty({sizes[i]}, torch::kFloat32);
-      file.read(static_cast<char*>(parts[i]->data_ptr()),
-                static_cast<std::streamsize>(parts[i]->nbytes()));
-    }
-    if (!file ||
-        header.at("hash") != hash_of(header, {state.weights, state.velocity, state.statistics}))
-      return std::nullopt;
-    return state;
-  } catch (const json::exception&) {
-    return std::nullopt;
+  std::error_code gone;
+  const auto payload_bytes = static_cast<std::int64_t>(fs::file_size(path, gone)) -
+                             static_cast<std::int64_t>(line.size()) - 1;
+  const auto read = read_checkpoint_line(line, payload_bytes);
+  if (!read || read->header.trial != trial) return std::nullopt;
+  const CheckpointHeader& header = read->header;
+  std::vector<torch::Tensor> parts;
+  for (const std::int64_t size : {header.weights, header.weights, header.statistics}) {
+    parts.push_back(torch::empty({size}, torch::kFloat32));
+    file.read(static_cast<char*>(parts.back().data_ptr()),
+              static_cast<std::streamsize>(parts.back().nbytes()));
   }
+  if (!file || !read->is_of(payload_of(parts))) return std::nullopt;
+  return TrainingState{header.step,
+                       parts[0],
+                       parts[1],
+                       parts[2],
+                       header.loss_sum,
+                       header.accuracy_sum,
+                       header.tail_loss_sum,
+                       header.tail_accuracy_sum};
 }
 
 }  // namespace
@@ -117,18 +98,16 @@ void CheckpointFolder::save(std::int64_t lease, const TrainingState& state) cons
   const std::vector<torch::Tensor> parts{state.weights.cpu().contiguous(),
                                          state.velocity.cpu().contiguous(),
                                          state.statistics.cpu().contiguous()};
-  json header{{"format", kFormat},
-              {"trial", trial_},
-              {"lease", lease},
-              {"step", state.step},
-              {"loss_sum", state.loss_sum},
-              {"accuracy_sum", state.accuracy_sum},
-              {"tail_loss_sum", state.tail_loss_sum},
-              {"tail_accuracy_sum", state.tail_accuracy_sum},
-              {"weights", parts[0].numel()},
-              {"statistics", parts[2].numel()}};
-  header["hash"] = hash_of(header, parts);
-  const std::string line = header.dump() + "\n";
+  const CheckpointHeader header{trial_,
+                                lease,
+                                state.step,
+                                state.loss_sum,
+                                state.accuracy_sum,
+                                state.tail_loss_sum,
+                                state.tail_accuracy_sum,
+                                parts[0].numel(),
+                                parts[2].numel()};
+  const std::string line = checkpoint_line(header, payload_of(parts));
   const fs::path final_path = path(lease);
   const fs::path partial = final_path.string() + ".partial";
   try {
