@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "experiments/error.h"
@@ -171,6 +172,9 @@ class Server {
       writer_.write(Ticket{slot.start.trial, slot.start.lease, ticket});
     };
     run.on_progress = [this](const Progress& progress) { writer_.write(progress); };
+    run.on_problem = [this, said = std::string()](const std::string& text) mutable {
+      if (std::exchange(said, text) != text) writer_.write(Log{text});
+    };
     auto brought = run_trial(slot.start, images_, *bench, slot.pulse, run);
     if (slot.leaves && std::holds_alternative<Stopped>(brought))
       brought = Left{slot.start.trial, slot.start.lease, "it was asked to leave"};

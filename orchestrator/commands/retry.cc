@@ -5,6 +5,8 @@
 #include "experiments/error.h"
 #include "orchestrator/commands/choice.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/inbox.h"
+#include "results/store_lock.h"
 #include "slurm/batch_script.h"
 
 namespace occam {
@@ -14,8 +16,8 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam retry [DB] [TRIAL...] [OPTIONS]
 
-Gives trials that failed, diverged or were cancelled all their attempts again; the next `occam run` runs
-them. A failed one goes on from its last checkpoint. One that diverged diverges again on the same machine
+Gives trials that failed, diverged or were cancelled all their attempts again: the sweep that is running on
+the database runs them, or else the next `occam run`. A failed one goes on from its last checkpoint. One that diverged diverges again on the same machine
 with the same build, so choose those that something has changed for.
 
 Examples:
@@ -53,14 +55,20 @@ int run(const std::vector<std::string>& words) {
     for (const std::string& trial : chosen) fmt::print("{}\n", trial);
     return 0;
   }
-  // A part that is submitted again looks into its own file.
-  if (!chosen.empty())
-    for (const std::string& part : shard_databases(database))
-      Store(part, Store::Mode::write).retry(chosen);
-  const std::size_t changed =
-      chosen.empty() ? 0 : Store(database, Store::Mode::write).retry(chosen);
-  fmt::print("{} trials have all their attempts again{}\n", changed,
-             changed > 0 ? "; occam run runs them" : "");
+  std::size_t changed = 0;
+  std::vector<std::string> databases = shard_databases(database);
+  databases.push_back(database);
+  for (const std::string& one : databases) {
+    if (chosen.empty()) break;
+    // A part that is submitted again looks into its own file; one that runs does it itself.
+    if (is_written(one))
+      fmt::print("{}\n", ask_coordinator(one, {{"do", "retry"}, {"trials", chosen}}));
+    else
+      changed += Store(one, Store::Mode::write).retry(chosen);
+  }
+  if (chosen.empty() || changed > 0)
+    fmt::print("{} trials have all their attempts again{}\n", changed,
+               changed > 0 ? "; occam run runs them" : "");
   return 0;
 }
 
