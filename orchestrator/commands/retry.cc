@@ -64,7 +64,7 @@ int run(const std::vector<std::string>& words) {
     if (is_written(one))
       fmt::print("{}\n", ask_coordinator(one, {{"do", "retry"}, {"trials", chosen}}));
     else
-      changed += Store(one, Store::Mode::write).retry(chosen);
+      changed = Store(one, Store::Mode::write).retry(chosen);
   }
   if (chosen.empty() || changed > 0)
     fmt::print("{} trials have all their attempts again{}\n", changed,
