@@ -12,7 +12,7 @@ build_packages="g++ cmake ninja-build git python3 python3-pip ca-certificates
   nlohmann-json3-dev libboost-program-options-dev libfmt-dev libsqlitecpp-dev libsqlite3-dev
   libxxhash-dev zlib1g-dev libturbojpeg0-dev libpng-dev pkg-config libgtest-dev libgmock-dev libopenmpi-dev
   openmpi-bin dataset-fashion-mnist"
-test_packages="shellcheck python3-numpy python3-sklearn clang-format clang-tidy sqlite3 gnuplot-nox texlive-latex-recommended"
+test_packages="shellcheck python3-numpy python3-sklearn clang clang-format clang-tidy libclang-rt-dev sqlite3 gnuplot-nox texlive-latex-recommended"
 # A Slurm to test with, which only root can start.
 [ "$(id -u)" != 0 ] || test_packages="$test_packages slurmctld slurmd slurm-client munge"
 
@@ -70,6 +70,11 @@ check_tools() {
   local have
   have=$(cmake --version | awk 'NR==1 {print $3}')
   [ "$(printf '%s\n' 3.25 "$have" | sort -V | head -n 1)" = 3.25 ] || fail "needs cmake 3.25 or newer; this is $have"
+}
+
+have_libfuzzer() {
+  echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' |
+    clang++ -x c++ -fsanitize=fuzzer - -o /dev/null 2>/dev/null
 }
 
 # True when a GPU's driver is here.

@@ -1,0 +1,20 @@
+# occam_fuzz(spec LINK occam_experiments RUNS 1000): tests/fuzz/spec.cc. With libFuzzer (preset fuzz) it makes up inputs,
+# so many in its test; elsewhere it replays its corpus.
+add_custom_target(fuzz_targets)
+function(occam_fuzz name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "RUNS" "LINK;SOURCES")
+  add_executable(fuzz_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/${name}.cc ${arg_SOURCES})
+  target_link_libraries(fuzz_${name} PRIVATE ${arg_LINK} occam_warnings)
+  target_include_directories(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  add_dependencies(fuzz_targets fuzz_${name})
+  if(OCCAM_FUZZ)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    add_test(NAME fuzz.${name} COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz/run
+             ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${name} -runs=${arg_RUNS} -seed=1)
+    set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 600)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.cc)
+    add_test(NAME unit.fuzz_${name} COMMAND fuzz_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    set_tests_properties(unit.fuzz_${name} PROPERTIES LABELS unit TIMEOUT 300)
+  endif()
+endfunction()
