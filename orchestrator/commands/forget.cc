@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "experiments/error.h"
@@ -55,15 +53,9 @@ int run(const std::vector<std::string>& words) {
     }
     chosen = trials_where(store, where, such);
   }
-  if (dry_run) {
-    for (const std::string& trial : chosen) fmt::print("{}\n", trial);
-    return 0;
-  }
-  const std::size_t changed =
-      chosen.empty() ? 0 : Store(database, Store::Mode::write).forget(chosen, build);
-  fmt::print("{} outcomes retired{}\n", changed,
-             changed > 0 ? "; occam run trains these trials again" : "");
-  return 0;
+  return change_chosen(database, chosen, dry_run,
+                       [&](Store& store) { return store.forget(chosen, build); },
+                       {"outcomes retired", "occam run trains these trials again"});
 }
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "experiments/error.h"
@@ -48,15 +46,8 @@ int run(const std::vector<std::string>& words) {
     }
     if (!named.empty()) chosen = named;
   }
-  if (dry_run) {
-    for (const std::string& trial : chosen) fmt::print("{}\n", trial);
-    return 0;
-  }
-  const std::size_t changed =
-      chosen.empty() ? 0 : Store(database, Store::Mode::write).retry(chosen);
-  fmt::print("{} trials have all their attempts again{}\n", changed,
-             changed > 0 ? "; occam run runs them" : "");
-  return 0;
+  return change_chosen(database, chosen, dry_run, [&](Store& store) { return store.retry(chosen); },
+                       {"trials have all their attempts again", "occam run runs them"});
 }
 
 }  // namespace
