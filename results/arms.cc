@@ -90,7 +90,9 @@ std::vector<std::vector<double>> by_task(const std::vector<ArmScores>& arms) {
   return means;
 }
 
-void correct(std::vector<ArmsComparison::Pair>& pairs, Comparison ArmsComparison::Pair::*claim) {
+// Returns of how many p the family is.
+std::size_t correct(std::vector<ArmsComparison::Pair>& pairs,
+                    Comparison ArmsComparison::Pair::*claim) {
   std::vector<double> family;
   std::vector<Comparison*> tested;
   for (ArmsComparison::Pair& pair : pairs)
@@ -100,6 +102,7 @@ void correct(std::vector<ArmsComparison::Pair>& pairs, Comparison ArmsComparison
     }
   const std::vector<double> corrected = holm(family);
   for (std::size_t i = 0; i < tested.size(); ++i) tested[i]->corrected = corrected[i];
+  return family.size();
 }
 
 std::string interval_text(const Comparison& found) {
@@ -218,8 +221,8 @@ ArmsComparison compare_arms(const SweepResults& sweep, const std::vector<Arm>& a
     pair.also = differing_fields(found[0].entries, found[i].entries, arms);
     comparison.pairs.push_back(std::move(pair));
   }
-  correct(comparison.pairs, &ArmsComparison::Pair::seeds);
-  correct(comparison.pairs, &ArmsComparison::Pair::tasks);
+  comparison.seeds_family = correct(comparison.pairs, &ArmsComparison::Pair::seeds);
+  comparison.tasks_family = correct(comparison.pairs, &ArmsComparison::Pair::tasks);
   if (arms.size() > 2) comparison.friedman = friedman(by_task(found));
   for (std::size_t i = 0; i < arms.size(); ++i) {
     std::int64_t collapsed = 0, lacking = 0;
@@ -239,10 +242,9 @@ ArmsComparison compare_arms(const SweepResults& sweep, const std::vector<Arm>& a
 
 std::string sentences(const ArmsComparison& comparison) {
   std::string text;
-  const std::size_t family = comparison.pairs.size();
   for (const ArmsComparison::Pair& pair : comparison.pairs) {
-    text += seeds_sentence(comparison.first, pair, family) + "\n" +
-            tasks_sentence(comparison.first, pair, family) + "\n";
+    text += seeds_sentence(comparison.first, pair, comparison.seeds_family) + "\n" +
+            tasks_sentence(comparison.first, pair, comparison.tasks_family) + "\n";
     if (!pair.also.empty()) text += "They also differ in: " + joined(pair.also, "; ") + ".\n";
   }
   if (comparison.friedman) {
@@ -252,9 +254,9 @@ std::string sentences(const ArmsComparison& comparison) {
     text += fmt::format(
         "All {} over {} classes: Friedman chi-square({}) = {:.2f}, p {}{}; mean ranks (highest is "
         "best) {}.\n",
-        family + 1, comparison.friedman->tasks, family, comparison.friedman->statistic,
-        comparison.friedman->p < 0.001 ? "" : "= ", printed_p(comparison.friedman->p),
-        joined(ranks));
+        comparison.pairs.size() + 1, comparison.friedman->tasks, comparison.pairs.size(),
+        comparison.friedman->statistic, comparison.friedman->p < 0.001 ? "" : "= ",
+        printed_p(comparison.friedman->p), joined(ranks));
   }
   for (const std::string& note : comparison.notes) text += note + "\n";
   return text;
@@ -278,18 +280,24 @@ std::string to_json_text(const ArmsComparison& comparison) {
     json["classes"] = one.tasks;
     return json;
   };
-  ordered_json all = ordered_json::array();
+  ordered_json all{
+      {"pairs", ordered_json::array()}, {"friedman", nullptr}, {"notes", comparison.notes}};
   for (const ArmsComparison::Pair& pair : comparison.pairs)
-    all.push_back({{"first", comparison.first},
-                   {"other", pair.name},
-                   {"first_mean", pair.one},
-                   {"other_mean", pair.other},
-                   {"new_seeds_paired_t", claim(pair.seeds)},
-                   {"new_tasks_wilcoxon", claim(pair.tasks)},
-                   {"new_tasks_sign_flips_p", number(pair.flips_p)},
-                   {"classes_won", pair.wins},
-                   {"classes_tied", pair.ties},
-                   {"also_differ_in", pair.also}});
+    all["pairs"].push_back({{"first", comparison.first},
+                            {"other", pair.name},
+                            {"first_mean", pair.one},
+                            {"other_mean", pair.other},
+                            {"new_seeds_paired_t", claim(pair.seeds)},
+                            {"new_tasks_wilcoxon", claim(pair.tasks)},
+                            {"new_tasks_sign_flips_p", number(pair.flips_p)},
+                            {"classes_won", pair.wins},
+                            {"classes_tied", pair.ties},
+                            {"also_differ_in", pair.also}});
+  if (const auto& test = comparison.friedman)
+    all["friedman"] = {{"classes", test->tasks},
+                       {"chi_square", test->statistic},
+                       {"p", test->p},
+                       {"mean_ranks", test->mean_ranks}};
   return all.dump(2) + "\n";
 }
 

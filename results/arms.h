@@ -33,6 +33,7 @@ struct ArmsComparison {
   };
   std::string first;
   std::vector<Pair> pairs;
+  std::size_t seeds_family = 0, tasks_family = 0;  // how many p Holm corrected for each claim
   std::optional<FriedmanTest> friedman;  // of three arms or more, over the tasks that all have
   std::vector<std::string> notes;
 };

@@ -9,10 +9,8 @@
 namespace occam {
 namespace {
 
-using Conditions = std::vector<std::pair<std::string, std::vector<std::string>>>;
-
 bool names_seed(const TableSpec& table) {
-  const auto in = [](const Conditions& where) {
+  const auto in = [](const FieldValues& where) {
     return std::any_of(where.begin(), where.end(),
                        [](const auto& one) { return one.first == "seed"; });
   };

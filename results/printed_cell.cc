@@ -127,16 +127,6 @@ bool is_reference(const Table& table, std::size_t row) {
   return row + table.references >= table.rows.size();
 }
 
-namespace {
-
-template <class Predicate>
-bool any_cell(const Table& table, Predicate&& holds) {
-  return std::any_of(table.cells.begin(), table.cells.end(),
-                     [&](const auto& row) { return std::any_of(row.begin(), row.end(), holds); });
-}
-
-}  // namespace
-
 std::string best_of_what(const Table& table) {
   if (!any_cell(table, [](const Cell& cell) { return cell.best; })) return "";
   return table.best_by_row ? "row" : table.best_of_all ? "table" : "column";

@@ -20,15 +20,17 @@ nlohmann::ordered_json to_json(const Provenance& one) {
                               {"databases", one.databases}, {"command", one.command},
                               {"query", one.query},         {"date", one.date}};
   if (!one.drawing.empty()) json["drawing"] = one.drawing;
+  if (!one.content.empty()) json["content"] = one.content;
   return json;
 }
 
 Provenance from_json(const std::string& text) {
   try {
     const auto json = nlohmann::json::parse(text);
-    return {json.at("version"), json.at("revision"),  json.at("spec"),
-            json.at("results"), json.at("databases"), json.at("query"),
-            json.at("date"),    json.at("command"),   json.value("drawing", "")};
+    return {json.at("version"),       json.at("revision"),  json.at("spec"),
+            json.at("results"),       json.at("databases"), json.at("query"),
+            json.at("date"),          json.at("command"),   json.value("drawing", ""),
+            json.value("content", "")};
   } catch (const nlohmann::json::exception& problem) {
     throw Error(std::string("its stamp cannot be read: ") + problem.what());
   }

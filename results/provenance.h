@@ -16,8 +16,9 @@ struct Provenance {
   std::vector<std::string> databases;  // as named on the command line
   std::vector<std::string> query;      // the command's words, without databases and output
   std::string date;                    // ISO 8601, UTC
-  std::string command = "table";       // that made it: table, plot or compare
+  std::string command = "table";       // that made it: table, plot, compare or report
   std::string drawing = {};            // of a picture: digest of what it shows
+  std::string content = {};            // of a file with its stamp beside it: digest of its bytes
 };
 
 // 16 hex digits over the sorted logical rows: each score with its trial, build and data. The same

@@ -1,17 +1,12 @@
 #include "results/row_filter.h"
 
-#include <algorithm>
-
 #include "experiments/number.h"
 #include "results/result_field.h"
 #include "results/sql_text.h"
+#include "results/table_entry.h"
 
 namespace occam {
 namespace {
-
-bool contains(const std::vector<std::string>& all, const std::string& one) {
-  return std::find(all.begin(), all.end(), one) != all.end();
-}
 
 // A value is compared as the type that the column holds it in: "+" takes the column's affinity off,
 // so a text never equals a number, and an id of decimal digits stays a text.
@@ -52,11 +47,15 @@ std::vector<std::string> known_values(const Store& store, const std::string& vie
   return known;
 }
 
-// A typing error would else be an empty answer. What is planned may have no results yet.
+// A typing error would else be an empty answer. What is planned may have no results yet, and no
+// trial need be in a state.
 void check_value(const Store& store, const std::string& view, const std::string& field,
                  const std::string& value) {
   const std::vector<std::string> columns = columns_of(store, view);
   if (has_rows(store, view, any_of(columns, field, {value}))) return;
+  static const std::vector<std::string> states{"waiting", "running",   "completed",
+                                               "failed",  "cancelled", "diverged"};
+  if ((field == "state" || field == "status") && contains(states, value)) return;
   const std::vector<std::string> planned = columns_of(store, "trials");
   if (contains(planned, field) && has_rows(store, "trials", any_of(planned, field, {value})))
     return;
@@ -90,11 +89,9 @@ std::vector<std::string> columns_of(const Store& store, const std::string& view)
   return store.query("SELECT * FROM " + view + " LIMIT 0").columns;
 }
 
-std::string select_where(
-    const Store& store, const std::string& view,
-    const std::vector<std::pair<std::string, std::vector<std::string>>>& where) {
+std::string condition_of(const Store& store, const std::string& view, const FieldValues& where) {
   const std::vector<std::string> columns = columns_of(store, view);
-  std::vector<std::string> conditions;
+  std::vector<std::string> conditions{"1"};
   for (const auto& [field, values] : where) {
     if (!contains(columns, field))
       throw UsageError("--where: '" + field + "' is no column of " + view +
@@ -102,8 +99,11 @@ std::string select_where(
     for (const std::string& value : values) check_value(store, view, field, value);
     conditions.push_back(any_of(columns, field, values));
   }
-  return "SELECT * FROM " + view +
-         (conditions.empty() ? "" : " WHERE " + joined(conditions, " AND ")) + " ORDER BY " +
+  return joined(conditions, " AND ");
+}
+
+std::string select_where(const Store& store, const std::string& view, const FieldValues& where) {
+  return "SELECT * FROM " + view + " WHERE " + condition_of(store, view, where) + " ORDER BY " +
          order_of(view);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -45,6 +46,13 @@ struct Table {
   std::string what;                               // one sentence: what a number and its ± are
   bool best_by_row = false, best_of_all = false;  // what the best is the best of; else its column
 };
+
+// Whether one of its cells is such.
+template <class Predicate>
+bool any_cell(const Table& table, Predicate&& is_such) {
+  return std::any_of(table.cells.begin(), table.cells.end(),
+                     [&](const auto& row) { return std::any_of(row.begin(), row.end(), is_such); });
+}
 
 // The ablation table. Throws UsageError for an unknown field, a filter that matches nothing, a
 // baseline that is no arm of the table, or a cell that would mix trials which differ in a field

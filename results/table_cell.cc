@@ -1,7 +1,10 @@
 #include "results/table_cell.h"
 
+#include <algorithm>
 #include <set>
 #include <stdexcept>
+
+#include "results/result_field.h"
 
 namespace occam {
 namespace {
@@ -51,6 +54,26 @@ std::optional<double> mean_task_deviation(const Scores& scores) {
   }
   if (deviations.empty()) return std::nullopt;
   return mean_of(deviations);
+}
+
+std::optional<Updates> updates_of(const TableEntries& entries) {
+  std::optional<Updates> updates;
+  for (const TableEntry* entry : entries) {
+    if (!concerns("steps", entry->request.features)) continue;
+    const std::int64_t own = budget(*entry->trial).steps;
+    if (!updates) updates = Updates{own, own};
+    updates->least = std::min(updates->least, own);
+    updates->most = std::max(updates->most, own);
+  }
+  return updates;
+}
+
+// The distinct values of one member of the scores that are there.
+std::string sources_of(const TableEntries& entries, std::string TableEntry::*source) {
+  std::set<std::string> all;
+  for (const TableEntry* entry : entries)
+    if (entry->auroc) all.insert(entry->*source);
+  return joined({all.begin(), all.end()}, " | ");
 }
 
 }  // namespace
@@ -104,6 +127,9 @@ Cell cell_of(const TableEntries& entries, const CellOptions& options) {
   cell.classes = static_cast<std::int64_t>(tasks.size());
   cell.expected_seeds = static_cast<std::int64_t>(expected_seeds.size());
   cell.expected_classes = static_cast<std::int64_t>(expected_tasks.size());
+  cell.updates = updates_of(entries);
+  cell.builds = sources_of(entries, &TableEntry::build);
+  cell.data = sources_of(entries, &TableEntry::data);
   if (left_out > 0) {
     CellOptions all = options;
     all.exclude_collapsed = false;

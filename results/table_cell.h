@@ -22,6 +22,11 @@ struct AgainstPublished {
   std::optional<Interval> interval;  // 95 %
 };
 
+// How long trainings are, from the shortest to the longest.
+struct Updates {
+  std::int64_t least, most;
+};
+
 // One group of results: for each seed the mean over its tasks (classes), then over the seeds.
 struct Cell {
   std::optional<double> mean;       // in [0, 1]; none when incomplete and not partial, or empty
@@ -40,8 +45,11 @@ struct Cell {
   bool is_baseline = false;
   std::optional<Comparison> difference;  // from the baseline
   std::optional<AgainstPublished> published;
-  std::string chosen;     // "learning_rate=0.02": of several settings, this one
-  std::string chosen_on;  // "validation" or "test" with `chosen`
+  // Of its planned trainings; none where a score needs no training.
+  std::optional<Updates> updates;
+  std::string builds, data;  // what made its scores; parted by " | " where they are several
+  std::string chosen;        // "learning_rate=0.02": of several settings, this one
+  std::string chosen_on;     // "validation" or "test" with `chosen`
 };
 
 // The ± of a cell.

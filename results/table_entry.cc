@@ -124,7 +124,8 @@ std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split) 
     TableEntry& entry = entries.emplace_back(maker.make(one, one.request));
     if (one.evaluation) entry.auroc = one.evaluation->auroc;
     entry.diverged = one.status == OutcomeStatus::diverged;
-    entry.collapsed = !one.collapsed.empty();
+    // A score that no training has a part in is as it is.
+    entry.collapsed = !one.collapsed.empty() && concerns("steps", one.request.features);
     entry.build = one.build;
     entry.data = one.data;
   }

@@ -1,8 +1,14 @@
 #include "orchestrator/commands/choice.h"
 
+#include <fmt/format.h>
+
 #include "experiments/error.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/inbox.h"
+#include "results/row_filter.h"
 #include "results/sql_text.h"
+#include "results/store_lock.h"
+#include "slurm/batch_script.h"
 
 namespace occam {
 
@@ -22,16 +28,37 @@ std::string trial_of(const Store& store, const std::string& text) {
 
 std::vector<std::string> trials_where(const Store& store, const std::vector<std::string>& where,
                                       const std::string& such) {
-  const auto known = store.query("SELECT * FROM trials LIMIT 0").columns;
-  std::string sql = "SELECT trial FROM trials WHERE (" + such + ")";
-  for (const std::string& condition : where) {
-    const auto [field, values] = parse_condition(condition, known);
-    sql += " AND " + sql_condition(field, values);
-  }
   std::vector<std::string> ids;
-  for (const auto& row : store.texts(sql + " GROUP BY trial ORDER BY min(sweep), min(position)"))
+  for (const auto& row : store.texts("SELECT trial FROM trials WHERE (" + such + ") AND " +
+                                     condition_of(store, "trials", parse_conditions(where)) +
+                                     " GROUP BY trial ORDER BY min(sweep), min(position)"))
     ids.push_back(row.front().value_or(""));
   return ids;
+}
+
+int change_chosen(const std::string& database, const std::vector<std::string>& chosen, bool dry_run,
+                  const std::function<std::size_t(Store&)>& change, const ChangeWords& words) {
+  if (dry_run) {
+    for (const std::string& trial : chosen) fmt::print("{}\n", trial);
+    return 0;
+  }
+  std::size_t changed = 0;
+  bool asked = false;
+  // A part of an array that is submitted again looks into its own file.
+  std::vector<std::string> databases = shard_databases(database);
+  databases.push_back(database);
+  for (const std::string& one : chosen.empty() ? std::vector<std::string>{} : databases) {
+    if (!words.request.empty() && is_written(one)) {
+      fmt::print("{}\n", ask_coordinator(one, {{"do", words.request}, {"trials", chosen}}));
+      asked = true;
+      continue;
+    }
+    Store store(one, Store::Mode::write);
+    changed = change(store);
+  }
+  if (asked && changed == 0) return 0;
+  fmt::print("{} {}{}\n", changed, words.done, changed > 0 ? "; " + words.next : "");
+  return 0;
 }
 
 }  // namespace occam

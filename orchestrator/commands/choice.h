@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,5 +15,16 @@ std::string trial_of(const Store& store, const std::string& text);
 // condition `such` accept; all such where no condition is given. In the order of their sweeps.
 std::vector<std::string> trials_where(const Store& store, const std::vector<std::string>& where,
                                       const std::string& such);
+
+// Makes a change to the chosen trials of the database, and of the files of an array's parts, and
+// says of how many; with `dry_run` only prints their ids. Returns the exit code.
+struct ChangeWords {
+  std::string done;  // behind the number: "outcomes retired"
+  std::string next;  // where anything was changed: what comes of it
+  // What the coordinator of a running sweep is asked to do in this process's place, if it can.
+  std::string request = {};
+};
+int change_chosen(const std::string& database, const std::vector<std::string>& chosen, bool dry_run,
+                  const std::function<std::size_t(Store&)>& change, const ChangeWords& words);
 
 }  // namespace occam

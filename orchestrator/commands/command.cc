@@ -49,13 +49,14 @@ Arguments::Arguments(const std::vector<std::string>& words, const po::options_de
 
 std::vector<std::string> split_list(const std::string& text) {
   std::vector<std::string> parts{""};
-  int depth = 0;  // of braces: parameters are JSON, whose commas part nothing
-  for (const char c : text) {
-    depth += c == '{' ? 1 : c == '}' ? -1 : 0;
-    if (c == ',' && depth == 0)
+  int depth = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    depth += text[i] == '{' ? 1 : text[i] == '}' ? -1 : 0;
+    const bool escapes = text[i] == '\\' && i + 1 < text.size() && text[i + 1] == ',';
+    if (text[i] == ',' && depth <= 0)
       parts.emplace_back();
     else
-      parts.back() += c;
+      parts.back() += escapes ? text[++i] : text[i];
   }
   return parts;
 }
@@ -83,6 +84,19 @@ std::pair<std::string, std::vector<std::string>> parse_condition(
     throw UsageError("'" + field + "' in '" + text + "' is none of: " + joined(fields) +
                      did_you_mean(field, fields));
   return condition;
+}
+
+FieldValues parse_conditions(const std::vector<std::string>& texts) {
+  FieldValues all;
+  for (const std::string& text : texts) all.push_back(parse_condition(text));
+  return all;
+}
+
+FieldValues parse_conditions(const std::vector<std::string>& texts,
+                             const std::vector<std::string>& fields) {
+  FieldValues all;
+  for (const std::string& text : texts) all.push_back(parse_condition(text, fields));
+  return all;
 }
 
 TrialFilter::TrialFilter(const std::vector<std::string>& conditions) {

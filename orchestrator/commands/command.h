@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "experiments/error.h"
+#include "experiments/names.h"
+#include "experiments/table_spec.h"
 #include "experiments/trial.h"
 
 namespace occam {
@@ -41,14 +44,28 @@ class Arguments {
   bool helped_ = false;
 };
 
-// "batch_size=16,32" as a field and its values. Throws UsageError; the second form also for a field
-// that is none of `fields`.
+// "batch_size=16,32" as a field and its values. Throws UsageError; with `fields` also for a field
+// that is none of them.
 std::pair<std::string, std::vector<std::string>> parse_condition(const std::string& text);
 std::pair<std::string, std::vector<std::string>> parse_condition(
     const std::string& text, const std::vector<std::string>& fields);
+FieldValues parse_conditions(const std::vector<std::string>& texts);
+FieldValues parse_conditions(const std::vector<std::string>& texts,
+                             const std::vector<std::string>& fields);
+// "a,b" as a and b; no comma parts in braces (parameters are JSON) or behind a backslash.
 std::vector<std::string> split_list(const std::string& text);
 // Without empty ones.
 std::vector<std::string> split_lines(const std::string& text);
+
+// The enumerator that an option names. Throws UsageError naming the option.
+template <class Enum>
+Enum named(const char* option, const std::string& name) {
+  try {
+    return from_name<Enum>(name);
+  } catch (const UsageError& problem) {
+    throw UsageError(std::string(option) + " " + problem.what());
+  }
+}
 
 // Whether a trial has one of the values of every --only condition.
 class TrialFilter {

@@ -30,12 +30,12 @@ int run(const std::vector<std::string>& words) {
       "output,o", po::value(&output), "write to this file");
   const Arguments arguments(words, described, 0, 1, kUsage);
   if (arguments.helped()) return 0;
-  const RowFormat chosen = row_format(format);
+  const RowFormat chosen = named<RowFormat>("--format", format);
   if (chosen != RowFormat::csv && chosen != RowFormat::jsonl)
     throw UsageError("--format '" + format + "' is none of: csv, jsonl; `occam query` has more");
   const Store store(arguments.positional().empty() ? "occam.db" : arguments.positional().front(),
                     Store::Mode::read);
-  print_rows(store, select_where(store, view, parse_where(where)), chosen, output);
+  print_rows(store, select_where(store, view, parse_conditions(where)), chosen, output);
   return 0;
 }
 

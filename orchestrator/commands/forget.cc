@@ -1,12 +1,9 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "experiments/error.h"
 #include "orchestrator/commands/choice.h"
 #include "orchestrator/commands/command.h"
 #include "results/sql_text.h"
-#include "slurm/batch_script.h"
 
 namespace occam {
 namespace {
@@ -56,19 +53,9 @@ int run(const std::vector<std::string>& words) {
     }
     chosen = trials_where(store, where, such);
   }
-  if (dry_run) {
-    for (const std::string& trial : chosen) fmt::print("{}\n", trial);
-    return 0;
-  }
-  // A part that is submitted again looks into its own file.
-  if (!chosen.empty())
-    for (const std::string& part : shard_databases(database))
-      Store(part, Store::Mode::write).forget(chosen, build);
-  const std::size_t changed =
-      chosen.empty() ? 0 : Store(database, Store::Mode::write).forget(chosen, build);
-  fmt::print("{} outcomes retired{}\n", changed,
-             changed > 0 ? "; occam run trains these trials again" : "");
-  return 0;
+  return change_chosen(database, chosen, dry_run,
+                       [&](Store& store) { return store.forget(chosen, build); },
+                       {"outcomes retired", "occam run trains these trials again"});
 }
 
 }  // namespace

@@ -49,13 +49,7 @@ int run(const std::vector<std::string>& words) {
                           "where files differ: first, latest, or refuse to merge");
   const Arguments arguments(words, described, 2, 1'000'000, kUsage);
   if (arguments.helped()) return 0;
-  const MergeRule rule = [&] {
-    try {
-      return from_name<MergeRule>(keep);
-    } catch (const UsageError& problem) {
-      throw UsageError(std::string("--keep ") + problem.what());
-    }
-  }();
+  const auto rule = named<MergeRule>("--keep", keep);
   const std::string out = arguments.positional().front();
   const std::vector<std::string> shards(arguments.positional().begin() + 1,
                                         arguments.positional().end());

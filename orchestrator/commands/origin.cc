@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -27,20 +28,29 @@ Provenance provenance_of(const SweepResults& sweep, const std::string& command,
   gmtime_r(&now, &utc);
   char date[sizeof "2026-01-01T00:00:00Z"];
   std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return {version(), revision(), digest_of(sweep.text), digest_of(sweep), databases, query, date,
-          command,   ""};
+  return {version(),
+          revision(),
+          digest_of(sweep.text),
+          digest_of(sweep),
+          databases,
+          query,
+          date,
+          command,
+          "",
+          ""};
 }
 
 void write_stamped(const std::string& path, const std::string& text, const Provenance& provenance) {
   const StampStyle style = stamp_style(path);
-  const std::string stamp = stamp_text(provenance, style);
   if (style == StampStyle::sidecar) {
+    Provenance beside = provenance;
+    beside.content = digest_of(text);
     write_output(path, text);
-    write_output(path + ".provenance.json", stamp);
+    write_output(path + ".provenance.json", stamp_text(beside, style));
   } else if (style == StampStyle::latex) {
-    write_output(path, stamp + text);
+    write_output(path, stamp_text(provenance, style) + text);
   } else {
-    write_output(path, text + stamp);
+    write_output(path, text + stamp_text(provenance, style));
   }
 }
 
@@ -48,13 +58,17 @@ StampedFile read_stamped(const std::string& path) {
   const StampStyle style = stamp_style(path);
   const std::string text = read_file(path);
   const std::string sidecar = path + ".provenance.json";
+  const std::string silent =
+      ": says nothing of its origin; a file that `occam table -o` wrote does";
+  if (style == StampStyle::sidecar && !std::filesystem::exists(sidecar))
+    throw Error(path + silent + ", in " + sidecar);
   try {
     const auto stamp = read_stamp(style == StampStyle::sidecar ? read_file(sidecar) : text, style);
     if (stamp) return {without_stamp(text, style), *stamp};
   } catch (const Error& problem) {
     throw Error(path + ": " + problem.what());
   }
-  throw Error(path + ": says nothing of its origin; a file that `occam table -o` wrote does");
+  throw Error(path + silent);
 }
 
 }  // namespace occam

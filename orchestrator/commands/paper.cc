@@ -3,10 +3,11 @@
 #include <iostream>
 
 #include "experiments/error.h"
-#include "orchestrator/commands/origin.h"
+#include "orchestrator/commands/made_again.h"
 #include "orchestrator/commands/plot_request.h"
 #include "orchestrator/commands/table_request.h"
 #include "results/figure/gnuplot.h"
+#include "results/render/latex_text.h"
 
 namespace occam {
 namespace {
@@ -75,13 +76,18 @@ class Paper {
     }
     for (const auto& [name, spec] : figures_) {
       figure(name);
-      body += "\\begin{figure}\\centering\\includegraphics{" + slug(name) + ".pdf}\\end{figure}\n";
+      body += "\\begin{figure}\n  \\centering\n  \\includegraphics{" + slug(name) + ".pdf}\n";
+      if (!spec.caption.empty()) body += "  \\caption{" + latex_text(spec.caption) + "}\n";
+      body += "  \\label{fig:" + slug(name) + "}\n\\end{figure}\n";
     }
     write_output((folder_ / "paper.tex").string(),
                  kPreamble + ("\\begin{document}\n" + body) + "\\end{document}\n");
-    std::cerr << folder_.string() << ": " << sweep_.tables.size()
-              << " tables as .tex, .md and .csv, " << figures_.size()
-              << " figures as .pdf and .svg, and paper.tex of them all\n";
+    const auto counted = [](std::size_t count, const std::string& what) {
+      return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+    };
+    std::cerr << folder_.string() << ": " << counted(sweep_.tables.size(), "table")
+              << " as .tex, .md and .csv, " << counted(figures_.size(), "figure")
+              << " as .pdf and .svg, and paper.tex of them all\n";
   }
 
  private:
@@ -108,8 +114,7 @@ class Paper {
       std::vector<std::string> words{"--table", name, "--format", format};
       words.insert(words.end(), common_.begin(), common_.end());
       const TableRequest request = table_request(words);
-      write_stamped((folder_ / (slug(name) + ending)).string(),
-                    render(ablation(sweep_, options_of(request, sweep_)), request.format),
+      write_stamped((folder_ / (slug(name) + ending)).string(), made(request, sweep_),
                     origin("table", request.query));
     }
   }
@@ -150,29 +155,10 @@ std::vector<std::string> stamped_files(const std::string& folder) {
   return files;
 }
 
-// What differs between a file and what the databases give now; "" where nothing does.
-std::string difference_now(const StampedFile& file, const std::vector<std::string>& databases) {
-  if (file.provenance.command == "plot") {
-    PlotRequest request = plot_request(file.provenance.query);
-    request.database = databases.front();
-    const Store store(request.database, Store::Mode::read);
-    const bool same = drawing_of(picture_of(request, store, store.results(request.sweep))) ==
-                      file.provenance.drawing;
-    return same ? "" : "  the picture would be another now\n";
-  }
-  const TableRequest request = table_request(file.provenance.query);
-  const SweepResults sweep =
-      read_sweeps(databases, request.sweeps, request.options.pool, request.orphaned);
-  return difference_of(file.text,
-                       render(ablation(sweep, options_of(request, sweep)), request.format));
-}
-
 int check(const std::string& folder, const std::vector<std::string>& databases) {
   int different = 0;
   for (const std::string& path : stamped_files(folder)) {
-    const StampedFile file = read_stamped(path);
-    const std::string difference =
-        difference_now(file, databases.empty() ? file.provenance.databases : databases);
+    const std::string difference = made_again(read_stamped(path), databases).difference;
     std::cout << path << ": " << (difference.empty() ? "the same" : "differs") << "\n"
               << difference;
     different += !difference.empty();

@@ -69,16 +69,9 @@ PlotRequest plot_request(const std::vector<std::string>& words) {
   request.helped = arguments.helped();
   if (request.helped) return request;
   request.database = arguments.positional().empty() ? "occam.db" : arguments.positional().front();
-  if (!kind.empty()) {
-    try {
-      options.kind = from_name<FigureKind>(kind);
-    } catch (const UsageError& problem) {
-      throw UsageError(std::string("--kind ") + problem.what());
-    }
-  }
+  if (!kind.empty()) options.kind = named<FigureKind>("--kind", kind);
   if (!by.empty()) options.by = split_list(by);
-  for (const std::string& condition : where)
-    options.where.push_back(parse_condition(condition, result_fields()));
+  options.where = parse_conditions(where, result_fields());
   if (!request.name.empty() &&
       (arguments.has("x") || arguments.has("y") || arguments.has("by") || arguments.has("kind")))
     throw UsageError("--figure has its fields in the spec; leave out --x, --y, --by and --kind");

@@ -34,7 +34,7 @@ int run(const std::vector<std::string>& words) {
   const Arguments arguments(words, described, 0, 2, kUsage);
   if (arguments.helped()) return 0;
   const auto& positional = arguments.positional();
-  const RowFormat chosen = row_format(format);
+  const RowFormat chosen = named<RowFormat>("--format", format);
   if (positional.size() == 1 && positional.front().find(' ') != std::string::npos &&
       !std::filesystem::exists(positional.front()))
     throw UsageError("'" + positional.front() +
@@ -42,7 +42,7 @@ int run(const std::vector<std::string>& words) {
                      positional.front() + "'");
   const Store store(positional.empty() ? "occam.db" : positional.front(), Store::Mode::read);
   if (positional.size() < 2) {
-    print_rows(store, select_where(store, view, parse_where(where)), chosen, output);
+    print_rows(store, select_where(store, view, parse_conditions(where)), chosen, output);
     return 0;
   }
   if (!where.empty() || arguments.has("view"))

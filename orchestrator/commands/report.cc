@@ -1,11 +1,8 @@
-#include <ctime>
-#include <iostream>
-
-#include "experiments/error.h"
-#include "generated/revision.h"
-#include "orchestrator/commands/command.h"
-#include "results/figure/gnuplot.h"
 #include "results/report/report.h"
+#include "experiments/error.h"
+#include "orchestrator/commands/command.h"
+#include "orchestrator/commands/origin.h"
+#include "results/figure/gnuplot.h"
 
 namespace occam {
 namespace {
@@ -23,13 +20,6 @@ Examples:
   occam report occam.db --sweep batch-size -o batch-size.html
 )";
 
-std::string now() {
-  const std::time_t time = std::time(nullptr);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&time));
-  return text;
-}
-
 int run(const std::vector<std::string>& words) {
   std::string sweep, output;
   po::options_description described("Options");
@@ -40,8 +30,9 @@ int run(const std::vector<std::string>& words) {
   if (output.empty()) throw UsageError("needs a file for the page: -o report.html");
   const Store store(arguments.positional().empty() ? "occam.db" : arguments.positional().front(),
                     Store::Mode::read);
-  const ReportOrigin origin{OCCAM_VERSION, OCCAM_REVISION, now()};
-  write_output(output, report(store, sweep, origin, [](const Figure& figure) {
+  const SweepResults results = store.results(sweep);
+  const Provenance origin = provenance_of(results, "report", {store.path()}, {});
+  write_output(output, report(store, results, origin, [](const Figure& figure) {
                  return draw(figure, FigureFormat::svg);
                }));
   return 0;

@@ -1,13 +1,8 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "experiments/error.h"
 #include "orchestrator/commands/choice.h"
 #include "orchestrator/commands/command.h"
-#include "orchestrator/inbox.h"
-#include "results/store_lock.h"
-#include "slurm/batch_script.h"
 
 namespace occam {
 namespace {
@@ -17,8 +12,9 @@ namespace po = boost::program_options;
 constexpr const char* kUsage = R"(occam retry [DB] [TRIAL...] [OPTIONS]
 
 Gives trials that failed, diverged or were cancelled all their attempts again: the sweep that is running on
-the database runs them, or else the next `occam run`. A failed one goes on from its last checkpoint. One that diverged diverges again on the same machine
-with the same build, so choose those that something has changed for.
+the database runs them, or else the next `occam run`. A failed one goes on from its last checkpoint. One that
+diverged diverges again on the same machine with the same build, so choose those that something has changed
+for.
 
 Examples:
   occam retry occam.db                          all of them
@@ -51,25 +47,8 @@ int run(const std::vector<std::string>& words) {
     }
     if (!named.empty()) chosen = named;
   }
-  if (dry_run) {
-    for (const std::string& trial : chosen) fmt::print("{}\n", trial);
-    return 0;
-  }
-  std::size_t changed = 0;
-  std::vector<std::string> databases = shard_databases(database);
-  databases.push_back(database);
-  for (const std::string& one : databases) {
-    if (chosen.empty()) break;
-    // A part that is submitted again looks into its own file; one that runs does it itself.
-    if (is_written(one))
-      fmt::print("{}\n", ask_coordinator(one, {{"do", "retry"}, {"trials", chosen}}));
-    else
-      changed = Store(one, Store::Mode::write).retry(chosen);
-  }
-  if (chosen.empty() || changed > 0)
-    fmt::print("{} trials have all their attempts again{}\n", changed,
-               changed > 0 ? "; occam run runs them" : "");
-  return 0;
+  return change_chosen(database, chosen, dry_run, [&](Store& store) { return store.retry(chosen); },
+                       {"trials have all their attempts again", "occam run runs them", "retry"});
 }
 
 }  // namespace

@@ -8,21 +8,6 @@
 
 namespace occam {
 
-RowFormat row_format(const std::string& name) {
-  try {
-    return from_name<RowFormat>(name);
-  } catch (const UsageError& problem) {
-    throw UsageError(std::string("--format ") + problem.what());
-  }
-}
-
-std::vector<std::pair<std::string, std::vector<std::string>>> parse_where(
-    const std::vector<std::string>& conditions) {
-  std::vector<std::pair<std::string, std::vector<std::string>>> where;
-  for (const std::string& condition : conditions) where.push_back(parse_condition(condition));
-  return where;
-}
-
 void print_rows(const Store& store, const std::string& sql, RowFormat format,
                 const std::string& path) {
   std::ofstream file;

@@ -5,36 +5,27 @@
 #include <iostream>
 
 #include "experiments/error.h"
-#include "orchestrator/commands/origin.h"
+#include "orchestrator/commands/made_again.h"
 #include "orchestrator/commands/table_request.h"
 #include "results/seed_plan.h"
 
 namespace occam {
 namespace {
 
-// The text that a request makes of the databases now.
-std::string made(const TableRequest& request, const SweepResults& sweep) {
-  return render(ablation(sweep, options_of(request, sweep)), request.format);
-}
-
 int check(const TableRequest& request) {
   const StampedFile file = read_stamped(request.check);
-  TableRequest again = table_request(file.provenance.query);
-  again.databases = request.databases;
-  const SweepResults sweep =
-      read_sweeps(again.databases, again.sweeps, again.options.pool, again.orphaned);
-  const std::string difference = difference_of(file.text, made(again, sweep));
-  if (difference.empty()) {
-    std::cerr << request.check << ": the results still give this table, made "
-              << file.provenance.date << " by occam " << file.provenance.version << " ("
-              << file.provenance.revision << ")\n";
+  const MadeAgain again = made_again(file, request.databases);
+  const Provenance& origin = file.provenance;
+  if (again.difference.empty()) {
+    std::cerr << request.check << ": the results still give this, made " << origin.date
+              << " by occam " << origin.version << " (" << origin.revision << ")\n";
     return 0;
   }
-  std::cout << difference;
+  std::cout << again.difference;
   std::cerr
-      << request.check << ": the results give another table than the one made "
-      << file.provenance.date << " (- the file, + now"
-      << (digest_of(sweep) == file.provenance.results
+      << request.check << ": the results give something else than was made " << origin.date
+      << " (- the file, + now"
+      << (again.same_results
               ? "; the results are the same: the file was changed, or occam prints otherwise)\n"
               : "; the results have changed)\n");
   return 1;
@@ -46,21 +37,25 @@ int plan(const TableRequest& request, const SweepResults& sweep) {
       plan_seeds(ablation(sweep, options_of(request, sweep)), sweep, *request.seeds_until / 100);
   double seconds = 0;
   std::int64_t done = 0;
-  for (const std::string& path : request.databases)
-    for (const SweepStatus& status : Store(path, Store::Mode::read).status())
+  bool on_gpus = false;
+  for (const std::string& path : request.databases) {
+    const Store store(path, Store::Mode::read);
+    for (const SweepStatus& status : store.status())
       if (status.name == sweep.name) {
         seconds += status.train_seconds + status.evaluate_seconds;
         done += status.completed + status.diverged;
       }
+    on_gpus |= !store.texts("SELECT 1 FROM attempt WHERE device NOT LIKE 'cpu%' LIMIT 1").empty();
+  }
   const double hours =
       done > 0 ? seconds / static_cast<double>(done) * static_cast<double>(planned.trials) / 3600
                : 0;
   std::cerr << fmt::format(
       "{} seeds bring every difference to ± {} points or less; there are {}, and the widest is ± "
-      "{:.2f}, at {}. {} more trials, some {:.1f} hours of one worker at what trials took so "
-      "far.\n",
+      "{:.2f}, at {}. {} more trials, some {:.1f} {} hours, one trial at a time, at what "
+      "trials took so far.\n",
       planned.seeds.size(), *request.seeds_until, planned.have, 100 * planned.widest,
-      planned.widest_place, planned.trials, hours);
+      planned.widest_place, planned.trials, hours, on_gpus ? "GPU" : "CPU core");
   write_output(request.output, planned.spec);
   return 0;
 }

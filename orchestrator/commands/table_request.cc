@@ -1,9 +1,12 @@
 #include "orchestrator/commands/table_request.h"
 
+#include <filesystem>
+
 #include "experiments/error.h"
 #include "experiments/number.h"
 #include "orchestrator/commands/origin.h"
 #include "results/combine.h"
+#include "results/table_axis.h"
 
 namespace occam {
 namespace {
@@ -29,12 +32,6 @@ Examples:
 
 std::vector<std::string> fields(const std::string& list) {
   return list.empty() ? std::vector<std::string>{} : split_list(list);
-}
-
-FieldValues conditions(const std::vector<std::string>& texts) {
-  FieldValues all;
-  for (const std::string& text : texts) all.push_back(parse_condition(text, result_fields()));
-  return all;
 }
 
 // "loss:Loss" or "loss=rotation:Rotation".
@@ -63,6 +60,8 @@ std::shared_ptr<const PublishedValues> published_values(const std::string& again
   if (against.empty()) return nullptr;
   // What is part of the program is not ours to free.
   if (against == "published") return {&PublishedValues::of_the_paper(), [](const auto*) {}};
+  if (!std::filesystem::exists(against))
+    throw UsageError("--against '" + against + "' is neither `published` nor a file");
   return std::make_shared<const PublishedValues>(
       PublishedValues::parse(read_file(against), against));
 }
@@ -81,7 +80,8 @@ TableRequest table_request(const std::vector<std::string>& words) {
   auto add = described.add_options();
   add("rows", po::value(&rows), "FIELD[,FIELD]");
   add("columns", po::value(&columns), "FIELD[,FIELD]");
-  add("where", po::value(&where)->composing(), "FIELD=VALUE[,VALUE]; may be given again");
+  add("where", po::value(&where)->composing(),
+      "FIELD=VALUE[,VALUE]; may be given again; \\, is a comma of a value");
   add("table", po::value(&request.table), "a table that the spec names");
   add("sweep", po::value(&request.sweeps)->default_value("", "the last one"),
       "name of the sweep; several with commas");
@@ -109,13 +109,15 @@ TableRequest table_request(const std::vector<std::string>& words) {
   add("orphaned", po::bool_switch(&request.orphaned), "with trials that a later spec left out");
   add("seeds-until", po::value(&seeds_until),
       "a spec with the seeds that bring the differences' intervals to ± so many points");
-  add("check", po::value(&request.check), "does the database still give this file?");
+  add("check", po::value(&request.check),
+      "do the databases, else those that it names, still give this file?");
   add("output,o", po::value(&request.output), "write to this file, with its origin");
   const Arguments arguments(words, described, 0, 64, kUsage);
   request.helped = arguments.helped();
   if (request.helped) return request;
   request.databases = arguments.positional();
-  if (request.databases.empty()) request.databases.emplace_back("occam.db");
+  if (request.databases.empty() && request.check.empty())
+    request.databases.emplace_back("occam.db");
 
   // Kept with the file, so that --check knows it without the file's name.
   const bool by_ending = format.empty();
@@ -159,27 +161,27 @@ TableRequest table_request(const std::vector<std::string>& words) {
   TableSpec& spec = options.spec;
   spec.rows = fields(rows);
   spec.columns = fields(columns);
-  spec.where = conditions(where);
+  spec.where = parse_conditions(where, result_fields());
   spec.mean = mean;
-  spec.baseline = conditions(baseline);
+  spec.baseline = parse_conditions(baseline, result_fields());
   spec.select = fields(select);
-  spec.order = conditions(order);
+  spec.order = parse_conditions(order, result_fields());
   spec.sort = sort;
   spec.caption = caption;
   for (const std::string& label : labels) add_label(spec, label);
   for (const auto& [field, values] : spec.baseline)
     if (values.size() != 1)
       throw UsageError("--baseline " + field + ": the baseline is one arm, so one value");
-  if (!spread.empty()) spec.spread = from_name<Spread>(spread);
-  if (arguments.has("claim")) spec.claim = from_name<Claim>(claim);
-  if (!best.empty()) spec.best = from_name<Best>(best);
+  if (!spread.empty()) spec.spread = named<Spread>("--spread", spread);
+  if (arguments.has("claim")) spec.claim = named<Claim>("--claim", claim);
+  if (!best.empty()) spec.best = named<Best>("--best", best);
   spec.select_on = on;
   if (!on.empty() && on != "validation" && on != "test")
     throw UsageError("--on '" + on + "' is none of: validation, test");
   if (collapsed != "include" && collapsed != "exclude")
     throw UsageError("--collapsed '" + collapsed + "' is none of: include, exclude");
   options.exclude_collapsed = collapsed == "exclude";
-  request.format = from_name<TableFormat>(format);
+  request.format = named<TableFormat>("--format", format);
   request.published = published_values(against);
   options.against = request.published.get();
   if (arguments.has("seeds-until")) {
@@ -197,6 +199,25 @@ SweepResults read_sweeps(const std::vector<std::string>& databases, const std::s
     for (const std::string& name : split_list(sweeps)) all.push_back(store.results(name, orphaned));
   }
   return combined(std::move(all), pool);
+}
+
+namespace {
+
+// A label for what no trial has would be a typing error.
+void check_labels(const TableSpec& spec, const SweepResults& sweep) {
+  if (spec.labels.empty()) return;
+  const std::vector<TableEntry> entries = planned_entries(sweep);
+  TableEntries all;
+  for (const TableEntry& entry : entries) all.push_back(&entry);
+  for (const auto& [field, labels] : spec.labels)
+    for (const auto& [value, label] : labels)
+      if (!value.empty() && value != kMeanLabel) check_where("--label", {{field, {value}}}, all);
+}
+
+}  // namespace
+
+std::string made(const TableRequest& request, const SweepResults& sweep) {
+  return render(ablation(sweep, options_of(request, sweep)), request.format);
 }
 
 TableOptions options_of(const TableRequest& request, const SweepResults& sweep) {
@@ -217,6 +238,7 @@ TableOptions options_of(const TableRequest& request, const SweepResults& sweep) 
     options.name = sweep.tables.front().first;
   }
   if (base) options.spec = with_options(*base, options.spec);
+  check_labels(request.options.spec, sweep);
   return options;
 }
 

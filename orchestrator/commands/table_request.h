@@ -13,7 +13,7 @@ namespace occam {
 
 // What one `occam table` makes.
 struct TableRequest {
-  std::vector<std::string> databases;  // with --check the file comes first
+  std::vector<std::string> databases;  // with --check none where none is named
   std::string sweeps, table;           // --sweep and --table
   TableOptions options;                // with what the command line says; see table_of()
   std::shared_ptr<const PublishedValues> published;
@@ -32,6 +32,9 @@ TableRequest table_request(const std::vector<std::string>& words);
 // The sweeps of the databases as one; `sweeps` are names parted by commas, "" the last recorded.
 SweepResults read_sweeps(const std::vector<std::string>& databases, const std::string& sweeps,
                          bool pool, bool orphaned = false);
+
+// The text that a request makes of the sweep.
+std::string made(const TableRequest& request, const SweepResults& sweep);
 
 // The options with the spec's table under them: that of --table, or the first, as far as the
 // request has no rows and columns of its own.

@@ -7,6 +7,7 @@
 
 #include "results/figure/figure.h"
 #include "results/result_field.h"
+#include "results/statistics/paired.h"
 #include "results/table_entry.h"
 
 namespace occam {
@@ -83,18 +84,9 @@ Series mean_curve(const std::vector<Trained>& trials, double CurvePoint::*member
   for (std::size_t i = 0; i < epochs.size(); ++i) {
     if (i % stride != 0 && i + 1 != epochs.size()) continue;
     std::vector<double> seeds;
-    for (const auto& [seed, of_seed] : values[epochs[i]]) {
-      double sum = 0;
-      for (const double value : of_seed) sum += value;
-      seeds.push_back(sum / static_cast<double>(of_seed.size()));
-    }
-    double sum = 0, squares = 0;
-    for (const double value : seeds) sum += value;
-    const double mean = sum / static_cast<double>(seeds.size());
-    for (const double value : seeds) squares += (value - mean) * (value - mean);
-    Point point{static_cast<double>(epochs[i]), mean, std::nullopt};
-    if (seeds.size() > 1) point.spread = std::sqrt(squares / static_cast<double>(seeds.size() - 1));
-    series.points.push_back(point);
+    for (const auto& [seed, of_seed] : values[epochs[i]]) seeds.push_back(mean_of(of_seed));
+    series.points.push_back(
+        {static_cast<double>(epochs[i]), mean_of(seeds), sample_deviation(seeds)});
   }
   return series;
 }
@@ -165,7 +157,8 @@ Figure curve_figure(const SweepResults& sweep, const Curves& curves, const Figur
     const TableEntry& one = *trials.front().entry;
     if (panels.emplace(key.first, figure.panels.size()).second)
       figure.panels.push_back({label_of(labels, options.by, one, 0, last), {}, {}});
-    series_names[key.second] = label_of(labels, options.by, one, last, options.by.size());
+    series_names[key.second] =
+        short_name(label_of(labels, options.by, one, last, options.by.size()));
   }
   if (series_names.size() > kMostSeries)
     throw UsageError(fmt::format(

@@ -10,6 +10,7 @@
 #include "results/printed_cell.h"
 #include "results/result_field.h"
 #include "results/table.h"
+#include "results/table_entry.h"
 #include "results/table_shown.h"
 
 namespace occam {
@@ -60,10 +61,6 @@ Point point_of(double x, const Cell& cell) {
   return point;
 }
 
-bool contains(const Fields& fields, const std::string& field) {
-  return std::find(fields.begin(), fields.end(), field) != fields.end();
-}
-
 // What the mark and the band of a value are.
 void note_meaning(Figure& figure, const Table& table) {
   std::set<std::int64_t> seeds;
@@ -109,7 +106,7 @@ void add_series(Figure& figure, const Table& table, const std::vector<double>& x
     figure.panels.push_back({label_of(table, panel, 0, last), {}, {}});
     for (const std::string& name : names)
       figure.panels.back().series.push_back(
-          {printed_value(table.spec, table.column_fields[last], name), {}});
+          {short_name(printed_value(table.spec, table.column_fields[last], name)), {}});
   }
   for (std::size_t column = 0; column < table.columns.size(); ++column) {
     const Fields& values = table.columns[column];
@@ -134,7 +131,7 @@ void place_names(Figure& figure, const Table& table, std::vector<double>& x) {
     const double part = kRoom * (static_cast<double>(figure.x_names.size()) + 0.8);
     x[row] = figure.log_x ? *last * std::pow(*last / *first, part)
                           : *last + part * std::max(*last - *first, 1.0);
-    figure.x_names.emplace_back(x[row], labels_of_row(table, row).front());
+    figure.x_names.emplace_back(x[row], short_name(labels_of_row(table, row).front()));
   }
 }
 
@@ -165,7 +162,7 @@ Figure bars_of(const Table& table, const std::string& field) {
   std::vector<double> x;
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     x.push_back(static_cast<double>(row));
-    figure.x_names.emplace_back(x.back(), labels_of_row(table, row).front());
+    figure.x_names.emplace_back(x.back(), short_name(labels_of_row(table, row).front()));
   }
   add_series(figure, table, x);
   return figure;
@@ -194,10 +191,11 @@ Figure heat_of(const Table& table) {
       return first < second;
     });
   for (std::size_t i = 0; i < x.size(); ++i)
-    figure.x_names.emplace_back(static_cast<double>(i), shown_value(table.spec, x_field, x[i]));
+    figure.x_names.emplace_back(static_cast<double>(i),
+                                short_name(shown_value(table.spec, x_field, x[i])));
   const std::size_t rows = table.rows.size() - table.references;
   for (std::size_t row = 0; row < rows; ++row)
-    figure.y_names.push_back(labels_of_row(table, row).front());
+    figure.y_names.push_back(short_name(labels_of_row(table, row).front()));
   for (const Fields& panel : panels)
     figure.panels.push_back({label_of(table, panel, 0, last),
                              {},
@@ -253,6 +251,21 @@ std::string printed_value(const TableSpec& labels, const std::string& field,
                           const std::string& value) {
   const std::string shown = shown_value(labels, field, value);
   return is_number(field) && shown == one_line(value) ? printed_field(field) + " " + shown : shown;
+}
+
+std::string short_name(const std::string& name) {
+  constexpr std::size_t kLongest = 32;
+  if (display_width(name) <= kLongest) return name;
+  std::string cut = name;
+  // A letter may be several bytes, of which all but the first begin with the bits 10.
+  const auto continues = [](char byte) {
+    return (static_cast<unsigned char>(byte) & 0xc0) == 0x80;
+  };
+  while (display_width(cut) >= kLongest) {
+    while (continues(cut.back())) cut.pop_back();
+    cut.pop_back();
+  }
+  return cut + "…";
 }
 
 std::string counted_seeds(std::int64_t least, std::int64_t most) {

@@ -22,7 +22,7 @@ struct FigureOptions {
   std::string x;                   // of result_fields(); "" is the row of the spec's first table
   std::string y;                   // of heat: of result_fields(); of curves: train_loss, accuracy
   std::vector<std::string> by;     // the last one tells series apart, those before it panels
-  std::vector<std::pair<std::string, std::vector<std::string>>> where;
+  FieldValues where;
   std::string title;
   bool partial = false, pool = false;  // as of tables
 };
@@ -68,6 +68,8 @@ std::string printed_value(const TableSpec& labels, const std::string& field,
                           const std::string& value);
 // What the sweep's tables call fields and values, the first above the others.
 TableSpec labels_of_tables(const SweepResults& sweep);
+// A name that stands at an axis or in a legend, no longer than there is room for.
+std::string short_name(const std::string& name);
 // "3 seeds" or "2 to 3 seeds".
 std::string counted_seeds(std::int64_t least, std::int64_t most);
 

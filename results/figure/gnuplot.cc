@@ -61,8 +61,8 @@ double last_x(const Figure& figure) {
   return std::isfinite(most) ? most : 1;
 }
 
-// The places that were measured, as far as their labels find room.
-std::vector<std::pair<double, std::string>> measured_places(const Figure& figure) {
+// The places that were measured.
+std::vector<double> measured_places(const Figure& figure) {
   std::vector<double> places;
   const double end = end_of_numbers(figure);
   for (const Panel& panel : figure.panels)
@@ -71,10 +71,25 @@ std::vector<std::pair<double, std::string>> measured_places(const Figure& figure
         if (point.x < end) places.push_back(point.x);
   std::sort(places.begin(), places.end());
   places.erase(std::unique(places.begin(), places.end()), places.end());
+  return places;
+}
+
+// Every place has its tic, and its number where that does not touch the one before.
+std::vector<std::pair<double, std::string>> numbered(const std::vector<double>& places,
+                                                     const Range& axis, bool log_x, double width) {
+  const auto inches = [&](double place) {
+    return width * (log_x ? std::log(place / axis.least) / std::log(axis.most / axis.least)
+                          : (place - axis.least) / (axis.most - axis.least));
+  };
   std::vector<std::pair<double, std::string>> names;
-  const std::size_t stride = (places.size() + 8) / 9;
-  for (std::size_t i = 0; i < places.size(); i += stride)
-    names.emplace_back(places[i], fmt::format("{:g}", places[i]));
+  double end = -INFINITY;  // of the last number
+  for (const double place : places) {
+    const std::string number = fmt::format("{:g}", place);
+    const double half = kCharacter * static_cast<double>(number.size()) / 2;
+    const bool fits = inches(place) - half > end;
+    if (fits) end = inches(place) + half + kCharacter;
+    names.emplace_back(place, fits ? number : "");
+  }
   return names;
 }
 
@@ -87,16 +102,17 @@ std::string in_lines(std::string name) {
 std::string x_axis(const Figure& figure, const Layout& layout) {
   switch (figure.kind) {
     case FigureKind::lines: {
-      auto names = measured_places(figure);
-      const double first = names.front().first, measured = names.back().first;
+      const std::vector<double> places = measured_places(figure);
+      const double first = places.front(), measured = places.back();
+      const double last = figure.x_names.empty() ? measured : figure.x_names.back().first;
+      const double room = last > first ? 0.06 * (last - first) : std::max(0.5, std::abs(first) / 2);
+      const Range axis =
+          figure.log_x ? Range{first / 1.25, last * 1.5} : Range{first - room, last + room};
+      auto names = numbered(places, axis, figure.log_x, layout.panel_width());
       for (const auto& [place, name] : figure.x_names) names.emplace_back(place, in_lines(name));
-      const double last = std::max(measured, names.back().first);
       std::string text = "set xtics (" + tics(names) + ")\n";
-      const double room = figure.log_x ? 0 : 0.06 * std::max(last - first, 1e-12);
-      text += figure.log_x
-                  ? fmt::format("set logscale x 2\nset xrange [{:.10g}:{:.10g}]\n", first / 1.25,
-                                last * 1.5)
-                  : fmt::format("set xrange [{:.10g}:{:.10g}]\n", first - room, last + room);
+      if (figure.log_x) text += "set logscale x 2\n";
+      text += fmt::format("set xrange [{:.10g}:{:.10g}]\n", axis.least, axis.most);
       if (!figure.x_names.empty()) {
         const double place = figure.x_names.front().first;
         const double middle = figure.log_x ? std::sqrt(measured * place) : (measured + place) / 2;
@@ -157,8 +173,9 @@ std::string panel_frame(const Figure& figure, const Layout& layout, std::size_t 
   else
     text += figure.kind == FigureKind::heat ? "unset ylabel\nunset ytics\n"
                                             : "unset ylabel\nset ytics format ''\n";
-  text += fmt::format("set xlabel {} offset 0,{}\n", plot_text(figure.x_label),
-                      layout.slanted ? 1.4 : 0.6);
+  text += fmt::format(
+      "set xlabel {} offset 0,{}\n", plot_text(figure.x_label),
+      layout.slanted ? std::min(1.4, 0.1 * static_cast<double>(layout.longest_name)) : 0.6);
   return text;
 }
 
@@ -174,7 +191,7 @@ std::string words_around(const Figure& figure, const Layout& layout) {
   std::string text;
   if (!figure.title.empty())
     text += fmt::format("set label 1 {} at screen 0.5, screen {:.5f} center font ',10' front\n",
-                        plot_text(figure.title), layout.title);
+                        plot_text(layout.heading), layout.title);
   for (std::size_t i = 0; i < layout.notes.size(); ++i)
     text += fmt::format(
         "set label {} {} at screen {:.5f}, screen {:.5f} left font ',7' tc rgb '#555555'\n", i + 2,
@@ -216,11 +233,11 @@ std::string gnuplot_script(const Figure& figure, FigureFormat format, const std:
   if (figure.kind == FigureKind::heat)
     text += fmt::format(
         "set border 0\nset tics scale 0\nset colorbox user origin screen {:.5f}, screen {:.5f} "
-        "size "
-        "screen {:.5f}, screen {:.5f} noborder\nset cbtics scale 0.5 font ',8'\nset cblabel 'AUROC "
-        "(%)' font ',8' offset 0.8,0\n",
+        "size screen {:.5f}, screen {:.5f} noborder\nset cbtics scale 0.5 font ',8'\n"
+        "set label 100 'AUROC (%)' at screen {:.5f}, screen {:.5f} center rotate by 90 font ',8'\n",
         layout.panels.back().right + 0.12 / layout.width, layout.panels.back().bottom,
-        0.1 / layout.width, layout.panels.front().top - layout.panels.back().bottom);
+        0.1 / layout.width, layout.panels.front().top - layout.panels.back().bottom,
+        1 - 0.1 / layout.width, (layout.panels.front().top + layout.panels.back().bottom) / 2);
   else
     text += fmt::format("set grid ytics lc rgb '{}' lw 0.6 lt 1 back\n", kPale);
   text += legend_of(figure, layout);

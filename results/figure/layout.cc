@@ -10,9 +10,9 @@ namespace {
 
 // Inches.
 constexpr double kColumn = 3.6, kPage = 6.8;  // of one panel and of a whole page
-constexpr double kCharacter = 0.068;          // of 8 points, on average
 constexpr double kSmallCharacter = 0.052;     // of 7
 constexpr double kTitleCharacter = 0.08;      // of 9
+constexpr double kHeadingCharacter = 0.09;    // of 10
 constexpr double kLine = 0.17, kSmallLine = 0.13;
 
 std::size_t longest_of(const std::vector<std::string>& names) {
@@ -76,22 +76,39 @@ Layout layout_of(const Figure& figure) {
     for (const Series& series : figure.panels.front().series)
       if (!series.name.empty()) legend.push_back(series.name);
 
-  // Many bars need a page's width; their panels stand below each other.
-  const bool wide = figure.kind == FigureKind::bars && x_names.size() * legend.size() > 14;
+  // Many bars, and long names, need a page's width; their panels stand below each other.
+  constexpr std::size_t kShort = 20;  // letters
+  const bool heat = figure.kind == FigureKind::heat;
+  const bool wide = (figure.kind == FigureKind::bars &&
+                     (x_names.size() * legend.size() > 14 || longest_of(x_names) > kShort)) ||
+                    (heat && (longest_of(figure.y_names) > kShort || longest_of(x_names) > kShort));
   const std::size_t columns = columns_for(figure, wide);
   const std::size_t rows = (figure.panels.size() + columns - 1) / columns;
   layout.width = columns > 1 || wide ? kPage : kColumn;
 
-  const bool heat = figure.kind == FigureKind::heat;
-  const double left =
-      heat ? 0.5 + kCharacter * static_cast<double>(longest_of(figure.y_names)) : 0.62;
-  const double right = heat ? 0.75 : 0.16, between = heat ? 0.14 : 0.18;
-  const double panel_width =
-      (layout.width - left - right - between * static_cast<double>(columns - 1)) /
-      static_cast<double>(columns);
-  const double slot = panel_width / static_cast<double>(std::max<std::size_t>(1, x_names.size()));
-  const double name_width = kCharacter * static_cast<double>(longest_of(x_names));
-  layout.slanted = (figure.kind == FigureKind::bars || heat) && name_width > slot;
+  double left = heat ? 0.5 + kCharacter * static_cast<double>(longest_of(figure.y_names)) : 0.62;
+  // Numbers close to each other have more digits.
+  const Range range = range_of(figure);
+  if (!heat && range.most - range.least < 1)
+    left += kCharacter * std::min(5.0, 1 + std::ceil(-std::log10(range.most - range.least)));
+  const double right = heat ? 0.8 : 0.16, between = heat ? 0.14 : 0.18;
+  const auto panel_width_now = [&] {
+    return (layout.width - left - right - between * static_cast<double>(columns - 1)) /
+           static_cast<double>(columns);
+  };
+  const auto slot = [&] {
+    return panel_width_now() / static_cast<double>(std::max<std::size_t>(1, x_names.size()));
+  };
+  layout.longest_name = longest_of(x_names);
+  const double name_width = kCharacter * static_cast<double>(layout.longest_name);
+  layout.slanted = (figure.kind == FigureKind::bars || heat) && name_width + kCharacter > slot();
+  // A slanted name reaches to the left of its place, perhaps beyond the axis.
+  if (layout.slanted)
+    for (std::size_t i = 0; i < x_names.size(); ++i) {
+      const double reach = 0.82 * kCharacter * static_cast<double>(display_width(x_names[i]));
+      left = std::max(left, 0.1 + reach - (static_cast<double>(i) + 0.5) * slot());
+    }
+  const double panel_width = panel_width_now();
 
   std::size_t title_lines = 1;
   for (const Panel& panel : figure.panels) {
@@ -102,7 +119,11 @@ Layout layout_of(const Figure& figure) {
   }
   const bool titled = std::any_of(figure.panels.begin(), figure.panels.end(),
                                   [](const Panel& panel) { return !panel.title.empty(); });
-  const double title = figure.title.empty() ? 0.06 : 0.28,
+  const std::vector<std::string> heading =
+      wrapped(figure.title, static_cast<std::size_t>((layout.width - 0.2) / kHeadingCharacter));
+  layout.heading = joined(heading, "\n");
+  const double title =
+                   figure.title.empty() ? 0.06 : 0.12 + 0.16 * static_cast<double>(heading.size()),
                panel_title = titled ? 0.22 + 0.15 * static_cast<double>(title_lines - 1) : 0.06;
   const bool in_lines = figure.kind == FigureKind::lines &&
                         std::any_of(x_names.begin(), x_names.end(), [](const std::string& name) {

@@ -16,16 +16,21 @@ struct Box {
   bool first;  // of its row
 };
 
+inline constexpr double kCharacter = 0.068;  // inches, of 8 points, on average
+
 struct Layout {
   double width, height;  // of the whole, in inches
   std::vector<Box> panels;
   std::vector<std::string> titles;                // of the panels, in as many lines as they need
-  double title;                                   // its height
+  std::string heading;                            // the title, likewise
+  double title;                                   // height of its first line
   std::vector<std::pair<double, double>> legend;  // left end and height of every entry
   bool slanted;                    // names of the x axis, which stand too close to lie
+  std::size_t longest_name;        // of them, in letters
   std::vector<std::string> notes;  // lines that fit
   double notes_left;
   double note(std::size_t line) const;  // its height
+  double panel_width() const { return (panels.front().right - panels.front().left) * width; }
 };
 Layout layout_of(const Figure& figure);
 

@@ -7,46 +7,11 @@
 
 #include "results/printed_cell.h"
 #include "results/render/formats.h"
+#include "results/render/latex_text.h"
 #include "results/result_field.h"
 
 namespace occam {
 namespace {
-
-constexpr std::pair<std::string_view, std::string_view> kEscapes[] = {{"\\", "\\textbackslash{}"},
-                                                                      {"&", "\\&"},
-                                                                      {"%", "\\%"},
-                                                                      {"$", "\\$"},
-                                                                      {"#", "\\#"},
-                                                                      {"_", "\\_"},
-                                                                      {"{", "\\{"},
-                                                                      {"}", "\\}"},
-                                                                      {"~", "\\textasciitilde{}"},
-                                                                      {"^", "\\textasciicircum{}"},
-                                                                      {"<", "$<$"},
-                                                                      {">", "$>$"},
-                                                                      {"|", "$|$"},
-                                                                      {"\"", "''"},
-                                                                      {"±", "$\\pm$"},
-                                                                      {"Δ", "$\\Delta$"},
-                                                                      {"†", "\\dag{}"},
-                                                                      {"°", "$^\\circ$"},
-                                                                      {"×", "$\\times$"},
-                                                                      {"--", "-{}-"},
-                                                                      {"–", "--"},
-                                                                      {"…", "\\dots{}"}};
-
-std::string latex_text(const std::string& label) {
-  const std::string text = one_line(label);
-  std::string escaped;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto found = std::find_if(std::begin(kEscapes), std::end(kEscapes), [&](const auto& one) {
-      return text.compare(i, one.first.size(), one.first) == 0;
-    });
-    escaped += found == std::end(kEscapes) ? text.substr(i, 1) : std::string(found->second);
-    i += found == std::end(kEscapes) ? 1 : found->first.size();
-  }
-  return escaped;
-}
 
 // "tab:batch-size" of a name.
 std::string latex_label(const std::string& name) {

@@ -8,11 +8,14 @@ namespace {
 std::string markdown_text(const std::string& label) {
   std::string text;
   for (const char one : one_line(label)) {
-    const std::string_view escaped = one == '|'   ? "\\|"
-                                     : one == '<' ? "&lt;"
-                                     : one == '>' ? "&gt;"
-                                     : one == '&' ? "&amp;"
-                                                  : "";
+    const std::string_view escaped = one == '|'    ? "\\|"
+                                     : one == '*'  ? "\\*"
+                                     : one == '`'  ? "\\`"
+                                     : one == '\\' ? "\\\\"
+                                     : one == '<'  ? "&lt;"
+                                     : one == '>'  ? "&gt;"
+                                     : one == '&'  ? "&amp;"
+                                                   : "";
     text += escaped.empty() ? std::string(1, one) : std::string(escaped);
   }
   return text;

@@ -61,14 +61,6 @@ void add_published(Record& record, const Cell& cell) {
   record["budget"] = cell.published->budget;
 }
 
-template <class Predicate>
-bool any_cell(const Table& table, Predicate&& holds) {
-  for (const auto& row : table.cells)
-    for (const Cell& cell : row)
-      if (holds(cell)) return true;
-  return false;
-}
-
 // The same names for every cell of a table.
 std::vector<Record> records_of(const Table& table) {
   const bool chosen = any_cell(table, [](const Cell& cell) { return !cell.chosen.empty(); });
@@ -97,6 +89,10 @@ std::vector<Record> records_of(const Table& table) {
       record["collapsed"] = cell.collapsed;
       record["diverged"] = cell.diverged;
       record["failed"] = cell.failed;
+      record["updates_least"] = cell.updates ? Record(cell.updates->least) : Record();
+      record["updates_most"] = cell.updates ? Record(cell.updates->most) : Record();
+      record["builds"] = cell.builds;
+      record["data"] = cell.data;
       if (!table.spec.baseline.empty()) add_difference(record, cell);
       if (published) add_published(record, cell);
       if (chosen) {

@@ -18,7 +18,8 @@
     const cell = row.cells[column];
     const text = cell.dataset.v !== undefined ? cell.dataset.v : cell.textContent.trim();
     if (text === "" || text === "–") return null;
-    const number = Number(text);
+    // An id of digits is no number.
+    const number = cell.querySelector("a") ? NaN : Number(text);
     return Number.isNaN(number) ? text : number;
   };
   // Numbers before texts; what has no value is last, whichever way.
@@ -34,7 +35,7 @@
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
       const body = table.tBodies[0];
-      // Reference rows stay below the others.
+      // References and means stay below the rows that they are of.
       const last = (row) => row.classList.contains("reference") ? 1 : 0;
       body.append(...[...body.rows].map((row) => [row, key(row, column)])
         .sort(([a, x], [b, y]) => last(a) - last(b) || compare(x, y, sign)).map(([row]) => row));

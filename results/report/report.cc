@@ -61,7 +61,8 @@ std::string table_of(const Table& table) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) text += header(headers_of(table, i));
   text += "</tr></thead>\n<tbody>\n";
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
-    text += is_reference(table, row) ? "<tr class=\"reference\">" : "<tr>";
+    const bool apart = is_reference(table, row) || table.row_is_mean[row];
+    text += apart ? "<tr class=\"reference\">" : "<tr>";
     for (const std::string& label : labels_of_row(table, row))
       text += fmt::format("<th scope=\"row\">{}</th>", html(label));
     for (const Cell& cell : table.cells[row]) text += cell_of(table, cell);
@@ -195,7 +196,8 @@ std::string title_of(const std::string& name, const std::string& caption) {
 
 std::string tables_part(const SweepResults& results) {
   std::string text =
-      "<section id=\"tables\"><h2>Tables</h2>\n<p>A heading sorts by its column.</p>\n";
+      "<section id=\"tables\"><h2>Tables</h2>\n<p class=\"hint\">A heading sorts by its "
+      "column.</p>\n";
   for (const auto& [name, spec] : tables_of(results)) {
     text += fmt::format("<h3>{}</h3>\n", html(title_of(name, spec.caption)));
     try {
@@ -291,9 +293,8 @@ std::string trials_of(const TrialData& data) {
 
 }  // namespace
 
-std::string report(const Store& store, const std::string& sweep, const ReportOrigin& origin,
+std::string report(const Store& store, const SweepResults& results, const Provenance& origin,
                    const Drawer& drawer) {
-  const SweepResults results = store.results(sweep);
   const auto all = store.status();
   const auto status = std::find_if(
       all.begin(), all.end(), [&](const SweepStatus& one) { return one.name == results.name; });
@@ -324,10 +325,10 @@ std::string report(const Store& store, const std::string& sweep, const ReportOri
   text += trials_of(data);
   text += "</main>\n<main id=\"trial\" hidden></main>\n";
   text += fmt::format(
-      "<footer>Made by occam {} ({}) from {} on {}. AUROC is in percent here, rates in [0, 1] in "
-      "the "
-      "database.</footer>\n",
-      html(origin.version), html(origin.revision), html(store.path()), html(origin.date));
+      "<footer>Made by occam {} ({}) from {} on {}; spec {}, results {}. AUROC is in percent here, "
+      "rates in [0, 1] in the database.</footer>\n",
+      html(origin.version), html(origin.revision), html(store.path()), html(origin.date),
+      html(origin.spec), html(origin.results));
   text += "<script type=\"application/json\" id=\"data\">" + script_json(pages) + "</script>\n";
   return text + "<script>\n" + kPageScript + "</script>\n</body>\n</html>\n";
 }

@@ -87,9 +87,9 @@ expect("not drawn. pictures are drawn by gnuplot" in bare.read_text(), "without 
 refused = run([OCCAM, "report", whole])
 expect(refused.returncode == 2 and "-o report.html" in refused.stderr, "no file is named")
 
-browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+browser = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"))), None)
 if not browser:
-    print("skipped: no chromium on the path, so the page was not opened; install chromium to test that too")
+    print("skipped: no chromium on the path, so the page was not opened; install chromium-headless-shell to test that too")
     sys.exit(1 if failures else 77)
 
 # Runs in the page, after its own script; answers in the last element of the document.
@@ -209,4 +209,11 @@ for name, path in pages.items():
 printed = folder.path / "whole.pdf"
 chromium(f"--print-to-pdf={printed}", "--no-pdf-header-footer", f"file://{pages['whole']}")
 expect(printed.exists() and printed.read_bytes().startswith(b"%PDF-"), "prints")
+if shutil.which("pdftotext"):
+    sheets = run(["pdftotext", "-layout", str(printed), "-"]).stdout.split("\f")
+    of_trials = [sheet for sheet in sheets if len(re.findall(r"^ *[0-9a-f]{16} ", sheet, re.M)) > 1]
+    expect(len(of_trials) > 3 and all("class_name" in sheet for sheet in of_trials),
+           f"on paper the {len(of_trials)} sheets of trials have their heads")
+    expect("weight_decay 0.0003" in " ".join(sheets[0].split()), "and what is folded up on the screen can be read")
+    expect("A heading sorts" not in sheets[0], "and nothing says to click")
 finish()

@@ -99,6 +99,33 @@ TEST_F(TableCommands, PutWhatIsSaidInPlaceOfTheSpecsOwn) {
               HasSubstr("did you mean 'by class'?"));
   EXPECT_THAT(run(kTableCommand, {path_, "--label", "los:Loss"}).err,
               HasSubstr("did you mean 'loss'?"));
+  EXPECT_THAT(run(kTableCommand, {path_, "--label", "loss=rotatoin:Rot."}).err,
+              HasSubstr("--label: no trial of the sweep has loss=rotatoin; loss is: contrastive, "
+                        "rotation (did you mean 'rotation'?)"));
+}
+
+TEST_F(TableCommands, NameTheOptionThatIsWrong) {
+  const std::pair<std::vector<std::string>, const char*> wrong[] = {
+      {{"--spread", "sdd"}, "--spread 'sdd' is none of: sd, ci95, paper"},
+      {{"--claim", "x"}, "--claim 'x' is none of: seeds, tasks"},
+      {{"--format", "tex"}, "--format 'tex' is none of: text, md, latex"},
+      {{"--best", "x"}, "--best 'x' is none of"},
+      {{"--against", "x"}, "--against 'x' is neither `published` nor a file"},
+      {{"--where", "loss"}, "'loss' is no FIELD=VALUE"},
+      {{"--sort", "x"}, "--sort 'x' is no column"}};
+  for (const auto& [words, said] : wrong) {
+    std::vector<std::string> all{path_};
+    all.insert(all.end(), words.begin(), words.end());
+    const Ran ran = run(kTableCommand, all);
+    EXPECT_EQ(ran.code, 2) << said;
+    EXPECT_THAT(ran.err, HasSubstr(said));
+  }
+}
+
+TEST_F(TableCommands, TakeACommaOfAValueBehindABackslash) {
+  EXPECT_EQ(split_list("a\\,b,c"), (std::vector<std::string>{"a,b", "c"}));
+  EXPECT_EQ(split_list("{\"nu\":0.1,\"k\":2},\\n"),
+            (std::vector<std::string>{"{\"nu\":0.1,\"k\":2}", "\\n"}));
 }
 
 TEST_F(TableCommands, CheckThatAFileIsStillWhatTheResultsGive) {
@@ -144,7 +171,37 @@ TEST_F(TableCommands, CheckSeesThatResultsHaveChanged) {
   EXPECT_THAT(changed.err, HasSubstr("the results have changed"));
 }
 
+TEST_F(TableCommands, CheckTakesTheDatabaseThatTheFileNames) {
+  ASSERT_EQ(run(kTableCommand, {path_, "-o", file("t.tex")}).code, 0);
+  const Ran ran = run(kTableCommand, {"--check", file("t.tex")});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("the results still give this, made 2"));
+}
+
+TEST_F(TableCommands, CheckKnowsSentencesAndPicturesToo) {
+  if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not on the path; install gnuplot-nox";
+  ASSERT_EQ(run(kCompareCommand, {path_, "loss=rotation", "loss=contrastive", "--where",
+                                  "classifier=kde", "-o", file("sentence.txt")})
+                .code,
+            0);
+  ASSERT_EQ(run(kPlotCommand, {path_, "--figure", "classes", "-o", file("p.svg")}).code, 0);
+  for (const char* name : {"sentence.txt", "p.svg"})
+    EXPECT_EQ(run(kTableCommand, {"--check", file(name)}).code, 0) << name;
+  replace(file("sentence.txt"), "above", "below");
+  const Ran sentence = run(kTableCommand, {"--check", file("sentence.txt")});
+  EXPECT_EQ(sentence.code, 1);
+  EXPECT_THAT(sentence.out, HasSubstr("is significantly above"));
+  replace(file("p.svg"), "trouser", "skirt");
+  const Ran picture = run(kTableCommand, {"--check", file("p.svg")});
+  EXPECT_EQ(picture.code, 1);
+  EXPECT_THAT(picture.out, HasSubstr("the file was changed after it was drawn"));
+}
+
 TEST_F(TableCommands, CheckNeedsAFileThatSaysItsOrigin) {
+  std::ofstream(file("own.csv")) << "a\n";
+  EXPECT_THAT(run(kTableCommand, {"--check", file("own.csv"), path_}).err,
+              AllOf(HasSubstr("says nothing of its origin"), HasSubstr("own.csv.provenance.json")));
+
   std::ofstream(file("own.md")) << "| a |\n";
   EXPECT_THAT(run(kTableCommand, {"--check", file("own.md"), path_}).err,
               HasSubstr("says nothing of its origin"));
@@ -202,7 +259,9 @@ TEST_F(TableCommands, CompareSaysTheSentence) {
 TEST_F(TableCommands, PlanTheSeedsThatAnIntervalNeeds) {
   const Ran ran = run(kTableCommand, {path_, "--seeds-until", "0.5"});
   EXPECT_EQ(ran.code, 0) << ran.err;
-  EXPECT_THAT(ran.err, HasSubstr("bring every difference to ± 0.5 points or less; there are 3"));
+  EXPECT_THAT(ran.err,
+              AllOf(HasSubstr("bring every difference to ± 0.5 points or less; there are 3"),
+                    HasSubstr(" CPU core hours, one trial at a time")));
   EXPECT_GT(expand(parse_spec(ran.out, "more.json")).trials.size(), 18u);
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "tests/results/plan.h"
 
@@ -82,6 +83,23 @@ TEST(Arms, OfThreeOrMoreAreCorrectedAndRanked) {
   EXPECT_DOUBLE_EQ(found.friedman->statistic, 14);
   EXPECT_NEAR(found.friedman->p, std::exp(-7), 1e-12);  // chi-square of two degrees
   EXPECT_THAT(sentences(found), HasSubstr("after Holm over 2"));
+  const auto json = nlohmann::json::parse(to_json_text(found));
+  EXPECT_EQ(json["pairs"].size(), 2u);
+  EXPECT_EQ(json["friedman"]["chi_square"], 14);
+}
+
+TEST(Arms, SayInEveryFormatWhatCollapsedAndWhatLacks) {
+  Plan plan = seven_classes();
+  Trial rotating = trial(0, 4);
+  rotating.loss = Loss::rotation;
+  plan.collapsed(canonical(rotating), kKde, 0.5).missing(trial(0, 4), kKde);
+  const ArmsComparison found = compare_arms(plan.sweep(), {kRotation, kContrastive}, {});
+  const auto notes = nlohmann::json::parse(to_json_text(found))["notes"];
+  for (const char* note :
+       {"rotation: 1 collapsed, and counted", "contrastive: 1 of 22 planned scores lack"}) {
+    EXPECT_THAT(sentences(found), HasSubstr(note));
+    EXPECT_THAT(notes, testing::Contains(note));
+  }
 }
 
 TEST(Arms, GiveNoPThatCouldNotBeSmall) {

@@ -15,7 +15,7 @@ if not shutil.which("pdflatex") or subprocess.run(["kpsewhich", "booktabs.sty"],
     sys.exit(77)
 with tempfile.TemporaryDirectory() as folder:
     document = pathlib.Path(folder, "document.tex")
-    document.write_text("\\documentclass{article}\n\\usepackage[landscape,margin=1cm]{geometry}\n\\usepackage{booktabs}\n"
+    document.write_text("\\documentclass{article}\n\\usepackage[a3paper,landscape,margin=1cm]{geometry}\n\\usepackage{booktabs}\n"
                         "\\begin{document}\n" + table + "\\end{document}\n")
     made = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", document.name], cwd=folder,
                           capture_output=True, text=True, errors="replace")

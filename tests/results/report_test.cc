@@ -31,7 +31,8 @@ class ReportTest : public StoreTest {
     store_.end_attempt(begin(store_, failed_), AttemptState::failed, "</script> no memory");
   }
   std::string page(const Drawer& drawer = [](const Figure&) { return "<svg/>"; }) const {
-    return report(store_, "", {"1.2.3", "abc", "2026-01-01T00:00:00Z"}, drawer);
+    return report(store_, store_.results(),
+                  {"1.2.3", "abc", "5bec", "d16e57", {path_}, {}, "2026-01-01T00:00:00Z"}, drawer);
   }
 
   Trial done_ = trial(0), failed_ = trial(1), waiting_ = trial(0, 1, 64);
@@ -92,7 +93,9 @@ TEST_F(ReportTest, SaysHowFarTheSweepIsAndWhoMadeThePage) {
   const std::string text = page();
   EXPECT_THAT(text, HasSubstr("<dt>trials done</dt><dd>1 of 3</dd>"));
   EXPECT_THAT(text, HasSubstr("<dt>failed</dt><dd>1</dd>"));
-  EXPECT_THAT(text, HasSubstr("Made by occam 1.2.3 (abc) from " + path_ + " on 2026-01-01"));
+  EXPECT_THAT(text, HasSubstr("Made by occam 1.2.3 (abc) from " + path_ +
+                              " on 2026-01-01T00:00:00Z; spec 5bec, "
+                              "results d16e57."));
 }
 
 TEST_F(ReportTest, PutsAnErrorInTheFiguresPlace) {
@@ -103,7 +106,7 @@ TEST_F(ReportTest, PutsAnErrorInTheFiguresPlace) {
 
 TEST_F(ReportTest, ShowsASweepThatHasNotBegun) {
   store_.record_sweep(spec("new"), expansion({trial(9)}));
-  EXPECT_THAT(report(store_, "new", {"", "", ""}, [](const Figure&) { return ""; }),
+  EXPECT_THAT(report(store_, store_.results("new"), {}, [](const Figure&) { return ""; }),
               HasSubstr("<dd>0 of 1</dd>"));
 }
 

@@ -8,7 +8,6 @@ namespace occam {
 namespace {
 
 using testing::HasSubstr;
-using Conditions = std::vector<std::pair<std::string, std::vector<std::string>>>;
 
 class RowFilter : public StoreTest {
  protected:
@@ -23,7 +22,7 @@ class RowFilter : public StoreTest {
                                     {evaluation(kKde, 0.5 + 0.125 * static_cast<double>(i))}));
   }
   // The scores that the conditions leave.
-  std::string scores(const Conditions& where) const {
+  std::string scores(const FieldValues& where) const {
     std::vector<std::string> all;
     const std::string sql = select_where(store_, "results", where);
     for (const Row& row : store_.query("SELECT auroc FROM (" + sql + ") ORDER BY 1").values)
@@ -83,6 +82,17 @@ TEST_F(RowFilter, RefusesAValueThatNoTrialHasButNotOneWithoutResultsYet) {
   EXPECT_THAT(refusal("batch_size", "128"), HasSubstr("batch_size is: 32, 64"));
   EXPECT_THAT(refusal("batchsize", "32"), HasSubstr("did you mean 'batch_size'"));
   EXPECT_EQ(scores({{"class", {"9"}}}), "");
+}
+
+TEST_F(RowFilter, AsksForAnyStateThatTrialsCanBeIn) {
+  EXPECT_EQ(store_.query(select_where(store_, "trials", {{"state", {"failed"}}})).values.size(),
+            0u);
+  EXPECT_EQ(store_.query(select_where(store_, "trials", {{"state", {"waiting"}}})).values.size(),
+            1u);
+  EXPECT_THAT(message_of([&] {
+                select_where(store_, "trials", {{"state", {"fialed"}}});
+              }),
+              HasSubstr("has no such trials"));
 }
 
 TEST_F(RowFilter, KnowsTheDocumentedViewsAndNoOther) {

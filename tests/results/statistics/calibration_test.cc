@@ -6,6 +6,7 @@
 #include <array>
 #include <random>
 
+#include "results/comparison.h"
 #include "results/statistics/paired.h"
 #include "results/statistics/several.h"
 
@@ -18,6 +19,8 @@ constexpr std::size_t kClasses = 10;
 constexpr std::array<double, kClasses> kByClass{2.2, 1.4, 0.3, 1.1, 7.1, 1.0, 3.7, 2.5, 10.7, 4.4};
 constexpr std::array<double, kClasses> kNoiseOfOne{.5, .1, .2, .9, 1.8, 1.2, .6, .1, .3, 1.3};
 constexpr std::array<double, kClasses> kNoiseOfOther{.2, .2, .4, .4, 1.8, .5, 1.4, .2, .6, .9};
+// Of a seed on one method's scores of all classes: of the size of a class's own deviation.
+constexpr double kSeed = 0.4;
 constexpr int kTables = 20'000;
 
 class Simulation {
@@ -64,10 +67,10 @@ std::vector<double> by_class(const std::vector<std::vector<double>>& differences
 
 // Rejections in percent.
 template <class Rejects>
-double rate(Rejects&& rejects) {
+double rate(Rejects&& rejects, int tables = kTables) {
   int count = 0;
-  for (int table = 0; table < kTables; ++table) count += rejects();
-  return 100.0 * count / kTables;
+  for (int table = 0; table < tables; ++table) count += rejects();
+  return 100.0 * count / tables;
 }
 
 // The null of "these tasks, new seeds": over these very classes the methods differ by nothing on
@@ -90,7 +93,7 @@ TEST(Calibration, NewSeedsRejectsFivePercentOfTrueNulls) {
   Simulation simulation;
   for (const std::size_t seeds : {3u, 5u, 10u})
     EXPECT_NEAR(rate([&] {
-                  return paired_t(by_seed(simulation.differences(seeds, centred(), 0.4)))->p <=
+                  return paired_t(by_seed(simulation.differences(seeds, centred(), kSeed)))->p <=
                          0.05;
                 }),
                 5, 1)
@@ -99,26 +102,52 @@ TEST(Calibration, NewSeedsRejectsFivePercentOfTrueNulls) {
 
 TEST(Calibration, NewTasksRejectsFivePercentOfTrueNulls) {
   Simulation simulation;
-  EXPECT_NEAR(rate([&] {
-                return signed_rank(by_class(simulation.differences(5, drawn(simulation), 0)))->p <=
-                       0.05;
-              }),
-              5, 1);
+  for (const std::size_t seeds : {3u, 5u, 10u})
+    EXPECT_NEAR(
+        rate([&] {
+          return signed_rank(by_class(simulation.differences(seeds, drawn(simulation), kSeed)))
+                     ->p <= 0.05;
+        }),
+        5, 1)
+        << seeds << " seeds";
+}
+
+// As tables and `occam compare` make them, of scores.
+TEST(Calibration, BothClaimsOfAComparisonRejectFivePercentOfTrueNulls) {
+  Simulation simulation;
+  for (const Claim claim : {Claim::seeds, Claim::tasks})
+    EXPECT_NEAR(rate(
+                    [&] {
+                      const auto null = claim == Claim::seeds ? centred() : drawn(simulation);
+                      Scores one, other;
+                      const auto rows = simulation.differences(5, null, kSeed);
+                      for (std::size_t seed = 0; seed < rows.size(); ++seed)
+                        for (std::size_t c = 0; c < kClasses; ++c) {
+                          const std::pair key{static_cast<std::int64_t>(seed),
+                                              Task{Dataset::cifar10, static_cast<std::int64_t>(c)}};
+                          one[key] = 0.9 + rows[seed][c] / 100;
+                          other[key] = 0.9;
+                        }
+                      return *compare(one, other, claim).p <= 0.05;
+                    },
+                    kTables / 4),
+                5, 1)
+        << to_string(claim);
 }
 
 TEST(Calibration, SignFlipsOverTasksRejectFivePercentOfTrueNulls) {
   Simulation simulation;
-  EXPECT_NEAR(rate([&] {
-                return sign_flips(by_class(simulation.differences(5, drawn(simulation), 0)))->p <=
-                       0.05;
-              }),
-              5, 1);
+  EXPECT_NEAR(
+      rate([&] {
+        return sign_flips(by_class(simulation.differences(5, drawn(simulation), kSeed)))->p <= 0.05;
+      }),
+      5, 1);
 }
 
 TEST(Calibration, SignFlipsOverFiveSeedsNeverReachFivePercent) {
   Simulation simulation;
   EXPECT_EQ(rate([&] {
-              return sign_flips(by_seed(simulation.differences(5, centred(), 0.4)))->p <= 0.05;
+              return sign_flips(by_seed(simulation.differences(5, centred(), kSeed)))->p <= 0.05;
             }),
             0);
 }
@@ -128,7 +157,7 @@ TEST(Calibration, SeedsTimesClassesAsIfIndependentRejectsAThirdOfTrueNulls) {
   Simulation simulation;
   EXPECT_GT(rate([&] {
               std::vector<double> pooled;
-              for (const auto& row : simulation.differences(5, drawn(simulation), 0))
+              for (const auto& row : simulation.differences(5, drawn(simulation), kSeed))
                 pooled.insert(pooled.end(), row.begin(), row.end());
               return paired_t(pooled)->p <= 0.05;
             }),
@@ -140,7 +169,7 @@ TEST(Calibration, TheIntervalsHoldTheTruthNineteenTimesOfTwenty) {
   const double truth = mean_of(kByClass);
   EXPECT_NEAR(rate([&] {
                 const auto interval =
-                    *paired_t(by_seed(simulation.differences(5, kByClass, 0.4)))->interval;
+                    *paired_t(by_seed(simulation.differences(5, kByClass, kSeed)))->interval;
                 return interval.low <= truth && truth <= interval.high;
               }),
               95, 1);
@@ -151,7 +180,7 @@ TEST(Calibration, HolmKeepsAFamilyOfFiveUnderFivePercent) {
   const double any = rate([&] {
     std::vector<double> family;
     for (int variant = 0; variant < 5; ++variant)
-      family.push_back(paired_t(by_seed(simulation.differences(5, centred(), 0.4)))->p);
+      family.push_back(paired_t(by_seed(simulation.differences(5, centred(), kSeed)))->p);
     const std::vector<double> corrected = holm(family);
     return std::any_of(corrected.begin(), corrected.end(), [](double p) { return p <= 0.05; });
   });
