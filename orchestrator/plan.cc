@@ -161,7 +161,8 @@ double guessed_seconds_per_work(bool on_gpus) {
 
 std::optional<double> measured_seconds_per_work(const Store& store) {
   const auto rows = store.texts(
-      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial JOIN attempt a "
+      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial JOIN attempt "
+      "a "
       "ON a.trial = o.trial AND a.number = o.attempt WHERE a.device NOT GLOB '[1-9]* x *' AND "
       "o.retired_at IS NULL AND o.status = 'completed' AND o.steps > 0 ORDER BY o.recorded_at DESC "
       "LIMIT "
