@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUsage = R"(occam gc [DB] [OPTIONS]
 
-Deletes checkpoints that no trial will go on from: of finished trials, of trials that no sweep names, and
-files that a crash left half written.
+Deletes checkpoints that no trial will go on from: of finished trials, of trials that no sweep
+names, and files that a crash left half written.
 
 Examples:
   occam gc occam.db --dry-run

@@ -13,9 +13,9 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam retry [DB] [TRIAL...] [OPTIONS]
 
-Gives trials that failed, diverged or were cancelled all their attempts again; the next `occam run` runs
-them. A failed one goes on from its last checkpoint. One that diverged diverges again on the same machine
-with the same build, so choose those that something has changed for.
+Gives trials that failed, diverged or were cancelled all their attempts again; the next `occam
+run` runs them. A failed one goes on from its last checkpoint. One that diverged diverges again on
+the same machine with the same build, so choose those that something has changed for.
 
 Examples:
   occam retry occam.db                          all of them

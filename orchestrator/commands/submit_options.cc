@@ -20,18 +20,20 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUsage = R"(occam submit SPEC --time T [OPTIONS] [-- SBATCH-OPTIONS]
 
-Submits the sweep as a Slurm job that goes on by itself after its time limit, preemption and lost nodes. On
-several nodes it is an array of parts, one a node, each with a database of its own, and a job that merges them
-into --db; --shards 0 makes it one job over MPI. Submitted again, it submits what is missing and not in the queue.
+Submits the sweep as a Slurm job that goes on by itself after its time limit, preemption and lost
+nodes. On several nodes it is an array of parts, one a node, each with a database of its own, and
+a job that merges them into --db; --shards 0 makes it one job over MPI. Submitted again, it
+submits what is missing and not in the queue.
 
 Examples:
-  occam submit spec.json --gpus-per-node 8 --time 24:00:00              one node
-  occam submit spec.json --nodes 4 --gpus-per-node 8 --time 24:00:00    four parts, started as nodes come free
-  occam submit spec.json --nodes 4 --shards 0 --cpus-per-task 32 --time 2:00:00      one job, over MPI
-  occam submit spec.json --cpus-per-task 8 --time 4:00:00 --chain 5     where jobs may not be requeued
+  occam submit spec.json --gpus-per-node 8 --time 24:00:00             one node
+  occam submit spec.json --nodes 4 --gpus-per-node 8 --time 24:00:00   four parts as nodes come free
+  occam submit spec.json --nodes 4 --shards 0 --cpus-per-task 32 --time 2:00:00    one job, over MPI
+  occam submit spec.json --cpus-per-task 8 --time 4:00:00 --chain 5     where none is requeued
   occam submit spec.json --gpus-per-node 4 --time 8:00:00 --dry-run -- --partition=gpu --account=lab
 
-Modules and options that this cluster always wants: ~/.config/occam/slurm.json, see slurm/README.md.
+Modules and options that this cluster always wants: ~/.config/occam/slurm.json, see
+slurm/README.md.
 )";
 
 // Handed on to `occam run` as they are; `run` checks them.
@@ -76,10 +78,8 @@ std::optional<SubmitOptions> read_submit_options(const std::vector<std::string>&
       "folder on each node's own disk for checkpoints, copied back to DB.work")(
       "dry-run", po::bool_switch(&options.dry_run), "print the script and submit nothing")(
       "parsable", po::bool_switch(&options.parsable), "print the jobs' ids alone, one a line");
-  po::options_description handed_on("Options of occam run, handed on");
   for (std::size_t i = 0; i < run_values.size(); ++i)
-    handed_on.add_options()(kRunOptions[i], po::value(&run_values[i]), "");
-  described.add(handed_on);
+    described.add_options()(kRunOptions[i], po::value(&run_values[i]), "handed on to occam run");
   const Arguments arguments({words.begin(), end}, described, 1, 1, kUsage);
   if (arguments.helped()) return std::nullopt;
 

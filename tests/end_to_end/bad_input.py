@@ -97,4 +97,12 @@ elif os.geteuid() != 0:
     os.chmod(closed.path, 0o555)
     refused("no write permission", closed.command(), 1, "occam.db", "Permission denied")
     os.chmod(closed.path, 0o755)
+
+# What a newcomer asks first: every command's help says what it does, by example, and fits the terminal.
+for name in [line.split()[0] for line in run([OCCAM, "--help"]).stdout.splitlines() if line[:2] == "  " and line[2:8] != "occam "]:
+    told = run([OCCAM, name, "--help"])
+    expect(told.returncode == 0 and not told.stderr and told.stdout.startswith(f"occam {name}"), f"{name} --help: usage")
+    expect("\nExamples:\n  occam" in told.stdout, f"{name} --help: examples")
+    expect(max(map(len, told.stdout.splitlines())) <= 100, f"{name} --help: at most 100 columns")
+    expect(" arg" not in told.stdout.partition("\nOptions:\n")[2], f"{name} --help: names every option's value")
 finish()
