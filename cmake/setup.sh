@@ -69,6 +69,7 @@ check_tools() {
   need_command "$compiler" "g++ 12 or newer"
   need_command git "git"
   need_command python3 "python3 with pip"
+  mkdir -p build 2>/dev/null && [ -w build ] || fail "cannot write into $PWD/build; clone into a folder of yours"
   local have
   have=$(cmake --version | awk 'NR==1 {print $3}')
   [ "$(printf '%s\n' 3.25 "$have" | sort -V | head -n 1)" = 3.25 ] || fail "needs cmake 3.25 or newer; this is $have"

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -16,7 +18,7 @@ class GzipFile {
  public:
   explicit GzipFile(const std::filesystem::path& path)
       : path_(path), file_(gzopen(path.c_str(), "rb"), gzclose) {
-    if (!file_) throw Error(path_.string() + ": cannot read this file");
+    if (!file_) fail(std::string("cannot be read: ") + std::strerror(errno));
     gzbuffer(file_.get(), 1 << 18);
   }
   void read(void* to, std::size_t bytes) {

@@ -1,11 +1,13 @@
 #pragma once
 
-#include <SQLiteCpp/Database.h>
-
 #include <memory>
 #include <string>
 
 #include "results/local_disk.h"
+
+namespace SQLite {
+class Database;
+}
 
 namespace occam {
 

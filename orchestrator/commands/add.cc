@@ -15,8 +15,8 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam add SPEC [OPTIONS]
 
-Adds the trials of a spec to the sweep that is running on the database: of the same name, grown, or of
-another name. Its workers take them as they come free.
+Adds the trials of a spec to the sweep that is running on the database: of the same name, grown,
+or of another name. Its workers take them as they come free.
 
 Examples:
   occam add more-seeds.json --db occam.db

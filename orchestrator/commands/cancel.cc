@@ -14,8 +14,8 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam cancel DB [TRIAL...] [OPTIONS]
 
-Takes trials without an outcome out of their sweeps, also while these run: a running one is stopped with a
-checkpoint. Tables show their cells as missing. `occam retry` takes it back.
+Takes trials without an outcome out of their sweeps, also while these run: a running one is
+stopped with a checkpoint. Tables show their cells as missing. `occam retry` takes it back.
 
 Examples:
   occam cancel occam.db 3f2a91 77b0c4

@@ -1,11 +1,14 @@
 #include "orchestrator/commands/command.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <sstream>
 
 #include "experiments/error.h"
+#include "orchestrator/commands/option_help.h"
 
 namespace occam {
 
@@ -27,7 +30,8 @@ Arguments::Arguments(const std::vector<std::string>& words, const po::options_de
                   .run(),
               given_);
     if (given_.count("help")) {
-      std::cout << usage << "\n" << options;
+      const std::string described = option_help(options);
+      std::cout << usage << (described.empty() ? "" : "\n") << described;
       helped_ = true;
       return;
     }
@@ -36,15 +40,20 @@ Arguments::Arguments(const std::vector<std::string>& words, const po::options_de
     std::vector<std::string> known;
     for (const auto& option : all.options()) known.push_back("--" + option->long_name());
     throw UsageError("unknown option " + problem.get_option_name() +
-                     did_you_mean(problem.get_option_name(), known) + "\n" +
-                     usage.substr(0, usage.find('\n')));
+                     did_you_mean(problem.get_option_name(), known) +
+                     "; usage: " + usage.substr(0, usage.find('\n')));
+  } catch (const po::invalid_option_value& problem) {
+    const std::string name = problem.get_option_name();
+    const auto* option = all.find_nothrow(name.substr(name.find_first_not_of('-')), false);
+    throw UsageError(problem.what() +
+                     (option ? "; it takes " + expected_number(*option) : std::string()));
   } catch (const po::error& problem) {
     throw UsageError(problem.what());
   }
   if (positional_.size() < least || positional_.size() > most)
-    throw UsageError((positional_.size() < least ? "something is missing"
+    throw UsageError((positional_.size() < least ? "a word is missing"
                                                  : "too many words: '" + positional_.back() + "'") +
-                     std::string("; ") + usage.substr(0, usage.find('\n')));
+                     std::string("; usage: ") + usage.substr(0, usage.find('\n')));
 }
 
 std::vector<std::string> split_list(const std::string& text) {
@@ -101,17 +110,17 @@ FieldValues parse_conditions(const std::vector<std::string>& texts,
 
 TrialFilter::TrialFilter(const std::vector<std::string>& conditions) {
   for (const std::string& condition : conditions) {
-    const auto [field, values] = parse_condition(condition, field_names());
-    fields_.emplace_back();
-    for (const std::string& value : values) {
-      // A word that is JSON by itself is a number, true, false or an object; any other is a name.
-      nlohmann::json parsed = nlohmann::json::parse(value, nullptr, false);
-      try {
+    try {
+      const auto [field, values] = parse_condition(condition, field_names());
+      fields_.emplace_back();
+      for (const std::string& value : values) {
+        // A word that is JSON by itself is a number, true, false or an object; any other is a name.
+        nlohmann::json parsed = nlohmann::json::parse(value, nullptr, false);
         const bool is_json = parsed.is_number() || parsed.is_boolean() || parsed.is_object();
         fields_.back().emplace_back(field, is_json ? parsed : nlohmann::json(value));
-      } catch (const UsageError& problem) {
-        throw UsageError("--only " + condition + ": " + problem.what());
       }
+    } catch (const UsageError& problem) {
+      throw UsageError("--only " + condition + ": " + problem.what());
     }
   }
 }
@@ -131,7 +140,7 @@ void write_output(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
   file << text;
   file.close();
-  if (!file) throw Error(path + ": cannot write this file");
+  if (!file) throw Error(path + ": cannot write this file (" + std::strerror(errno) + ")");
 }
 
 }  // namespace occam

@@ -12,15 +12,16 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam compare DB A B [C…] [OPTIONS]
 
-The sentences for the paper: A against each of the others, with difference, 95 % interval, test, its
-unit, p (after Holm where there are several) and n. An arm is FIELD=VALUE, or several in quotes. Both
-claims are made: these tasks, new seeds (paired t over seeds); new tasks (exact Wilcoxon over classes).
+The sentences for the paper: A against each of the others, with difference, 95 % interval, test,
+its unit, p (after Holm where there are several) and n. An arm is FIELD=VALUE, or several in
+quotes. Both claims are made: these tasks, new seeds (paired t over seeds); new tasks (exact
+Wilcoxon over classes).
 
 Examples:
   occam compare occam.db loss=rotation loss=contrastive --where classifier=kde --where batch_size=64
   occam compare occam.db "loss=contrastive distribution_augmentation=rotation" \
                          "loss=contrastive distribution_augmentation=none" --where classifier=kde
-  occam compare occam.db variant=baseline "variant=no jitter" "variant=no gray" --where classifier=kde
+  occam compare occam.db variant=baseline "variant=no jitter" --where classifier=kde
 )";
 
 // "loss=rotation batch_size=64": a word with = begins a condition, others belong to the one before.

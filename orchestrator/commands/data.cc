@@ -24,15 +24,16 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUsage = R"(occam data list | check NAME | prepare NAME [OPTIONS]
 
-The data sets: what they are and where they lie (list), whether every file is there and whole (check),
-and for images of their own files, decoding them once into one file that all workers share (prepare).
+The data sets: what they are and where they lie (list), whether every file is there and whole
+(check), and for images of their own files, decoding them once into one file that all workers
+share (prepare).
 NAME is a data set, or a folder of your own images below --data:
 
   screws/train/good/*.png  screws/test/good/*.png  screws/test/bent/*.png  …    or
-  screws/images.csv        with the columns path, split (train or test) and label ("good", or any other)
+  screws/images.csv        with the columns path, split (train, test) and label ("good" or another)
 
-JPEG, PNG (8 bits a channel) and .npy (bytes, height x width [x 3]). In a spec: "dataset": "folder",
-"source": "screws". The trials' ids hold what the images are, not where they lie.
+JPEG, PNG (8 bits a channel) and .npy (bytes, height x width [x 3]). In a spec: "dataset":
+"folder", "source": "screws". The trials' ids hold what the images are, not where they lie.
 
 Examples:
   occam data list

@@ -20,8 +20,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUsage = R"(occam doctor [FOLDER]
 
-Says what this machine and its Slurm cluster, where there is one, give a sweep whose database would lie in
-FOLDER (here), and which way to submit works. Starts and changes nothing.
+Says what this machine and its Slurm cluster, where there is one, give a sweep whose database
+would lie in FOLDER (here), and which way to submit works. Starts and changes nothing.
 
 Examples:
   occam doctor

@@ -9,8 +9,8 @@ namespace {
 
 constexpr const char* kUsage = R"(occam expand SPEC [--data DIR]
 
-Prints the trials of a spec, one JSON line each: {"id", "config", "evaluations"}. Fields that have no
-say in a trial are null. Nothing is run or stored.
+Prints the trials of a spec, one JSON line each: {"id", "config", "evaluations"}. Fields that have
+no say in a trial are null. Nothing is run or stored.
 
 Examples:
   occam expand spec.json | wc -l

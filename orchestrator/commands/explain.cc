@@ -12,8 +12,8 @@ namespace {
 
 constexpr const char* kUsage = R"(occam explain DB TRIAL
 
-Why a trial is done, missing, failed or was run again: its fields, its attempts with their ends, its scores,
-and what to do. The beginning of the id is enough.
+Why a trial is done, missing, failed or was run again: its fields, its attempts with their ends,
+its scores, and what to do. The beginning of the id is enough.
 
 Examples:
   occam explain occam.db 3f2a91

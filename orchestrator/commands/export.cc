@@ -9,8 +9,9 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam export [DB] [OPTIONS]
 
-A whole view of the database as one file for other programs: results (one row an evaluation, with every field
-of its trial, and where its number comes from), trials or curves. AUROC is in [0, 1], at full precision.
+A whole view of the database as one file for other programs: results (one row an evaluation, with
+every field of its trial, and where its number comes from), trials or curves. AUROC is in [0, 1],
+at full precision.
 
 Examples:
   occam export occam.db -o results.csv

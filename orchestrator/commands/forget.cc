@@ -12,8 +12,8 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam forget DB --where FIELD=VALUE [OPTIONS]
 
-Retires the outcomes of finished trials, so that the next `occam run` trains them again: for results of a
-build with a mistake in it. They stay in the file, hidden from tables and views.
+Retires the outcomes of finished trials, so that the next `occam run` trains them again: for
+results of a build with a mistake in it. They stay in the file, hidden from tables and views.
 
 Examples:
   occam forget occam.db --where loss=rotation --dry-run

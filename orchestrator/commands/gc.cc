@@ -16,8 +16,9 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUsage = R"(occam gc [DB] [OPTIONS]
 
-Deletes checkpoints that no trial will go on from, and kept features that no spec asks for: of trials without
-a result that counts, or that every spec has left out; and what a crash left half written.
+Deletes checkpoints that no trial will go on from, and kept features that no spec asks for: of
+trials without a result that counts, or that every spec has left out; and what a crash left half
+written.
 
 Examples:
   occam gc occam.db --dry-run

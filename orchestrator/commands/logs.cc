@@ -18,8 +18,8 @@ using nlohmann::json;
 
 constexpr const char* kUsage = R"(occam logs DB [TRIAL] [OPTIONS]
 
-What happened to a trial, in order: starts, what its worker said meanwhile, ends. Without a trial, all that
-happened in the sweeps of the database (the file DB.events.jsonl).
+What happened to a trial, in order: starts, what its worker said meanwhile, ends. Without a trial,
+all that happened in the sweeps of the database (the file DB.events.jsonl).
 
 Examples:
   occam logs occam.db 3f2a91

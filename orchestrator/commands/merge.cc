@@ -15,10 +15,11 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUsage = R"(occam merge OUT.db SHARD.db… [OPTIONS]
 
-Takes databases of the same or of different sweeps into one: into a new file, or into one that is there. All of
-it or nothing. A trial that several have with equal results counts once. Where results differ, or two sweeps of
-one name plan different trials, nothing is merged unless --keep says which stay; the other results are kept in
-the file, retired. Hosts, times, builds and failed attempts stay as they were. The shards are only read.
+Takes databases of the same or of different sweeps into one: into a new file, or into one that is
+there. All of it or nothing. A trial that several have with equal results counts once. Where
+results differ, or two sweeps of one name plan different trials, nothing is merged unless --keep
+says which stay; the other results are kept in the file, retired. Hosts, times, builds and failed
+attempts stay as they were. The shards are only read.
 
 Examples:
   occam run spec.json --only seed=1 --db a.db      # on one machine

@@ -27,8 +27,8 @@ namespace po = boost::program_options;
 constexpr const char* kUsage = R"(occam plan SPEC [OPTIONS]
 
 Says what `occam run` would do: trials done, to run and failed, and how long it would take, by a
-simulation with the real scheduler. Durations come from trials that the database holds; without any, from
-a guess that says so.
+simulation with the real scheduler. Durations come from trials that the database holds; without
+any, from a guess that says so.
 
 Examples:
   occam plan spec.json --db occam.db

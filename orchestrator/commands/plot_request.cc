@@ -11,18 +11,18 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam plot [DB] -o FILE.svg|.pdf|.png [OPTIONS]
 
-A picture of a sweep, drawn by gnuplot: AUROC over a number as lines with bands of one deviation over seeds, over a
-name as bars, over two fields as a heat map; or what training said of itself, epoch by epoch. Means are those of
-`occam table`. Without --x and --by, the spec's first table as a picture. The last field of --by tells lines
-apart, those before it make panels.
+A picture of a sweep, drawn by gnuplot: AUROC over a number as lines with bands of one deviation
+over seeds, over a name as bars, over two fields as a heat map; or what training said of itself,
+epoch by epoch. Means are those of `occam table`. Without --x and --by, the spec's first table as
+a picture. The last field of --by tells lines apart, those before it make panels.
 
 Examples:
   occam plot occam.db -o main.svg
   occam plot occam.db --x batch_size --by loss,classifier --where features=pool -o batch-size.pdf
   occam plot occam.db --x batch_size --y learning_rate --by loss --where classifier=kde -o heat.pdf
-  occam plot occam.db --x class_name --by loss --where batch_size=32 --where classifier=kde -o classes.png
+  occam plot occam.db --x class_name --by loss --where batch_size=32 --where classifier=kde -o c.png
   occam plot occam.db --kind curves --by loss,batch_size -o curves.svg
-  occam plot occam.db --figure "batch size" -o batch-size.pdf      # as the spec says under "figures"
+  occam plot occam.db --figure "batch size" -o batch-size.pdf      # one of the spec's "figures"
 )";
 
 // The spec's figure; conditions and title of the command line come on top.

@@ -12,8 +12,8 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"usage(occam query [DB] [SQL] [OPTIONS]
 
-Rows of the database: of the view `results` (one row an evaluation), or what a SELECT gives. The views are
-results, trials and curves. AUROC is in [0, 1]. Nothing can be changed.
+Rows of the database: of the view `results` (one row an evaluation), or what a SELECT gives. The
+views are results, trials and curves. AUROC is in [0, 1]. Nothing can be changed.
 
 Examples:
   occam query occam.db --where loss=rotation --where classifier=kde

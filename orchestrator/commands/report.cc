@@ -11,9 +11,10 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam report [DB] -o FILE.html [OPTIONS]
 
-One HTML page about a sweep, which needs no network and nothing beside it: summary, the spec's tables and figures
-(drawn by gnuplot where it is installed), all trials in a table that sorts, and of each trial its configuration,
-scores, training curves, attempts and where its numbers come from.
+One HTML page about a sweep, which needs no network and nothing beside it: summary, the spec's
+tables and figures (drawn by gnuplot where it is installed), all trials in a table that sorts, and
+of each trial its configuration, scores, training curves, attempts and where its numbers come
+from.
 
 Examples:
   occam report occam.db -o report.html

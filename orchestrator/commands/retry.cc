@@ -11,10 +11,10 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam retry [DB] [TRIAL...] [OPTIONS]
 
-Gives trials that failed, diverged or were cancelled all their attempts again: the sweep that is running on
-the database runs them, or else the next `occam run`. A failed one goes on from its last checkpoint. One that
-diverged diverges again on the same machine with the same build, so choose those that something has changed
-for.
+Gives trials that failed, diverged or were cancelled all their attempts again: the sweep that is
+running on the database runs them, or else the next `occam run`. A failed one goes on from its
+last checkpoint. One that diverged diverges again on the same machine with the same build, so
+choose those that something has changed for.
 
 Examples:
   occam retry occam.db                          all of them

@@ -13,15 +13,15 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam run SPEC [OPTIONS]
 
-Trains and scores every trial of the sweep that the database does not hold yet. Run it again to go on
-after any stop: nothing is done twice. Ctrl-C, SIGTERM or SIGUSR1: checkpoint and stop (exit code 75);
-Ctrl-C twice: stop now.
+Trains and scores every trial of the sweep that the database does not hold yet. Run it again to go
+on after any stop: nothing is done twice. Ctrl-C, SIGTERM or SIGUSR1: checkpoint and stop (exit
+code 75); Ctrl-C twice: stop now.
 
 Examples:
   occam run experiments/specs/quickstart.json --db quickstart.db
   occam run spec.json --only batch_size=32 --limit 2       a pilot
   mpirun -n 2 occam run spec.json                          one rank a node
-  occam run spec.json --shard 2/4 --db 2.db                the second of four parts; then occam merge
+  occam run spec.json --shard 2/4 --db 2.db          the second of four parts; then occam merge
 
 Exit codes: 0 done, 1 could not run, 2 wrong spec or usage, 3 some trials failed or diverged,
 75 stopped with work left.
@@ -29,13 +29,13 @@ Exit codes: 0 done, 1 could not run, 2 wrong spec or usage, 3 some trials failed
 
 constexpr const char* kEvaluateUsage = R"(occam evaluate SPEC [OPTIONS]
 
-Scores that the spec asks for and the database lacks, on features that an earlier run has kept: new
-classifiers, or other nu, gamma_scale and k. Nothing is trained; trials without such features are
-counted (exit code 3), and `occam run` trains them. `occam run` uses kept features just so.
+Scores that the spec asks for and the database lacks, on features that an earlier run has kept:
+new classifiers, or other nu, gamma_scale and k. Nothing is trained; trials without such features
+are counted (exit code 3), and `occam run` trains them. `occam run` uses kept features just so.
 
 Examples:
   occam evaluate spec.json --db occam.db
-  occam evaluate spec.json --keep features,scores      each image's score as well, in DB.kept/TRIAL/scores.csv
+  occam evaluate spec.json --keep features,scores      and each image's score, in DB.kept/TRIAL
 )";
 
 template <class Enum>
@@ -45,6 +45,13 @@ Enum value_of(const char* option, const std::string& name) {
   } catch (const UsageError& problem) {
     throw UsageError(std::string(option) + " " + problem.what());
   }
+}
+
+// Throws UsageError for what no clock can count, infinity and "nan" among it.
+void check_seconds(const char* option, double seconds) {
+  constexpr double kMost = 1e9;  // some thirty years
+  if (!(seconds > 0 && seconds <= kMost))
+    throw UsageError(std::string(option) + " must be above 0 and at most 1000000000 seconds");
 }
 
 }  // namespace
@@ -74,7 +81,7 @@ std::optional<RunOptions> read_run_options(const std::vector<std::string>& words
       "at most so many trials")("shard", po::value(&shard)->default_value("1/1"),
                                 "K/N: part K of the sweep's N, which take about as long")(
       "done-in", po::value(&options.done_in)->default_value("", "none"),
-      "database whose finished trials are left out")(
+      "database whose finished trials are left out, where it exists")(
       "order", po::value(&order)->default_value("seed-major"),
       "seed-major (every cell's first seed before any second) or longest")(
       "max-attempts", po::value(&options.max_attempts)->default_value(3),
@@ -107,10 +114,10 @@ std::optional<RunOptions> read_run_options(const std::vector<std::string>& words
   if (arguments.has("slots") && options.slots < 1) throw UsageError("--slots must be at least 1");
   if (options.threads < 1) throw UsageError("--threads must be at least 1");
   if (options.max_attempts < 1) throw UsageError("--max-attempts must be at least 1");
-  if (!(options.checkpoint_every > 0)) throw UsageError("--checkpoint-every must be above 0");
-  if (!(options.silence > 0)) throw UsageError("--silence must be above 0");
-  if (options.walltime < 0) throw UsageError("--walltime must be above 0");
-  if (!(options.stall > 0)) throw UsageError("--stall must be above 0");
+  check_seconds("--checkpoint-every", options.checkpoint_every);
+  check_seconds("--silence", options.silence);
+  check_seconds("--stall", options.stall);
+  if (arguments.has("walltime")) check_seconds("--walltime", options.walltime);
   if (options.device != "auto" && options.device != "cpu" && options.device != "cuda")
     throw UsageError("--device '" + options.device + "' is none of: auto, cpu, cuda");
   options.order = value_of<Order>("--order", order);

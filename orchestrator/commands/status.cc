@@ -15,8 +15,8 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam status [DB] [OPTIONS]
 
-How far the sweeps of a database (occam.db) are, also while they run, and what Slurm says of the jobs that
-occam submit made for it.
+How far the sweeps of a database (occam.db) are, also while they run, and what Slurm says of the
+jobs that occam submit made for it.
 
 Examples:
   occam status

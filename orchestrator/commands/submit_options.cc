@@ -21,18 +21,20 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUsage = R"(occam submit SPEC --time T [OPTIONS] [-- SBATCH-OPTIONS]
 
-Submits the sweep as a Slurm job that goes on by itself after its time limit, preemption and lost nodes. On
-several nodes it is an array of parts, one a node, each with a database of its own, and a job that merges them
-into --db; --shards 0, or a trial of more GPUs than a node has, makes it one job over MPI. Submitted again, it submits what is missing and not in the queue.
+Submits the sweep as a Slurm job that goes on by itself after its time limit, preemption and lost
+nodes. On several nodes it is an array of parts, one a node, each with a database of its own, and
+a job that merges them into --db; --shards 0, or a trial of more GPUs than a node has, makes it
+one job over MPI. Submitted again, it submits what is missing and not in the queue.
 
 Examples:
-  occam submit spec.json --gpus-per-node 8 --time 24:00:00              one node
-  occam submit spec.json --nodes 4 --gpus-per-node 8 --time 24:00:00    four parts, started as nodes come free
-  occam submit spec.json --nodes 4 --shards 0 --cpus-per-task 32 --time 2:00:00      one job, over MPI
-  occam submit spec.json --cpus-per-task 8 --time 4:00:00 --chain 5     where jobs may not be requeued
+  occam submit spec.json --gpus-per-node 8 --time 24:00:00             one node
+  occam submit spec.json --nodes 4 --gpus-per-node 8 --time 24:00:00   four parts as nodes come free
+  occam submit spec.json --nodes 4 --shards 0 --cpus-per-task 32 --time 2:00:00    one job, over MPI
+  occam submit spec.json --cpus-per-task 8 --time 4:00:00 --chain 5     where none is requeued
   occam submit spec.json --gpus-per-node 4 --time 8:00:00 --dry-run -- --partition=gpu --account=lab
 
-Modules and options that this cluster always wants: ~/.config/occam/slurm.json, see slurm/README.md.
+Modules and options that this cluster always wants: ~/.config/occam/slurm.json, see
+slurm/README.md.
 )";
 
 // Handed on to `occam run` as they are; `run` checks them.
@@ -61,7 +63,7 @@ std::optional<SubmitOptions> read_submit_options(const std::vector<std::string>&
   SubmitOptions options;
   BatchJob& job = options.job;
   const auto end = std::find(words.begin(), words.end(), "--");
-  bool no_requeue = false;
+  bool no_requeue = false, deterministic = false;
   int shards = 0;
   std::vector<std::string> run_values(std::size(kRunOptions));
   po::options_description described("Options");
@@ -85,12 +87,11 @@ std::optional<SubmitOptions> read_submit_options(const std::vector<std::string>&
       "folder on each node's own disk for checkpoints, copied back to DB.work")(
       "dry-run", po::bool_switch(&options.dry_run), "print the script and submit nothing")(
       "parsable", po::bool_switch(&options.parsable), "print the jobs' ids alone, one a line");
-  po::options_description handed_on("Options of occam run, handed on");
   for (std::size_t i = 0; i < run_values.size(); ++i)
-    handed_on.add_options()(kRunOptions[i], po::value(&run_values[i]), "");
-  handed_on.add_options()("only", po::value(&options.only)->composing(), "")(
-      "force-gangs", po::bool_switch(&options.force_gangs), "");
-  described.add(handed_on);
+    described.add_options()(kRunOptions[i], po::value(&run_values[i]), "handed on to occam run");
+  described.add_options()("only", po::value(&options.only)->composing(), "handed on to occam run")(
+      "force-gangs", po::bool_switch(&options.force_gangs), "handed on to occam run")(
+      "deterministic", po::bool_switch(&deterministic), "handed on to occam run");
   const Arguments arguments({words.begin(), end}, described, 1, 1, kUsage);
   if (arguments.helped()) return std::nullopt;
 
@@ -156,6 +157,7 @@ std::optional<SubmitOptions> read_submit_options(const std::vector<std::string>&
   for (const std::string& condition : options.only)
     job.run_options.insert(job.run_options.end(), {"--only", condition});
   if (options.force_gangs) job.run_options.push_back("--force-gangs");
+  if (deterministic) job.run_options.push_back("--deterministic");
   options.workers = options.gpus > 0 ? options.gpus : job.cpus_per_task;
   if (given.count("workers") &&
       (!read_number(std::string_view(given["workers"]), options.workers) || options.workers < 1))

@@ -15,14 +15,14 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam table [DB…] [OPTIONS]
 
-The ablation table of a sweep: mean AUROC over the classes within each seed, then over seeds, ± the
-deviation of the per-seed means. Without --rows and --columns, the spec's table. Several databases
-are one table.
+The ablation table of a sweep: mean AUROC over the classes within each seed, then over seeds, ±
+the deviation of the per-seed means. Without --rows and --columns, the spec's table. Several
+databases are one table.
 
 Examples:
   occam table quickstart.db
   occam table occam.db --rows batch_size --columns loss,classifier -o table.md
-  occam table occam.db --rows class_name --columns batch_size --where loss=contrastive --where classifier=kde --mean
+  occam table occam.db --rows class_name --columns batch_size --where classifier=kde --mean
   occam table occam.db --baseline loss=contrastive --spread ci95 -o table.tex
   occam table occam.db --select learning_rate --on validation
   occam table occam.db --against published

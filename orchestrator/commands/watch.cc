@@ -18,8 +18,8 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam watch [DB] [OPTIONS]
 
-A running sweep, live: progress, what every worker does and how fast, the last failures, when it will be
-done. On a terminal it is drawn anew until the sweep ends; elsewhere it is printed once.
+A running sweep, live: progress, what every worker does and how fast, the last failures, when it
+will be done. On a terminal it is drawn anew until the sweep ends; elsewhere it is printed once.
 
 Examples:
   occam watch occam.db
