@@ -1,6 +1,8 @@
 #include "experiments/spec.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -389,8 +391,9 @@ Spec read_spec(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::stringstream text;
   if (file) text << file.rdbuf();
-  if (!file || std::filesystem::is_directory(path))
-    throw UsageError(path + ": cannot read this spec file");
+  if (std::filesystem::is_directory(path))
+    throw UsageError(path + ": is a folder, and no spec file");
+  if (!file) throw UsageError(path + ": cannot read this spec file: " + std::strerror(errno));
   return parse_spec(text.str(), path);
 }
 

@@ -3,6 +3,8 @@
 #include <zlib.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -15,7 +17,7 @@ class GzipFile {
  public:
   explicit GzipFile(const std::filesystem::path& path)
       : path_(path), file_(gzopen(path.c_str(), "rb"), gzclose) {
-    if (!file_) throw Error(path_.string() + ": cannot read this file");
+    if (!file_) fail(std::string("cannot be read: ") + std::strerror(errno));
     gzbuffer(file_.get(), 1 << 18);
   }
   void read(void* to, std::size_t bytes) {

@@ -37,6 +37,7 @@ Keeping parse_keeping(const std::string& text) {
   Keeping keeping;
   if (text == "none") return keeping;
   for (const std::string& word : split_list(text)) {
+    if (word == "none") throw UsageError("--keep " + text + ": none stands alone");
     if (word == "features")
       keeping.features = true;
     else if (word == "weights")

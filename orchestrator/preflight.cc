@@ -12,6 +12,7 @@
 #include "experiments/error.h"
 #include "orchestrator/node.h"
 #include "orchestrator/worker_process.h"
+#include "slurm/client.h"
 
 namespace occam {
 namespace {
@@ -32,6 +33,17 @@ std::optional<std::string> complaint(const std::vector<std::string>& words) {
     pollfd waiting[] = {{process.output(), POLLIN, 0}, {process.errors(), POLLIN, 0}};
     poll(waiting, 2, 100);
   }
+}
+
+// Throws Error unless the program is there, on the PATH where its name has no folder.
+void check_program(const std::string& program) {
+  const bool named = program.find('/') != std::string::npos;
+  if (named ? access(program.c_str(), X_OK) == 0 && !std::filesystem::is_directory(program)
+            : has_program(program))
+    return;
+  throw Error("--worker " + program + ": " +
+              (named ? "is no program that can be started"
+                     : "not found on the PATH; name it with its folder, such as ./" + program));
 }
 
 }  // namespace
@@ -55,7 +67,10 @@ std::string preflight(const std::vector<Start>& starts, const std::string& devic
                       const std::string& data, const std::string& worker) {
   std::string chosen = device;
   if (device == "auto") chosen = visible_gpus() > 0 ? "cuda" : "cpu";
-  if (!worker.empty()) return chosen;
+  if (!worker.empty()) {
+    check_program(worker);
+    return chosen;
+  }
 
   std::vector<std::string> words{worker_program(), "check", "--device", chosen};
   if (!data.empty()) words.insert(words.end(), {"--data", data});

@@ -1,9 +1,11 @@
 #include "results/open_database.h"
 
 #include <SQLiteCpp/Backup.h>
+#include <SQLiteCpp/Database.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -20,6 +22,8 @@ namespace fs = std::filesystem;
 constexpr int kPatienceMs = 10'000;  // with a reader that holds a rollback journal's lock
 constexpr std::string_view kMagic("SQLite format 3\0", 16);
 constexpr std::size_t kWriteVersion = 18;  // offset in the header; 2 is write-ahead logging
+// Offsets of two big-endian numbers of four bytes, https://www.sqlite.org/fileformat2.html.
+constexpr std::size_t kPages = 28, kApplication = 68;
 
 fs::path folder_of(const std::string& path) {
   const fs::path folder = fs::path(path).parent_path();
@@ -40,11 +44,27 @@ void check_is_file(const std::string& path) {
   if (fs::is_directory(path))
     throw Error(path + ": is a folder; name a database file, such as " +
                 (fs::path(path) / "occam.db").string());
+  if (fs::exists(path) && !fs::is_regular_file(path))
+    throw Error(path + ": is a device or a pipe; name a database file, such as occam.db");
+}
+
+Error of_another_program(const std::string& path) {
+  return Error(path + ": is a database of another program; name another file for occam's results");
 }
 
 void check_is_database(const std::string& path, const std::string& header) {
   if (header.substr(0, kMagic.size()) != kMagic)
     throw Error(path + ": is not a database; name another file, which will be created");
+  if (header.size() < kApplication + 4) return;
+  const auto number = [&](std::size_t at) {
+    std::uint32_t value = 0;
+    for (std::size_t i = at; i < at + 4; ++i)
+      value = value << 8 | static_cast<unsigned char>(header[i]);
+    return value;
+  };
+  // Nothing may appear beside it. One of ours has no number either until its first page is whole.
+  const bool unmarked = number(kApplication) == 0 && number(kPages) <= 1;
+  if (!unmarked && number(kApplication) != kApplicationId) throw of_another_program(path);
 }
 
 bool is_new(SQLite::Database& database) {
@@ -56,8 +76,7 @@ void check_ours(const std::string& path, SQLite::Database& database) {
   const int application = database.execAndGet("PRAGMA application_id").getInt();
   if (is_new(database))
     throw Error(path + ": is empty; `occam run SPEC --db " + path + "` fills it");
-  if (application != kApplicationId)
-    throw Error(path + ": is a database of another program; name another file for occam's results");
+  if (application != kApplicationId) throw of_another_program(path);
   const int version = database.execAndGet("PRAGMA user_version").getInt();
   if (version > kSchemaVersion)
     throw Error(path + ": was written by a newer occam (schema " + std::to_string(version) +

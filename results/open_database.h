@@ -1,9 +1,11 @@
 #pragma once
 
-#include <SQLiteCpp/Database.h>
-
 #include <memory>
 #include <string>
+
+namespace SQLite {
+class Database;
+}
 
 namespace occam {
 

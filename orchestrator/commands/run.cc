@@ -25,6 +25,7 @@
 #include "orchestrator/shard.h"
 #include "orchestrator/signals.h"
 #include "orchestrator/sweep.h"
+#include "results/open_database.h"
 #include "results/planned_tables.h"
 #include "results/store.h"
 #include "slurm/environment.h"
@@ -228,6 +229,8 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
     return missing_work(expansion, histories, sweep_options.work, chosen,
                         static_cast<std::size_t>(options.limit));
   };
+  if (options.score_only) check_readable(options.database);  // it has the features' trials
+  check_writable(options.database);
   check_work_folder(sweep_options.work);
   const auto check = [&](const MissingWork& work) {
     const std::string device = preflight(work.starts, options.device, options.data, options.worker);
@@ -283,7 +286,9 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const auto status = std::find_if(all.begin(), all.end(),
                                    [&](const SweepStatus& one) { return one.name == spec.name; });
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
-  if (!options.quiet) std::cerr << summary(*status, seconds) << "\n";
+  if (!options.quiet)
+    std::cerr << summary(*status, seconds)
+              << (sweep.work_left() ? "; the same command goes on" : "") << "\n";
   store.close();
   if (sweep.work_left()) return 75;
   if (untrained > 0)

@@ -112,7 +112,7 @@ TEST_F(Idx, ClaimingMoreThanItCanHoldIsRefusedBeforeAnyMemoryIsTaken) {
 }
 
 TEST_F(Idx, ThatIsMissingOrAFolderIsRefusedByName) {
-  EXPECT_TRUE(has(problem(folder_.path() / "nothing"), "cannot read"));
+  EXPECT_TRUE(has(problem(folder_.path() / "nothing"), "cannot be read: No such file"));
   EXPECT_TRUE(has(problem(folder_.path()), "is a folder"));
 }
 
