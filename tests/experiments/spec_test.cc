@@ -36,10 +36,11 @@ TEST(Spec, IsReadFromItsFile) {
   const std::string path = folder / "one.json";
   std::ofstream(path) << kStart << "\"gird\": {}}";
   EXPECT_EQ(message_of([&] { read_spec(path); }).rfind(path + ":3: gird: unknown key", 0), 0U);
-  EXPECT_EQ(message_of([&] { read_spec(folder / "two.json"); }),
-            (folder / "two.json").string() + ": cannot read this spec file");
+  EXPECT_EQ(
+      message_of([&] { read_spec(folder / "two.json"); }),
+      (folder / "two.json").string() + ": cannot read this spec file: No such file or directory");
   EXPECT_EQ(message_of([&] { read_spec(folder); }),
-            folder.string() + ": cannot read this spec file");
+            folder.string() + ": is a folder, and no spec file");
   std::filesystem::remove_all(folder);
 }
 
