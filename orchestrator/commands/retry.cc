@@ -3,6 +3,8 @@
 #include "experiments/error.h"
 #include "orchestrator/commands/choice.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/inbox.h"
+#include "results/store_lock.h"
 
 namespace occam {
 namespace {

@@ -309,7 +309,7 @@ TEST(Coordinator, StartsARetriedTrialAtOnceWhereAWorkerIsFree) {
 }
 
 TEST(Coordinator, QuarantinesAWorkerThatFailsOneTrialAfterTheOther) {
-  Coordinator coordinator(std::vector<Task>(9, task()), {.quarantine_after = 2});
+  Coordinator coordinator(std::vector<Task>(9, task()), {.max_attempts = 2, .quarantine_after = 2});
   coordinator.on_joined(worker(0), 1);                  // runs 1
   coordinator.on_joined(worker(1), 1);                  // runs 2
   coordinator.on_outcome(1, OutcomeStatus::failed);     // 3 on worker 0
