@@ -12,7 +12,7 @@ build_packages="g++ cmake ninja-build git python3 python3-pip ca-certificates
   nlohmann-json3-dev libboost-program-options-dev libfmt-dev libsqlitecpp-dev libsqlite3-dev
   libxxhash-dev zlib1g-dev libturbojpeg0-dev libpng-dev pkg-config libgtest-dev libgmock-dev libopenmpi-dev
   openmpi-bin dataset-fashion-mnist"
-test_packages="shellcheck python3-numpy python3-sklearn clang-format clang-tidy sqlite3 gnuplot-nox texlive-latex-recommended"
+test_packages="shellcheck python3-numpy python3-sklearn python3-libsvm clang-format clang-tidy sqlite3 gnuplot-nox texlive-latex-recommended"
 # A Slurm to test with, which only root can start.
 [ "$(id -u)" != 0 ] || test_packages="$test_packages slurmctld slurmd slurm-client munge"
 
