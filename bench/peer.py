@@ -2,8 +2,9 @@
 
   peer.py replay FOLDER        repeats a training that `occam-worker record CONFIG.json --keep FOLDER` wrote
                                down, batch by batch, and compares losses, weights and running statistics
-  peer.py train [OPTIONS]      trains on its own random streams and prints a line of JSON with the AUROC of
-                               every classifier (scikit-learn's), as bench/peer_sweep.py asks for it
+  peer.py train DATA           trains on its own random streams: reads trials as lines of JSON, {"class": 3, "seed": 1,
+                               "batch_size": 64, "steps": 100, ...} with the fields of a spec, and prints each
+                               with the AUROC of every classifier (scikit-learn's), as bench/peer_sweep.py asks
 
 Needs torch, numpy and scikit-learn (Debian: python3-torch, python3-sklearn). Formulas: Sohn et al., ICLR
 2021, as released in google-research/deep_representation_one_class.
@@ -14,6 +15,7 @@ import gzip
 import json
 import math
 import pathlib
+import sys
 
 import numpy
 import torch
@@ -279,46 +281,57 @@ def scores(train, test):
             "oc-svm-rbf": -OneClassSVM(kernel="rbf", gamma=gamma).fit(train).score_samples(test)}
 
 
-def train(options):
+# What a spec's trial has when it does not say.
+RELEASED = {"loss": "contrastive", "seed": 1, "batch_size": 32, "negatives": 0, "temperature": 0.2,
+            "distribution_augmentation": "none", "learning_rate": 0.01, "learning_rate_scaling": "none",
+            "schedule": "cosine", "momentum": 0.9, "weight_decay": 3e-4, "depth": 18, "width": 1, "head_layers": 8,
+            "head_width": 512, "embedding": 128, "train_limit": 0, "test_limit": 0}
+
+
+def train(asked, train_set, test_set):
     from sklearn.metrics import roc_auc_score
 
-    torch.manual_seed(options.seed)
-    torch.set_num_threads(1)
-    generator = torch.Generator().manual_seed(options.seed)
-    recipe = {"loss": options.loss, "batch_size": options.batch_size, "negatives": 0, "temperature": 0.2,
-              "learning_rate": options.learning_rate, "learning_rate_scaling": "none", "schedule": "cosine",
-              "momentum": 0.9, "weight_decay": 3e-4}
-    images, labels = fashion_mnist(options.data, "train")
-    inliers = images[labels == options.inlier]
-    if options.train_limit:
-        inliers = inliers[torch.randperm(len(inliers), generator=generator)[:options.train_limit]]
-    network = Network(options.loss, 18, options.width, options.head_layers, 512, 128)
+    if unknown := set(asked) - set(RELEASED) - {"class", "steps"}:
+        raise SystemExit(f"peer.py knows no {', '.join(sorted(unknown))}")
+    recipe = {**RELEASED, **asked}
+    torch.manual_seed(recipe["seed"])
+    generator = torch.Generator().manual_seed(recipe["seed"])
+    images, labels = train_set
+    inliers = images[labels == recipe["class"]]
+    if recipe["train_limit"]:
+        inliers = inliers[torch.randperm(len(inliers), generator=generator)[:recipe["train_limit"]]]
+    # Every rotated copy is an instance; the classifiers are fitted on the images as they are.
+    copies = 4 if recipe["distribution_augmentation"] == "rotation" else 1
+    instances = torch.cat([torch.rot90(inliers, turns, (2, 3)) for turns in range(copies)])
+    network = network_of(recipe)
     initialise(network, generator)
+    network.to(memory_format=torch.channels_last)  # a third faster
     sgd = Sgd(recipe, network.parameters())
-    rotation = options.loss == "rotation"
-    orders = [list(numpy.random.default_rng(options.seed + i).permutation(
+    rotation = recipe["loss"] == "rotation"
+    orders = [list(numpy.random.default_rng(recipe["seed"] + i).permutation(
         ["brightness", "contrast", "saturation", "hue"])) for i in range(4)]
-    steps, per_epoch = 0, len(inliers) // options.batch_size
-    epochs = math.ceil(options.steps / per_epoch)
+    batch, steps = recipe["batch_size"], 0
+    per_epoch = len(instances) // batch
+    epochs = math.ceil(recipe["steps"] / per_epoch)
     for epoch in range(epochs):
-        order = torch.randperm(len(inliers), generator=generator)
+        order = torch.randperm(len(instances), generator=generator)
         network.train()
-        for first in range(0, per_epoch * options.batch_size, options.batch_size):
-            if steps == options.steps:
+        for first in range(0, per_epoch * batch, batch):
+            if steps == recipe["steps"]:
                 break
-            rows = inliers[order[first:first + options.batch_size]]
+            rows = instances[order[first:first + batch]]
             views = [augment(rows.clone(), orders[i], generator) for i in range(4 if rotation else 2)]
             if rotation:
                 views = [torch.rot90(view, i, (2, 3)) for i, view in enumerate(views)]
-            loss_of(recipe, network, torch.cat(views)).backward()
+            loss = loss_of(recipe, network, torch.cat(views).contiguous(memory_format=torch.channels_last))
+            loss.backward()
             sgd.step(learning_rate(recipe, epoch, epochs))
             steps += 1
-    test, test_labels = fashion_mnist(options.data, "t10k")
-    is_outlier = (test_labels != options.inlier).numpy()
-    found = scores(features(network, inliers), features(network, test))
-    print(json.dumps({"class": options.inlier, "seed": options.seed, "batch_size": options.batch_size,
-                      "loss": options.loss, **{name: roc_auc_score(is_outlier, one) for name, one in found.items()}}),
-          flush=True)
+    rows = torch.randperm(len(test_set[1]), generator=generator)[:recipe["test_limit"] or None]
+    is_outlier = (test_set[1][rows] != recipe["class"]).numpy()
+    found = scores(features(network, inliers), features(network, test_set[0][rows]))
+    return {**asked, "last_loss": float(loss.detach()),
+            **{name: roc_auc_score(is_outlier, one) for name, one in found.items()}}
 
 
 def main():
@@ -328,21 +341,16 @@ def main():
     again.add_argument("folder", type=pathlib.Path)
     again.add_argument("--free", action="store_true", help="from one's own weights, not every step from occam's")
     one = commands.add_parser("train")
-    one.add_argument("--data", type=pathlib.Path, default=pathlib.Path("/usr/share/datasets/fashion-mnist"))
-    one.add_argument("--class", dest="inlier", type=int, required=True)
-    one.add_argument("--seed", type=int, default=1)
-    one.add_argument("--loss", choices=("contrastive", "rotation", "contrastive-symmetric"), default="contrastive")
-    one.add_argument("--batch-size", type=int, default=32)
-    one.add_argument("--steps", type=int, default=100)
-    one.add_argument("--learning-rate", type=float, default=0.01)
-    one.add_argument("--width", type=float, default=0.125)
-    one.add_argument("--head-layers", type=int, default=8)
-    one.add_argument("--train-limit", type=int, default=0)
+    one.add_argument("data", type=pathlib.Path, help="folder of Fashion-MNIST's four files")
     options = parser.parse_args()
-    if options.command == "train":
-        train(options)
-    elif not replay(options.folder, not options.free):
-        raise SystemExit("the trainings differ")
+    torch.set_num_threads(1)
+    if options.command == "replay":
+        if not replay(options.folder, not options.free):
+            raise SystemExit("the trainings differ")
+        return
+    sets = [fashion_mnist(options.data, part) for part in ("train", "t10k")]
+    for line in sys.stdin:
+        print(json.dumps(train(json.loads(line), *sets)), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ build_packages="g++ cmake ninja-build git python3 python3-pip ca-certificates
   nlohmann-json3-dev libboost-program-options-dev libfmt-dev libsqlitecpp-dev libsqlite3-dev
   libxxhash-dev zlib1g-dev libturbojpeg0-dev libpng-dev pkg-config libgtest-dev libgmock-dev libopenmpi-dev
   openmpi-bin dataset-fashion-mnist"
-test_packages="shellcheck python3-numpy python3-sklearn clang clang-format clang-tidy libclang-rt-dev locales
+test_packages="shellcheck python3-numpy python3-sklearn python3-libsvm clang clang-format clang-tidy libclang-rt-dev locales
   sqlite3 gnuplot-nox texlive-latex-recommended chromium-headless-shell poppler-utils python3-pandas
   r-cran-rsqlite"
 # A Slurm to test with, which only root can start.

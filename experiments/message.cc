@@ -1,5 +1,6 @@
 #include "experiments/message.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "experiments/error.h"
@@ -32,11 +33,13 @@ json to_json(const Evaluation& evaluation) {
   return text;
 }
 
+// Sums of another program's floating-point numbers may end a rounding above 1.
 double rate_in(const json& text, const char* name) {
+  constexpr double kRounding = 1e-9;
   const double rate = text.at(name).get<double>();
-  if (!(rate >= 0 && rate <= 1))
+  if (!(rate >= -kRounding && rate <= 1 + kRounding))
     throw Error(std::string(name) + " " + text.at(name).dump() + " is not in 0..1");
-  return rate;
+  return std::clamp(rate, 0.0, 1.0);
 }
 
 Evaluation evaluation_from_json(const json& text) {

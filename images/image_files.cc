@@ -27,6 +27,8 @@ std::vector<std::string> lines_of(const fs::path& path) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
     lines.push_back(std::move(line));
   }
+  // Spreadsheets begin a file of UTF-8 with a mark of it.
+  if (!lines.empty() && lines[0].starts_with("\xEF\xBB\xBF")) lines[0].erase(0, 3);
   return lines;
 }
 

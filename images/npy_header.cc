@@ -29,7 +29,8 @@ NpyHeader read_npy_header(const std::string& start) {
       "\\}\\s*");
   std::smatch match;
   if (!std::regex_match(text, match, pattern))
-    throw Error("holds " + text.substr(0, 200) + ", not plain numbers in C order");
+    throw Error("holds " + text.substr(0, std::min<std::size_t>(200, text.find_last_of('}') + 1)) +
+                ", not plain numbers in C order, as numpy.ascontiguousarray makes them");
   NpyHeader header{match[1], {}, kPreamble + length};
   static const std::regex number("[0-9]+");
   const std::string shape = match[2];

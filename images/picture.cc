@@ -12,6 +12,7 @@
 #include <string>
 
 #include "experiments/error.h"
+#include "images/exif.h"
 #include "images/npy_header.h"
 
 namespace occam {
@@ -45,10 +46,12 @@ Picture decode_jpeg(const Bytes& bytes) {
   int width = 0, height = 0, subsampling = 0, colours = 0;
   check(tjDecompressHeader3(decoder.get(), bytes.data(), bytes.size(), &width, &height,
                             &subsampling, &colours));
+  if (colours == TJCS_CMYK || colours == TJCS_YCCK)
+    throw Error("is a JPEG of printing inks (CMYK); save it as RGB or gray");
   Picture picture = blank(width, height);
   check(tjDecompress2(decoder.get(), bytes.data(), bytes.size(), picture.rgb.data(), width, 0,
                       height, TJPF_RGB, TJFLAG_ACCURATEDCT));
-  return picture;
+  return upright(picture, exif_orientation(bytes));
 }
 
 Picture decode_png(const Bytes& bytes) {

@@ -216,6 +216,16 @@ std::vector<std::int64_t> labels_of(const std::vector<ImageFile>& files) {
   return labels;
 }
 
+// What stopped preparations of files that have changed since left behind.
+void remove_parts(const fs::path& path) {
+  const std::string start = path.filename().string() + ".";
+  for (const fs::directory_entry& entry : fs::directory_iterator(path.parent_path())) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(start) && (name.ends_with(".partial") || name.ends_with(".done")))
+      fs::remove(entry.path());
+  }
+}
+
 std::string name_for_command(Dataset dataset, const fs::path& folder) {
   return dataset == Dataset::folder ? folder.filename().string() : to_string(dataset);
 }
@@ -271,7 +281,7 @@ PreparedHeader prepare(const fs::path& folder, const ImageFiles& files, int thre
   decoding.images().write_at(0, text.data(), text.size());
   decoding.images().sync();
   fs::rename(partial, path);
-  fs::remove(marks);
+  remove_parts(path);
   return header;
 }
 

@@ -109,6 +109,17 @@ TEST(Messages, KeepEveryBitOfAnOutcome) {
   }
 }
 
+TEST(Messages, TakeARateThatRoundingCarriedAboveOneForOne) {
+  Outcome outcome{"t1", 3, OutcomeStatus::completed, "", {}, 0, 0, 0, "", "", ""};
+  const auto with = [&](double rate) {
+    outcome.evaluations = {{{Features::pool, Classifier::kde, {}}, 1, rate, 0, 5, 5, 0}};
+    return up(outcome);
+  };
+  EXPECT_EQ(with(1.0000000000000002).evaluations[0].average_precision, 1);
+  EXPECT_EQ(with(-1e-17).evaluations[0].average_precision, 0);
+  EXPECT_NE(with(1.001).error.find("average_precision 1.001 is not in 0..1"), std::string::npos);
+}
+
 TEST(Messages, CarryTheWorkersNumber) {
   EXPECT_EQ(read_addressed_down(to_line(Down{3, Stop{}})).worker, 3);
   EXPECT_EQ(read_addressed_down(to_line(Down{kWholeNode, Exit{}})).worker, kWholeNode);

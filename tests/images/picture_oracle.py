@@ -15,7 +15,7 @@ import json
 
 import cv2
 import numpy
-from PIL import Image
+from PIL import Image, ImageOps
 
 
 def text(data):
@@ -38,7 +38,7 @@ def file_of(image, **how):
 
 
 def decoded(name, data):
-    pixels = numpy.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    pixels = numpy.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
     return {"name": name, "file": text(data), "height": pixels.shape[0], "width": pixels.shape[1],
             "rgb": text(pixels.tobytes())}
 
@@ -49,6 +49,16 @@ def files():
     yield decoded("subsampled.JPEG", file_of(picture, format="JPEG", quality=60, subsampling=2))
     yield decoded("progressive.jpg", file_of(picture, format="JPEG", quality=80, progressive=True))
     yield decoded("gray.jpg", file_of(picture.convert("L"), format="JPEG", quality=90))
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif.endian = "<>"[orientation % 2]
+        exif[0x010F] = "a maker, so that the orientation stands second"
+        exif[0x0112] = orientation
+        data = file_of(picture, format="JPEG", quality=90, exif=exif.tobytes())
+        yield decoded(f"turned-{orientation}.jpg", data)
+        # OpenCV turns pictures when it reads them, without being asked.
+        turned = numpy.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data)))).astype(int)
+        assert abs(cv2.imdecode(numpy.frombuffer(data, numpy.uint8), 1)[..., ::-1] - turned).max() <= 2
     yield decoded("colour.png", file_of(picture, format="PNG"))
     yield decoded("gray.png", file_of(picture.convert("L"), format="PNG"))
     yield decoded("palette.png", file_of(picture.quantize(16), format="PNG"))
@@ -61,6 +71,10 @@ def files():
         three = pixels if pixels.ndim == 3 else numpy.repeat(pixels[..., None], 3, -1)
         yield {"name": name, "file": text(out.getvalue()), "height": 5, "width": 4,
                "rgb": text(three.tobytes())}
+
+
+def inks():
+    return text(file_of(Image.fromarray(pattern(8, 8)).convert("CMYK"), format="JPEG"))
 
 
 def resized():
@@ -116,5 +130,5 @@ def cats_vs_dogs():
 
 if __name__ == "__main__":
     parts = {"files": list(files()), "resized": list(resized()), "centred": list(centred()),
-             "celeba": celeba(), "permutations": permutations(), "cats_vs_dogs": cats_vs_dogs()}
+             "celeba": celeba(), "inks": inks(), "permutations": permutations(), "cats_vs_dogs": cats_vs_dogs()}
     print("{\n" + ",\n".join(f"{json.dumps(name)}: {json.dumps(part)}" for name, part in parts.items()) + "\n}")

@@ -8,7 +8,7 @@ namespace {
 
 TEST(Picture, IsDecodedAsPillowDecodesIt) {
   const TemporaryFolder folder;
-  ASSERT_GE(golden().at("files").size(), 10);
+  ASSERT_GE(golden().at("files").size(), 18);
   for (const auto& one : golden().at("files")) {
     const std::string name = one.at("name");
     EXPECT_TRUE(is_image_name(name)) << name;
@@ -51,6 +51,31 @@ TEST(Picture, OfAnotherKindNamesItsFile) {
   const auto none = folder.path() / "none.jpg";
   EXPECT_EQ(message_of([&] { decode(none); }), none.string() + ": cannot be read");
   EXPECT_FALSE(is_image_name("Thumbs.db"));
+}
+
+TEST(Picture, WithAnyByteOfItsExifPartDamagedIsReadStill) {
+  const TemporaryFolder folder;
+  const std::string whole = file("turned-6.jpg");
+  const std::size_t exif = whole.find("Exif");
+  ASSERT_NE(exif, std::string::npos);
+  EXPECT_EQ(decode(folder.write("whole.jpg", whole)).width, 13);
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(whole[at]); };
+  const std::size_t end = exif - 2 + 256U * byte(exif - 2) + byte(exif - 1);
+  ASSERT_GT(end, exif + 60);
+  for (std::size_t at = exif; at < end; ++at)
+    for (const char other : {'\0', '\xff'}) {
+      std::string damaged = whole;
+      damaged[at] = other;
+      const Picture found = decode(folder.write("damaged.jpg", damaged));
+      EXPECT_EQ(found.width + found.height, 30) << at;
+    }
+}
+
+TEST(Picture, OfPrintingInksSaysHowToSaveIt) {
+  const TemporaryFolder folder;
+  const auto path = folder.write("inks.jpg", from_base64(golden().at("inks")));
+  EXPECT_EQ(message_of([&] { decode(path); }),
+            path.string() + ": is a JPEG of printing inks (CMYK); save it as RGB or gray");
 }
 
 TEST(Picture, IsKnownByItsFirstBytesAndNotByItsName) {

@@ -80,6 +80,17 @@ TEST(Prepare, TakesTheSplitsOfATableOfFiles) {
   EXPECT_EQ(grays(screws.read().test), (std::vector<int>{20, 41}));
 }
 
+TEST(Prepare, ReadsATableAsSpreadsheetsWriteIt) {
+  Screws screws;
+  screws.folder.write("screws/images.csv",
+                      "\xEF\xBB\xBFpath,split,label\r\n"
+                      "train/good/1.npy,train,good\r\n"
+                      "test/good/0.npy,test,good\r\n"
+                      "test/bent/0.npy,test,\"bent, \"\"badly\"\"\"\r\n");
+  EXPECT_EQ(screws.prepare().labels, (std::vector<std::string>{"good", "bent, \"badly\""}));
+  EXPECT_EQ(grays(screws.read().test), (std::vector<int>{20, 30}));
+}
+
 TEST(Prepare, RefusesATableThatSaysWhatItCannotMeanByLine) {
   Screws screws;
   const auto problem = [&](const std::string& text) {
@@ -107,6 +118,12 @@ TEST(Prepare, NamesEveryFileThatIsBrokenAndGoesOnFromTheOthers) {
   EXPECT_TRUE(has(problem, (screws.path / "test/bent/0.npy").string() + ": is no JPEG")) << problem;
   EXPECT_TRUE(has(problem, (screws.path / "train/good/1.npy").string() + ": ")) << problem;
   EXPECT_TRUE(has(message_of([&] { screws.read(); }), "run: occam data prepare screws"));
+  screws.write("test/bent/0", 30);
+  fs::remove(screws.path / "train/good/1.npy");
+  EXPECT_EQ(screws.prepare().train_rows, 2);
+  std::size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(screws.path)) files += entry.is_regular_file();
+  EXPECT_EQ(files, 1) << "no part of the files as they were is left behind";
 }
 
 // Stops a preparation of one thread by throwing after some images, then goes on.

@@ -1,5 +1,8 @@
 #include "images/readers.h"
 
+#include <cstdlib>
+#include <optional>
+
 #include "images/load.h"
 #include "images/places.h"
 #include "tests/images/sample.h"
@@ -93,6 +96,38 @@ TEST(FashionMnist, WithoutAnyImageIsRefused) {
   folder.write("train-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\0", 8));
   EXPECT_TRUE(has(message_of([&] { read_fashion_mnist(folder.path()); }),
                   "train-images-idx3-ubyte: holds no images"));
+}
+
+// Sets an environment variable, or removes it; as it was at the end.
+class Environment {
+ public:
+  Environment(const char* name, const char* value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before;
+    set(value);
+  }
+  ~Environment() { set(before_ ? before_->c_str() : nullptr); }
+  Environment(const Environment&) = delete;
+
+ private:
+  void set(const char* value) const { value ? setenv(name_, value, 1) : unsetenv(name_); }
+  const char* name_;
+  std::optional<std::string> before_;
+};
+
+TEST(Images, AreLookedForWhereTheEnvironmentSaysUnlessAFolderIsNamed) {
+  using Paths = std::vector<std::filesystem::path>;
+  const Environment home("HOME", "/home/ada"), no_xdg("XDG_DATA_HOME", nullptr);
+  const std::filesystem::path distribution = "/usr/share/datasets/cifar10";
+  {
+    const Environment no_data("OCCAM_DATA", nullptr);
+    EXPECT_EQ(places("cifar10", ""), (Paths{"/home/ada/.local/share/occam/cifar10", distribution}));
+    const Environment xdg("XDG_DATA_HOME", "/xdg");
+    EXPECT_EQ(places("cifar10", ""), (Paths{"/xdg/occam/cifar10", distribution}));
+  }
+  const Environment data("OCCAM_DATA", "/mine");
+  EXPECT_EQ(places("cifar10", ""), (Paths{"/mine/cifar10", "/mine",
+                                          "/home/ada/.local/share/occam/cifar10", distribution}));
+  EXPECT_EQ(places("cifar10", "/named"), (Paths{"/named/cifar10", "/named"}));
 }
 
 TEST(Images, ThatAreNowhereSayWhereTheyWereLookedForAndHowToGetThem) {

@@ -274,6 +274,48 @@ TEST(Jitter, StretchesContrastByFactorsAroundOne) {
   EXPECT_LT(chi_square(tenths, draws, 10), 27.9);
 }
 
+torch::Tensor one_pixel(int red, int green, int blue) {
+  return at::tensor({red, green, blue}, torch::kUInt8).view({1, 3, 1, 1});
+}
+
+// A pixel's brightest channel stays, and its darkest one is that times 1 - saturation.
+TEST(Jitter, ScalesSaturationByFactorsAroundOne) {
+  constexpr int draws = 4000;
+  const Augmenter augmenter(trial("jitter_s0.4"), one_pixel(255, 127, 127));
+  std::map<int, int> tenths;
+  for (int epoch = 0; epoch < draws; ++epoch) {
+    const torch::Tensor view = view_of(augmenter, 0, epoch).flatten();
+    const float* rgb = view.data_ptr<float>();
+    ASSERT_NEAR(rgb[0], 1, 1e-6);
+    ASSERT_NEAR(rgb[1], rgb[2], 1e-6);
+    const double factor = (1 - rgb[1]) / (128 / 255.0);
+    ++tenths[static_cast<int>(std::floor((factor - 0.6) / 0.08001))];
+  }
+  EXPECT_EQ(tenths.begin()->first, 0);
+  EXPECT_EQ(tenths.rbegin()->first, 9);
+  EXPECT_LT(chi_square(tenths, draws, 10), 27.9);
+}
+
+// Red turned by up to 0.4 of the circle either way: one channel stays 1, one 0, the third tells.
+TEST(Jitter, TurnsHueBothWays) {
+  constexpr int draws = 4000;
+  const Augmenter augmenter(trial("jitter_h0.4"), one_pixel(255, 0, 0));
+  std::map<int, int> tenths;
+  for (int epoch = 0; epoch < draws; ++epoch) {
+    const torch::Tensor view = view_of(augmenter, 0, epoch).flatten();
+    const float* rgb = view.data_ptr<float>();
+    const double turns = rgb[2] < 1e-6     ? (rgb[0] > 1 - 1e-6 ? rgb[1] : 2 - rgb[0])
+                         : rgb[1] < 1e-6   ? (rgb[0] > 1 - 1e-6 ? -rgb[2] : rgb[0] - 2)
+                         : rgb[1] > rgb[2] ? 2 + rgb[2]
+                                           : -2 - rgb[1];
+    ASSERT_LT(std::abs(turns / 6), 0.4 + 1e-6);
+    ++tenths[static_cast<int>(std::floor((turns / 6 + 0.4) / 0.08001))];
+  }
+  EXPECT_EQ(tenths.begin()->first, 0);
+  EXPECT_EQ(tenths.rbegin()->first, 9);
+  EXPECT_LT(chi_square(tenths, draws, 10), 27.9);
+}
+
 // Contrast and saturation do not commute, so a view shows which of them came first.
 using Pixels = std::array<Rgb, 4>;
 
@@ -330,6 +372,84 @@ TEST(Jitter, HasOneOrderForEachViewOfARun) {
   }
   EXPECT_GT(orders_seen[0], 4);
   EXPECT_GT(orders_seen[1], 4);
+}
+
+Pixels changed(Pixels pixels, int change, const Draws& draws) {
+  const auto drawn = [&](std::uint32_t which) { return symmetric(draws.uniform(which), 0.4F); };
+  switch (change) {
+    case 0:
+      for (Rgb& pixel : pixels)
+        for (float Rgb::*channel : {&Rgb::r, &Rgb::g, &Rgb::b})
+          pixel.*channel += drawn(draw_brightness);
+      return pixels;
+    case 1:
+      return stretched(pixels, 1 + drawn(draw_contrast));
+    case 2:
+      return saturated(pixels, 1 + drawn(draw_saturation));
+    default:
+      for (Rgb& pixel : pixels) pixel = shift_hue(pixel, drawn(draw_hue));
+      return pixels;
+  }
+}
+
+// What an order of changes 0 to 3 (brightness, contrast, saturation, hue) has to do with the
+// result: brightness commutes with contrast and hue, and saturation with hue.
+std::string told_apart(const std::array<int, 4>& order) {
+  const auto place = [&](int change) {
+    return std::find(order.begin(), order.end(), change) - order.begin();
+  };
+  std::string text;
+  for (const auto& [one, other] : {std::pair{0, 2}, std::pair{1, 2}, std::pair{1, 3}})
+    text += place(one) < place(other) ? '<' : '>';
+  return text;
+}
+
+TEST(Jitter, ThatIsShuffledTakesEveryOrderEquallyOften) {
+  constexpr int draws = 3000;
+  const Pixels pixels{Rgb{1, 0.2F, 0.2F}, Rgb{0.2F, 0.8F, 0.4F}, Rgb{0.6F, 0.6F, 0.4F},
+                      Rgb{0.2F, 0.4F, 1}};
+  const torch::Tensor image =
+      at::tensor({255, 51, 153, 51, 51, 204, 153, 102, 51, 102, 102, 255}, torch::kUInt8)
+          .view({1, 3, 2, 2});
+  const Augmenter augmenter(trial("jitter_b0.4_c0.4_s0.4_h0.4_shuffled"), image);
+  std::map<std::string, int> seen, orders;
+  for (int epoch = 0; epoch < draws; ++epoch) {
+    const torch::Tensor view = view_of(augmenter, 0, epoch);
+    const Draws drawn(1, Purpose::augmentation, static_cast<std::uint32_t>(epoch), 0, 0);
+    std::array<int, 4> order{0, 1, 2, 3};
+    std::map<float, std::string> by_distance;
+    do {
+      Pixels made = pixels;
+      for (const int change : order) made = changed(made, change, drawn);
+      by_distance.emplace(distance(view, made), told_apart(order));
+      if (epoch == 0) ++orders[told_apart(order)];
+    } while (std::next_permutation(order.begin(), order.end()));
+    ASSERT_LT(by_distance.begin()->first, 1e-5);
+    ++seen[by_distance.begin()->second];
+  }
+  ASSERT_EQ(orders.size(), 8);
+  double sum = 0;
+  for (const auto& [order, of_24] : orders) {
+    const double expected = draws * of_24 / 24.0;
+    sum += std::pow(seen[order] - expected, 2) / expected;
+  }
+  EXPECT_LT(sum, 24.4);  // p = 0.001, 7 degrees of freedom
+}
+
+// A single pixel blurred by (r, 1, r) / (1 + 2 r) both ways, r = exp(-1 / (2 sigma^2)).
+TEST(Blur, DrawsItsWidthUniformlyFromATenthToTwo) {
+  constexpr int draws = 4000;
+  const Augmenter augmenter(
+      trial("blur1"), image_of(32, [](int y, int x) { return y == 16 && x == 16 ? 255 : 0; }));
+  std::map<int, int> tenths;
+  for (int epoch = 0; epoch < draws; ++epoch) {
+    const double left = view_of(augmenter, 0, epoch)[0][16][16].item<double>();
+    const double r = (1 / std::sqrt(left) - 1) / 2;
+    const double sigma = r < 1e-6 ? 0.1 : std::sqrt(-1 / (2 * std::log(r)));
+    ASSERT_LT(sigma, 2.01);
+    ++tenths[static_cast<int>(std::floor((sigma - 0.1) / 0.19001))];
+  }
+  EXPECT_LT(chi_square(tenths, draws, 10), 27.9);
 }
 
 TEST(Blur, KeepsTheMeanInsideAndBlursWithItsProbability) {

@@ -49,6 +49,20 @@ TEST(Metrics, OfAPerfectRankingAreOneOneAndZero) {
   EXPECT_EQ(metrics.fpr95, 0);
 }
 
+// Not 1 + 2e-16, which is no rate.
+TEST(Metrics, OfAPerfectRankingAreOneForAnyNumberOfOutliers) {
+  for (int outliers = 1; outliers <= 200; ++outliers) {
+    std::vector<double> scores{0};
+    Flags is_outlier{0};
+    for (int i = 1; i <= outliers; ++i) {
+      scores.push_back(i);
+      is_outlier.push_back(1);
+    }
+    EXPECT_EQ(rate(scores, is_outlier).auroc, 1) << outliers;
+    EXPECT_EQ(rate(scores, is_outlier).average_precision, 1) << outliers;
+  }
+}
+
 TEST(Metrics, OfEqualScoresAreThoseOfChance) {
   const Metrics metrics = rate({7, 7, 7, 7}, {0, 1, 0, 0});
   EXPECT_EQ(metrics.auroc, 0.5);

@@ -309,5 +309,26 @@ TEST(Network, IsAsLargeAsItsCheckpointsAreSaidToBe) {
       }
 }
 
+// float32 and float64 take different kernels, whose choice depends on channels and pixels. What is
+// summed over all pixels keeps few digits in float32, but a kernel that errs leaves none.
+TEST(Network, HasTheSameGradientInFloat32AsInFloat64AtEveryWidthAndSide) {
+  for (const double width : {1.0 / 32, 1.0 / 8})
+    for (const std::int64_t side : {32, 64}) {
+      Trial trial = narrow_trial(Loss::rotation);
+      trial.width = width;
+      trial.head_layers = 0;  // whose norms over eight rows would enlarge every rounding
+      Network single(trial, torch::kCPU), exact(trial, torch::kCPU, torch::kFloat64);
+      const torch::Tensor batch = images(8, side);
+      for (Network* network : {&single, &exact})
+        network->forward(batch, true).logits.select(1, 0).square().sum().backward();
+      for (std::size_t i = 0; i < exact.parameters().size(); ++i) {
+        const torch::Tensor wanted = exact.parameters()[i].value.grad();
+        const torch::Tensor found = single.parameters()[i].value.grad().to(torch::kFloat64);
+        EXPECT_LT((found - wanted).norm().item<double>(), 0.05 * wanted.norm().item<double>())
+            << exact.parameters()[i].name << ", width " << width << ", side " << side;
+      }
+    }
+}
+
 }  // namespace
 }  // namespace occam

@@ -1,9 +1,10 @@
-// The scores against those of scikit-learn (scores_oracle.py), on features made here.
+// The scores against those of scikit-learn and of libsvm (scores_oracle.py), on features made here.
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>  // NOLINT: mkdtemp is POSIX
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -120,6 +121,14 @@ FeatureSet with_copies() {
                      source.normal(100, 12) + 0.8);
 }
 
+// Near enough that no kernel underflows to a tie.
+FeatureSet one_train_row() {
+  Source source(10);
+  const torch::Tensor centre = 4 * source.normal(1, 20);
+  return feature_set(centre + source.normal(1, 20), centre + source.normal(100, 20),
+                     centre + 1.3 * source.normal(100, 20));
+}
+
 FeatureSet nearly_collapsed() {
   Source source(7);
   const torch::Tensor point = source.normal(1, 32).abs();
@@ -129,20 +138,23 @@ FeatureSet nearly_collapsed() {
 
 std::string quoted(const std::string& word) { return "'" + word + "'"; }
 
-std::optional<std::string> python_with_sklearn() {
+// An interpreter that imports the module, beside scikit-learn.
+std::optional<std::string> python_with(const std::string& module) {
   const char* named = std::getenv("OCCAM_PYTHON");
   for (const std::string& python :
        {std::string(named ? named : ""), std::string("/usr/bin/python3"), std::string("python3")})
     if (!python.empty() &&
-        std::system((quoted(python) + " -c 'import sklearn' >/dev/null 2>&1").c_str()) == 0)
+        std::system(
+            (quoted(python) + " -c 'import sklearn, " + module + "' >/dev/null 2>&1").c_str()) == 0)
       return python;
   return std::nullopt;
 }
 
-nlohmann::json oracle(const std::string& python, const fs::path& folder) {
+nlohmann::json oracle(const std::string& python, const fs::path& folder,
+                      const std::string& which = "") {
   const std::string command = quoted(python) + " " +
                               quoted(OCCAM_SOURCE_DIR "/tests/worker/scores_oracle.py") + " " +
-                              quoted(folder.string());
+                              quoted(folder.string()) + " " + which;
   FILE* pipe = popen(command.c_str(), "r");
   std::string text;
   std::array<char, 4096> buffer{};
@@ -180,7 +192,7 @@ const char* const kNoPython =
     "interpreter in OCCAM_PYTHON";
 
 TEST_P(ScoresAgainstSklearn, AgreeOnEveryClassifier) {
-  const std::optional<std::string> python = python_with_sklearn();
+  const std::optional<std::string> python = python_with("numpy");
   if (!python) GTEST_SKIP() << kNoPython;
   const FeatureSet set = GetParam().make();
   const fs::path folder = temporary_folder();
@@ -201,15 +213,33 @@ TEST_P(ScoresAgainstSklearn, AgreeOnEveryClassifier) {
   }
   // Quantised features tie at the fifth place, and float32 tells some of those ties apart: both
   // sides are compared to five digits.
-  std::vector<double> fifth = scorer.score(Classifier::nearest, {.k = 5});
+  std::vector<double> fifth =
+      scorer.score(Classifier::nearest, {.k = std::min<std::int64_t>(5, set.train.size(0))});
   for (double& score : fifth) score = std::round(1e5 * score);
   EXPECT_NEAR(rate(fifth, set.is_outlier).auroc,
               expected.at("nearest, k 5").at("auroc").get<double>(), 1e-4);
   fs::remove_all(folder);
 }
 
+TEST_P(ScoresAgainstSklearn, AgreeWithLibsvmItself) {
+  const std::optional<std::string> python = python_with("svmutil");
+  if (!python) GTEST_SKIP() << kNoPython << "; libsvm is in python3-libsvm";
+  const FeatureSet set = GetParam().make();
+  const fs::path folder = temporary_folder();
+  export_features(folder, set);
+  const nlohmann::json expected = oracle(*python, folder, "libsvm");
+  OneClassScorer scorer(set.train, set.test);
+  for (const Classifier classifier : {Classifier::oc_svm_rbf, Classifier::oc_svm_linear}) {
+    const std::string name = to_string(classifier);
+    EXPECT_NEAR(rate(scorer.score(classifier, {}), set.is_outlier).auroc,
+                expected.at(name).at("auroc").get<double>(), 1e-4)
+        << name;
+  }
+  fs::remove_all(folder);
+}
+
 TEST(MetricsAgainstSklearn, AgreeToTheLastDigitsOnScoresThatTie) {
-  const std::optional<std::string> python = python_with_sklearn();
+  const std::optional<std::string> python = python_with("numpy");
   if (!python) GTEST_SKIP() << kNoPython;
   const FeatureSet set = blobs();
   Source source(8);
@@ -237,7 +267,8 @@ INSTANTIATE_TEST_SUITE_P(Features, ScoresAgainstSklearn,
                                          Case{"SparseAsAfterRelu", sparse_as_after_relu},
                                          Case{"NearlyCollapsed", nearly_collapsed},
                                          Case{"WithConstantColumns", with_constant_columns},
-                                         Case{"WithCopies", with_copies}),
+                                         Case{"WithCopies", with_copies},
+                                         Case{"OneTrainRow", one_train_row}),
                          [](const auto& test_case) { return test_case.param.name; });
 
 }  // namespace

@@ -56,21 +56,21 @@ Metrics rate(const std::vector<double>& scores, const std::vector<std::uint8_t>&
                 std::to_string(all.inliers) + " inliers: a rate needs at least one of each");
 
   std::int64_t half_wins = 0;  // pairs with the outlier above count 2, ties 1: no rounding
-  double average_precision = 0;
+  double precisions = 0;       // summed over outliers: of a perfect ranking a whole number
   double fpr95 = -1;
   Tie caught;
   for (const Tie& tie : thresholds) {
     caught.outliers += tie.outliers;
     caught.inliers += tie.inliers;
     half_wins += tie.outliers * (2 * (all.inliers - caught.inliers) + tie.inliers);
-    average_precision += static_cast<double>(tie.outliers) / static_cast<double>(all.outliers) *
-                         static_cast<double>(caught.outliers) /
-                         static_cast<double>(caught.outliers + caught.inliers);
+    precisions += static_cast<double>(tie.outliers) * static_cast<double>(caught.outliers) /
+                  static_cast<double>(caught.outliers + caught.inliers);
     if (fpr95 < 0 && 100 * caught.outliers >= 95 * all.outliers)
       fpr95 = static_cast<double>(caught.inliers) / static_cast<double>(all.inliers);
   }
   const double pairs = static_cast<double>(all.outliers) * static_cast<double>(all.inliers);
-  return {static_cast<double>(half_wins) / (2 * pairs), average_precision, fpr95};
+  return {static_cast<double>(half_wins) / (2 * pairs),
+          precisions / static_cast<double>(all.outliers), fpr95};
 }
 
 }  // namespace occam

@@ -185,8 +185,16 @@ void Network::draw(std::int64_t seed) {
 }
 
 torch::Tensor Network::convolve(const torch::Tensor& x, const Convolution& convolution) const {
-  return at::conv2d(x, parameters_[convolution.weight].value, {}, convolution.stride,
-                    convolution.padding);
+  const torch::Tensor& weight = parameters_[convolution.weight].value;
+  // oneDNN's weight gradient of a 1 x 1 convolution with a stride writes past its workspace when
+  // the input has few channels and many pixels (github.com/uxlfoundation/oneDNN/issues/6035).
+  // Without a stride, on the pixels that it reads, it does not.
+  if (x.is_cpu() && weight.size(2) == 1 && convolution.stride > 1) {
+    const torch::Tensor read =
+        x.slice(2, 0, {}, convolution.stride).slice(3, 0, {}, convolution.stride);
+    return at::conv2d(read.contiguous(at::MemoryFormat::ChannelsLast), weight);
+  }
+  return at::conv2d(x, weight, {}, convolution.stride, convolution.padding);
 }
 
 torch::Tensor Network::normalise(const torch::Tensor& x, const Norm& norm, const Mode& mode) const {
