@@ -4,11 +4,13 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <queue>
 #include <random>
 #include <tuple>
 
 #include "experiments/cost.h"
+#include "experiments/disk.h"
 
 namespace occam {
 
@@ -25,7 +27,10 @@ class Simulator {
         random_(failures.seed),
         // A machine that fails is no fault of a trial.
         coordinator_(tasks, {.max_attempts = std::numeric_limits<std::int64_t>::max()}) {
-    for (const Task& task : tasks) left_.push_back(task.work * seconds_per_work);
+    for (const Task& task : tasks) {
+      left_.push_back(task.work * seconds_per_work);
+      first_seeds_ += task.seed_rank == 0;
+    }
   }
 
   Simulation run() {
@@ -109,7 +114,14 @@ class Simulator {
     const auto found = running_.find(lease);
     if (found == running_.end()) return;  // a failure came before
     result_.worker_seconds += seconds(found->second, now_ - found->second.since);
+    const bool first_seed = coordinator_.tasks()[found->second.task].seed_rank == 0;
     running_.erase(found);
+    if (first_seed && --first_seeds_ == 0) {
+      result_.first_seeds_seconds = now_;
+      result_.first_seeds_worker_seconds = result_.worker_seconds;
+      for (const auto& [other, run] : running_)
+        result_.first_seeds_worker_seconds += seconds(run, now_ - run.since);
+    }
     start(coordinator_.on_outcome(lease, OutcomeStatus::completed));
   }
 
@@ -140,7 +152,8 @@ class Simulator {
   Failures failures_;
   std::mt19937_64 random_;
   Coordinator coordinator_;
-  std::vector<double> left_;  // seconds of each task
+  std::vector<double> left_;     // seconds of each task
+  std::size_t first_seeds_ = 0;  // tasks that are to end yet
   std::map<std::int64_t, Running> running_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   double now_ = 0, first_idle_ = -1;
@@ -154,6 +167,21 @@ Simulation simulate(const std::vector<Task>& tasks, int workers, int slots, doub
   return Simulator(tasks, workers, slots, seconds_per_work, failures).run();
 }
 
+DiskNeed disk_need(const MissingWork& work, std::size_t running) {
+  DiskNeed need;
+  std::vector<double> checkpoints;
+  for (const Start& start : work.starts) {
+    if (start.keep.score_only) continue;
+    if (start.keep.features) need.features += kept_bytes(start.config, start.evaluations);
+    checkpoints.push_back(2 * checkpoint_bytes(start.config));
+  }
+  running = std::min(running, checkpoints.size());
+  const auto most = checkpoints.begin() + static_cast<std::ptrdiff_t>(running);
+  std::partial_sort(checkpoints.begin(), most, checkpoints.end(), std::greater<>());
+  need.checkpoints = std::accumulate(checkpoints.begin(), most, 0.0);
+  return need;
+}
+
 double guessed_seconds_per_work(bool on_gpus) {
   constexpr double kCoreRate = 1.0e10, kGpuRate = 6.0e12;  // multiply-accumulates a second
   return 1 / (on_gpus ? kGpuRate : kCoreRate);
@@ -161,7 +189,8 @@ double guessed_seconds_per_work(bool on_gpus) {
 
 std::optional<double> measured_seconds_per_work(const Store& store) {
   const auto rows = store.texts(
-      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial JOIN attempt a "
+      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial JOIN attempt "
+      "a "
       "ON a.trial = o.trial AND a.number = o.attempt WHERE a.device NOT GLOB '[1-9]* x *' AND "
       "o.retired_at IS NULL AND o.status = 'completed' AND o.steps > 0 ORDER BY o.recorded_at DESC "
       "LIMIT "

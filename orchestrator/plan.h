@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "orchestrator/coordinator.h"
+#include "orchestrator/missing_work.h"
 
 namespace occam {
 
@@ -15,6 +16,8 @@ struct Simulation {
   double lost_seconds = 0;    // likewise, on work that a failure undid
   double tail_seconds = 0;    // at the end, with a worker idle
   std::int64_t failures = 0;
+  // Until every cell had its first seed, and the work that counts by then.
+  double first_seeds_seconds = 0, first_seeds_worker_seconds = 0;
 };
 
 // Workers that fail at random and come back.
@@ -32,6 +35,13 @@ inline constexpr int kWorkersPerNode = 8;
 // speedup.
 Simulation simulate(const std::vector<Task>& tasks, int workers, int slots, double seconds_per_work,
                     const Failures& failures = {});
+
+// What a sweep adds to the disk at most, in bytes.
+struct DiskNeed {
+  double features = 0;     // of all its trials, as --keep leaves them by default
+  double checkpoints = 0;  // of those that run at once: the last and the one that is being written
+};
+DiskNeed disk_need(const MissingWork& work, std::size_t running);
 
 // Of one slot, until a trial has been timed: of one CPU core, or of an H100 in fp32
 // (bench/README.md).

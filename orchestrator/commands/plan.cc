@@ -54,6 +54,28 @@ std::string gangs_text(const GangCounts& counts, const char* device) {
   return text.empty() ? "" : text + "\n";
 }
 
+std::string bytes_text(double bytes) {
+  return bytes < 1e9 ? fmt::format("{:.0f} MB", bytes / 1e6)
+                     : fmt::format("{:.1f} GB", bytes / 1e9);
+}
+
+std::string disk_text(const DiskNeed& disk, const std::string& database) {
+  std::error_code unknown;
+  const std::filesystem::path folder = std::filesystem::absolute(database).parent_path();
+  const auto space = std::filesystem::space(folder, unknown);
+  std::string text = fmt::format(
+      "disk: {} at most, {} of them kept features (occam run --keep none leaves none) and the rest "
+      "checkpoints",
+      bytes_text(disk.features + disk.checkpoints), bytes_text(disk.features));
+  if (!unknown) {
+    const auto free = static_cast<double>(space.available);
+    text +=
+        fmt::format("; {} {} free in {}", free < disk.features + disk.checkpoints ? "only" : "with",
+                    bytes_text(free), folder.string());
+  }
+  return text + "\n";
+}
+
 int run(const std::vector<std::string>& words) {
   std::string database, data;
   int workers = 0, gpus = 0, slots = 1;
@@ -110,7 +132,7 @@ int run(const std::vector<std::string>& words) {
   }
   MissingWork missing = missing_work(
       expansion, histories, "", [](const Trial&) { return true; }, static_cast<std::size_t>(-1));
-  plan_keeping(missing, std::filesystem::absolute(database + ".kept"), {});
+  plan_keeping(missing, std::filesystem::absolute(database + ".kept"), {.features = true});
   check_gang_sizes(missing.tasks, workers);
   if (on_gpus && !force_gangs) check_gang_speeds(missing.tasks, missing.starts, rates);
   const auto gangs = choose_gangs(missing.tasks, missing.starts,
@@ -125,9 +147,14 @@ int run(const std::vector<std::string>& words) {
   const Simulation simulation =
       simulate(missing.tasks, workers, slots, measured.value_or(guessed_seconds_per_work(on_gpus)),
                failures);
+  const DiskNeed disk =
+      disk_need(missing, static_cast<std::size_t>(workers) * static_cast<std::size_t>(slots));
   const double efficiency = simulation.wall_seconds > 0
                                 ? simulation.worker_seconds / (simulation.wall_seconds * workers)
                                 : 1;
+  const double first_seeds = simulation.worker_seconds > 0
+                                 ? simulation.first_seeds_worker_seconds / simulation.worker_seconds
+                                 : 0;
   if (as_json) {
     std::cout << nlohmann::ordered_json{{"name", spec.name},
                                         {"trials", expansion.trials.size()},
@@ -149,6 +176,9 @@ int run(const std::vector<std::string>& words) {
                                         {"efficiency", efficiency},
                                         {"gangs", gangs_json(gang_counts)},
                                         {"tail_seconds", simulation.tail_seconds},
+                                        {"first_seeds_seconds", simulation.first_seeds_seconds},
+                                        {"first_seeds_share", first_seeds},
+                                        {"disk_bytes", disk.features + disk.checkpoints},
                                         {"failures", simulation.failures},
                                         {"lost_hours", simulation.lost_seconds / 3600},
                                         {"measured", measured.has_value()}}
@@ -168,7 +198,11 @@ int run(const std::vector<std::string>& words) {
              simulation.worker_seconds / 3600, device, duration_text(simulation.wall_seconds),
              workers, device, workers == 1 ? "" : "s", 100 * efficiency);
   fmt::print("{}", gangs_text(gang_counts, device));
+  if (first_seeds > 0 && first_seeds < 1)
+    fmt::print("every cell has its first seed after {}, {:.0f} % of the work\n",
+               duration_text(simulation.first_seeds_seconds), 100 * first_seeds);
   fmt::print("the last {} with a worker idle\n", duration_text(simulation.tail_seconds));
+  fmt::print("{}", disk_text(disk, database));
   if (failures.every > 0)
     fmt::print("{} failures, one every {} on average, undo {:.2f} {} hours\n", simulation.failures,
                duration_text(failures.every), simulation.lost_seconds / 3600, device);

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <random>
 
+#include "experiments/disk.h"
+
 namespace occam {
 namespace {
 
@@ -107,6 +109,51 @@ TEST(Simulate, KeepsAThousandWorkersBusy) {
   EXPECT_EQ(result.worker_seconds, sum);
   EXPECT_GE(result.wall_seconds, sum / 1024);
   EXPECT_LE(result.wall_seconds, sum / 1024 + 7);
+}
+
+// What each trial has trained so far is known at every end, so the share is of work and not of
+// trials. A first seed ends at most one trial's length behind the others that began before it.
+TEST(Simulate, HasEveryCellsFirstSeedWhenItsShareOfTheWorkIsDone) {
+  std::mt19937_64 random(1);
+  std::vector<Task> all;
+  for (std::int64_t cell = 0; cell < 400; ++cell) {
+    double normal = -6;  // Irwin and Hall's
+    for (int i = 0; i < 12; ++i) normal += static_cast<double>(random() >> 11) * 0x1p-53;
+    for (std::int64_t seed = 0; seed < 5; ++seed)
+      all.push_back({"trial", seed, std::exp(7 + 0.8 * normal), 64, 0});
+  }
+  std::shuffle(all.begin(), all.end(), random);
+  for (const int workers : {1, 8, 64}) {
+    const Simulation result = simulate(all, workers, 1, 1);
+    EXPECT_LE(result.first_seeds_worker_seconds, (0.2 + 0.05) * result.worker_seconds)
+        << workers << " workers";
+    EXPECT_LE(result.first_seeds_seconds, (0.2 + 0.05) * result.wall_seconds);
+  }
+  // Also where workers fail all the time.
+  const Simulation failing =
+      simulate(all, 64, 1, 1, {.every = 100, .checkpoint_every = 300, .restart = 30});
+  EXPECT_GT(failing.failures, 100);
+  EXPECT_LE(failing.first_seeds_worker_seconds, (0.2 + 0.05) * failing.worker_seconds);
+}
+
+TEST(DiskNeed, IsAllFeaturesAndTheCheckpointsOfTheLargestThatRunAtOnce) {
+  Trial small, large;
+  small.width = 0.125;
+  MissingWork work;
+  for (const Trial& trial : {small, large, small, large, large}) {
+    Start start;
+    start.config = trial;
+    start.evaluations = default_evaluations();
+    start.keep.features = true;
+    work.starts.push_back(start);
+  }
+  work.starts.back().keep.score_only = true;  // has features, and is not trained
+  const DiskNeed need = disk_need(work, 3);
+  EXPECT_EQ(need.checkpoints, 2 * (2 * checkpoint_bytes(large) + checkpoint_bytes(small)));
+  EXPECT_EQ(need.features, 2 * kept_bytes(large, default_evaluations()) +
+                               2 * kept_bytes(small, default_evaluations()));
+  EXPECT_EQ(disk_need(work, 100).checkpoints,
+            2 * (2 * checkpoint_bytes(large) + 2 * checkpoint_bytes(small)));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "experiments/disk.h"
 #include "tests/worker/sample.h"
 
 namespace occam {
@@ -292,6 +293,20 @@ TEST(Network, AddsTheGradientOfEveryParameterToTheFlatGradient) {
     objective().backward();
     EXPECT_TRUE(at::allclose(network.gradient(), 2 * flat, 1e-4, 1e-5)) << "backward adds";
   }
+}
+
+TEST(Network, IsAsLargeAsItsCheckpointsAreSaidToBe) {
+  for (const Loss loss : {Loss::contrastive, Loss::rotation})
+    for (const std::int64_t depth : {10, 18, 34})
+      for (const std::int64_t head_layers : {0, 1, 3}) {
+        Trial trial = full(loss, 0.25);
+        trial.depth = depth;
+        trial.head_layers = head_layers;
+        Network network(trial, torch::kCPU);
+        EXPECT_EQ(checkpoint_bytes(trial), static_cast<double>(4 * (2 * network.flat().numel() +
+                                                                    network.statistics().numel())))
+            << identity(trial);
+      }
 }
 
 }  // namespace

@@ -6,16 +6,13 @@
 #include <functional>
 #include <vector>
 
+#include "experiments/disk.h"
 #include "experiments/evaluation.h"
 #include "worker/data/images.h"
 #include "worker/evaluate/extract.h"
 #include "worker/model/network.h"
 
 namespace occam {
-
-// The released code fits its classifiers on at most so many train rows, drawn at random
-// (data/cifar.py:226-231).
-inline constexpr std::int64_t kMostFitRows = 20'000;
 
 // What classifiers see of the rows of one split; tensors that nobody asked for are undefined.
 struct HeldOutFeatures {
