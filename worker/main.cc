@@ -129,6 +129,7 @@ int train_one(const std::string& path, const ServeOptions& options,
   run.checkpoint_every = options.checkpoint_every;
   run.build = OCCAM_NUMERIC_DIGEST;
   run.on_progress = [](const Progress& progress) { std::cerr << to_line(progress) << "\n"; };
+  run.on_problem = [](const std::string& problem) { std::cerr << problem << "\n"; };
   const auto brought = run_trial(start, images, bench, pulse, run);
   const auto& outcome = std::get<Outcome>(brought);
   std::cout << to_line(outcome) << "\n";

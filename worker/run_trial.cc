@@ -30,8 +30,23 @@ double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
+// A disk that takes no checkpoint costs time when the worker ends too, and not the training.
+template <class Write>
+void write_or_say(const RunOptions& options, const std::string& trial, Write&& write) {
+  try {
+    write();
+  } catch (const Error& problem) {
+    options.on_problem("trial " + trial + " goes on without: " + problem.what());
+  }
+}
+
 // Whether this worker tells of the trial, keeps its checkpoints and scores it.
 bool speaks(const RunOptions& options) { return !options.group || options.group->rank() == 0; }
+
+void save(const Start& start, const TrainingState& state, const RunOptions& options) {
+  write_or_say(options, start.trial,
+               [&] { CheckpointFolder(start.folder, start.trial).save(start.lease, state); });
+}
 
 // A gang's work is done, in one way or another: its step goes, then the gang.
 void part(Bench& bench, Group* group) {
@@ -74,13 +89,12 @@ std::optional<Represented> train_and_extract(const Start& start, const ImageData
                                              const OneClassData& data, Bench& bench, Pulse& pulse,
                                              const RunOptions& options) {
   const Trial& trial = start.config;
-  const CheckpointFolder checkpoints(start.folder, start.trial);
   TrainingHooks hooks;
   hooks.save_every = std::chrono::duration<double>(options.checkpoint_every);
   hooks.stop_wanted = options.stop_wanted;
   hooks.on_step = [&](std::int64_t step) { pulse.count = step; };
   if (speaks(options))
-    hooks.save = [&](const TrainingState& state) { checkpoints.save(start.lease, state); };
+    hooks.save = [&](const TrainingState& state) { save(start, state, options); };
   hooks.on_epoch = [&](Progress progress) {
     if (!speaks(options)) return;
     progress.trial = start.trial;
@@ -103,7 +117,7 @@ std::optional<Represented> train_and_extract(const Start& start, const ImageData
                                   if (options.stop_wanted()) throw StopWanted{};
                                 });
   } catch (const StopWanted&) {
-    if (is_trained(trial)) checkpoints.save(start.lease, finished_state(training));
+    if (is_trained(trial)) save(start, finished_state(training), options);
     return std::nullopt;
   }
   const ExtractedFeatures& train_features = made.features.train;
@@ -113,9 +127,11 @@ std::optional<Represented> train_and_extract(const Start& start, const ImageData
                  embedding_spread(train_features.embed.defined() ? train_features.embed
                                                                  : train_features.pool));
   if (start.keep.features || start.keep.weights)
-    write_kept(start.keep.folder, made.training,
-               start.keep.features ? made.features : TrialFeatures{}, data,
-               start.keep.weights ? training.network.get() : nullptr);
+    write_or_say(options, start.trial, [&] {
+      write_kept(start.keep.folder, made.training,
+                 start.keep.features ? made.features : TrialFeatures{}, data,
+                 start.keep.weights ? training.network.get() : nullptr);
+    });
   made.trained = std::move(training);
   return made;
 }
@@ -179,12 +195,13 @@ Brought attempt(const Start& start, ImageCache& images, Bench& bench, Pulse& pul
       if (options.stop_wanted()) throw StopWanted{};
     });
   } catch (const StopWanted&) {
-    if (made->trained && is_trained(trial))
-      CheckpointFolder(start.folder, start.trial).save(start.lease, finished_state(*made->trained));
+    if (made->trained && is_trained(trial)) save(start, finished_state(*made->trained), options);
     return Stopped{start.trial, start.lease};
   }
   for (const ScoredRequest& answer : answers) outcome.evaluations.push_back(answer.evaluation);
-  if (start.keep.scores) write_scores(start.keep.folder, made->features, answers);
+  if (start.keep.scores)
+    write_or_say(options, start.trial,
+                 [&] { write_scores(start.keep.folder, made->features, answers); });
   outcome.evaluate_seconds =
       std::max(0.0, seconds_since(began) - (start.keep.score_only ? 0 : outcome.train_seconds));
   return outcome;

@@ -42,6 +42,9 @@ struct RunOptions {
   double checkpoint_every = 300;  // seconds
   std::function<bool()> stop_wanted = [] { return false; };
   std::function<void(const Progress&)> on_progress = [](const Progress&) {};
+  // What could not be written beside the outcome (a checkpoint, kept features), on a full disk say:
+  // the trial goes on without.
+  std::function<void(const std::string&)> on_problem = [](const std::string&) {};
   std::string build;  // of this program, as Ready says it
   // Of a trial that a gang trains: this worker's side of it, not joined yet, and who hears rank 0's
   // ticket. Rank 0 alone reports progress, saves checkpoints and evaluates.

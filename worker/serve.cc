@@ -13,6 +13,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #ifdef OCCAM_CUDA
@@ -181,6 +182,9 @@ class Server {
       writer_.write(Ticket{slot.start.trial, slot.start.lease, ticket});
     };
     run.on_progress = [this](const Progress& progress) { writer_.write(progress); };
+    run.on_problem = [this, said = std::string()](const std::string& text) mutable {
+      if (std::exchange(said, text) != text) writer_.write(Log{text});
+    };
     auto brought = run_trial(slot.start, images_, *bench, slot.pulse, run);
     if (slot.leaves && std::holds_alternative<Stopped>(brought))
       brought = Left{slot.start.trial, slot.start.lease, "it was asked to leave"};

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "experiments/disk.h"
 #include "experiments/error.h"
 #include "tests/worker/sample.h"
 #include "worker/evaluate/kept_files.h"
@@ -152,6 +153,22 @@ TEST_F(RunTrial, DoesNotContinueFromLeasesThatItWasNotGiven) {
   EXPECT_EQ(first, 1);
 }
 
+TEST_F(RunTrial, GoesOnWithoutTheCheckpointsAndFeaturesThatTheDiskDoesNotTake) {
+  std::ofstream(folder_.path() / "file") << "in the way";
+  Start what = start(short_trial());
+  what.folder = (folder_.path() / "file" / "work").string();
+  what.keep = {(folder_.path() / "file" / "kept").string(), true, false, true, false};
+  std::vector<std::string> problems;
+  RunOptions options;
+  options.checkpoint_every = 0;
+  options.on_problem = [&](const std::string& problem) { problems.push_back(problem); };
+  const Outcome found = outcome(what, options);
+  EXPECT_EQ(found.status, OutcomeStatus::completed);
+  EXPECT_EQ(found.evaluations[0].auroc, outcome(start(short_trial(), 6)).evaluations[0].auroc);
+  ASSERT_EQ(problems.size(), 5u);  // three checkpoints, features, scores
+  EXPECT_NE(problems.front().find(what.folder), std::string::npos) << problems.front();
+}
+
 TEST_F(RunTrial, OfAnUntrainedNetworkStopsWithoutACheckpoint) {
   Trial trial = short_trial();
   trial.epochs = 0;
@@ -174,6 +191,12 @@ TEST_F(RunTrial, KeepsTheFeaturesThatItScores) {
   EXPECT_TRUE(fs::exists(kept / "weights.npy"));
   EXPECT_TRUE(fs::exists(kept / "scores.csv"));
   EXPECT_FALSE(fs::exists(kept / "validation.rows.npy"));
+  double bytes = 0;
+  for (const auto& [name, file] : read_kept(kept, torch::kCPU).manifest.files)
+    if (name.find("weights") == std::string::npos && name.find("statistics") == std::string::npos)
+      bytes += static_cast<double>(file.bytes);
+  constexpr double kHeaders = 8 * 128;
+  EXPECT_NEAR(bytes, kept_bytes(what.config, what.evaluations), kHeaders);
   const KeptFeatures again = read_kept(kept, torch::kCPU);
   EXPECT_EQ(again.manifest.trial, what.trial);
   EXPECT_EQ(again.manifest.steps, 4);
