@@ -11,12 +11,15 @@
 #include "experiments/error.h"
 #include "results/local_disk.h"
 #include "results/schema.h"
+#include "results/store_error.h"
 
 namespace occam {
 namespace {
 
 namespace fs = std::filesystem;
 
+// Pages a reader may hold, in KiB: its queries go back and forth over all of a large file.
+constexpr const char* kReaderCache = "PRAGMA cache_size = -65536";
 constexpr int kPatienceMs = 10'000;  // with a reader that holds a rollback journal's lock
 constexpr std::string_view kMagic("SQLite format 3\0", 16);
 constexpr std::size_t kWriteVersion = 18;  // offset in the header; 2 is write-ahead logging
@@ -47,6 +50,28 @@ void check_is_database(const std::string& path, const std::string& header) {
     throw Error(path + ": is not a database; name another file, which will be created");
 }
 
+// A big-endian number of the header.
+std::uintmax_t number_at(const std::string& header, std::size_t at, std::size_t bytes) {
+  std::uintmax_t number = 0;
+  for (std::size_t i = 0; i < bytes; ++i)
+    number = number * 256 + static_cast<unsigned char>(header[at + i]);
+  return number;
+}
+
+// SQLite reads what lacks of a file's last page as zeros. While a log lies beside, it is not the
+// file alone that counts. Offsets: https://www.sqlite.org/fileformat2.html#the_database_header
+void check_whole(const std::string& path, const std::string& header) {
+  if (fs::exists(path + "-wal") || fs::exists(path + "-journal")) return;
+  const bool has_header = header.size() == 100;
+  const std::uintmax_t page = !has_header                     ? 0
+                              : number_at(header, 16, 2) == 1 ? 65536
+                                                              : number_at(header, 16, 2);
+  const std::uintmax_t bytes = fs::file_size(path);
+  if (has_header && page > 0 && bytes % page == 0 && bytes >= page * number_at(header, 28, 4))
+    return;
+  throw damaged_error(path, "it was cut off after " + std::to_string(bytes) + " bytes");
+}
+
 bool is_new(SQLite::Database& database) {
   return database.execAndGet("SELECT count(*) FROM sqlite_master").getInt() == 0 &&
          database.execAndGet("PRAGMA application_id").getInt() == 0;
@@ -67,10 +92,7 @@ void check_ours(const std::string& path, SQLite::Database& database) {
 
 void check_sound(const std::string& path, SQLite::Database& database) {
   const std::string verdict = database.execAndGet("PRAGMA quick_check(1)").getString();
-  if (verdict != "ok")
-    throw Error(path + ": is damaged (" + verdict +
-                "); restore a copy, or save what can be read: " + "sqlite3 " + path +
-                " .recover | sqlite3 recovered.db");
+  if (verdict != "ok") throw damaged_error(path, verdict);
 }
 
 // "file:" URI of a path, for options that only a URI can carry.
@@ -96,6 +118,7 @@ void check_readable(const std::string& path) {
   const std::string header = header_of(path);
   if (header.empty()) throw Error(path + ": is empty; `occam run SPEC --db " + path + "` fills it");
   check_is_database(path, header);
+  check_whole(path, header);
 }
 
 void check_writable(const std::string& path) {
@@ -116,7 +139,9 @@ void check_writable(const std::string& path) {
     throw Error(path + ": cannot be written (" + std::strerror(errno) +
                 "); give yourself write permission, or work on a copy");
   const std::string header = header_of(path);
-  if (!header.empty()) check_is_database(path, header);
+  if (header.empty()) return;
+  check_is_database(path, header);
+  check_whole(path, header);
 }
 
 std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path) {
@@ -129,6 +154,7 @@ std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path) {
       at_rest ? std::make_unique<SQLite::Database>(uri_of(path, "immutable=1"),
                                                    SQLite::OPEN_READONLY | SQLite::OPEN_URI)
               : std::make_unique<SQLite::Database>(path, SQLite::OPEN_READONLY, kPatienceMs);
+  database->exec(kReaderCache);
   check_ours(path, *database);
   if (database->execAndGet("PRAGMA user_version").getInt() == kSchemaVersion) return database;
   // One of an older occam is read as it will be once a writer has migrated it.

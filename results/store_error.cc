@@ -4,6 +4,11 @@
 
 namespace occam {
 
+Error damaged_error(const std::string& path, const std::string& how) {
+  return Error(path + ": is damaged (" + how + "); restore a copy, or save what can be read: " +
+               "sqlite3 " + path + " .recover | sqlite3 recovered.db");
+}
+
 Error store_error(const std::string& path, int sqlite_code, const std::string& sqlite_message) {
   const std::string said = " (SQLite: " + sqlite_message + ")";
   switch (sqlite_code & 0xff) {
@@ -17,8 +22,7 @@ Error store_error(const std::string& path, int sqlite_code, const std::string& s
                    "its free space and your quota, then run the same command again" + said);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return Error(path + ": is damaged; restore a copy, or save what can be read: sqlite3 " +
-                   path + " .recover | sqlite3 recovered.db" + said);
+      return damaged_error(path, "SQLite: " + sqlite_message);
     case SQLITE_READONLY:
     case SQLITE_PERM:
       return Error(path + ": cannot be written; it needs write permission for the file and its " +

@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/Exception.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "experiments/error.h"
@@ -11,13 +12,19 @@ namespace occam {
 // What SQLite's result code means for whoever uses the file, and what would put it right.
 Error store_error(const std::string& path, int sqlite_code, const std::string& sqlite_message);
 
-// Runs the step; what SQLite throws becomes an Error that names the file.
+// A file that is not as occam left it; `how` says what shows that.
+Error damaged_error(const std::string& path, const std::string& how);
+
+// Runs the step; what SQLite throws becomes an Error that names the file, and so does JSON in it
+// that cannot be read.
 template <class Step>
 auto explained(const std::string& path, Step&& step) {
   try {
     return step();
   } catch (const SQLite::Exception& problem) {
     throw store_error(path, problem.getErrorCode(), problem.what());
+  } catch (const nlohmann::json::exception& problem) {
+    throw damaged_error(path, problem.what());
   }
 }
 
