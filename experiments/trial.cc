@@ -3,11 +3,11 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <type_traits>
 
 #include "experiments/number.h"
+#include "experiments/visit_pairs.h"
 
 namespace occam {
 
@@ -169,19 +169,6 @@ void check_field_name(std::string_view field) {
   if (std::find(names.begin(), names.end(), field) == names.end())
     throw UsageError("'" + std::string(field) + "' is no field of a trial" +
                      did_you_mean(field, names));
-}
-
-// Calls visit(facts, member of a, member of b) for every field.
-template <class TrialA, class Visitor>
-void visit_pairs(TrialA& a, const Trial& b, Visitor&& visit) {
-  std::array<const void*, 64> members{};
-  std::size_t count = 0;
-  visit_fields(b, [&](const FieldFacts&, const auto& member) { members[count++] = &member; });
-  count = 0;
-  visit_fields(a, [&](const FieldFacts& facts, auto& member) {
-    using Member = std::remove_cvref_t<decltype(member)>;
-    visit(facts, member, *static_cast<const Member*>(members[count++]));
-  });
 }
 
 bool always_in_identity(std::string_view field) {

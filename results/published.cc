@@ -128,7 +128,7 @@ const PublishedValues::Method* PublishedValues::method_of(const Trial& trial) co
 
 const PublishedValues::Column* PublishedValues::column_of(const TableEntries& cell) const {
   const Column* found = nullptr;
-  std::set<const Labels*> seen;
+  std::set<const SharedLabels*> seen;
   for (const TableEntry* entry : cell) {
     if (!seen.insert(entry->of_trial.get()).second) continue;
     const ClassifierParameters released;

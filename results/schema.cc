@@ -134,6 +134,14 @@ ALTER TABLE outcome ADD COLUMN collapsed TEXT NOT NULL DEFAULT '';
 -- The scheduler's job that it ran in ('12', '12_3' of an array; '' outside one), and how often that had been requeued.
 ALTER TABLE attempt ADD COLUMN job TEXT NOT NULL DEFAULT '';
 ALTER TABLE attempt ADD COLUMN restart_count INTEGER NOT NULL DEFAULT 0;
+)sql",
+                                                     R"sql(
+-- For occam status: what is rare among the trials of a large sweep.
+CREATE INDEX orphan ON sweep_trial(sweep, trial) WHERE orphaned_at IS NOT NULL;
+CREATE INDEX cancelled_trial ON sweep_trial(sweep, trial) WHERE cancelled_at IS NOT NULL;
+CREATE INDEX attempt_without_outcome ON attempt(trial, number) WHERE state != 'completed';
+CREATE INDEX gang_attempt ON attempt(trial, number) WHERE device GLOB '[1-9]* x *';
+CREATE INDEX attempt_by_start ON attempt(started_at);
 )sql"};
 
 std::string literal(const nlohmann::json& value) {

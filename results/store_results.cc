@@ -4,12 +4,16 @@
 #include <SQLiteCpp/Transaction.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "results/store.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
 #include "results/table_spec_json.h"
+#include "results/trial_reader.h"
 
 namespace occam {
 namespace {
@@ -17,11 +21,11 @@ namespace {
 using SQLite::Statement;
 using SQLite::Transaction;
 
-EvaluationRequest read_request(const Statement& row, int column) {
-  return request_from_json(
-      {{"features", row.getColumn(column).getString()},
-       {"classifier", row.getColumn(column + 1).getString()},
-       {"parameters", nlohmann::json::parse(row.getColumn(column + 2).getString())}});
+EvaluationRequest read_request(const std::string& features, const std::string& classifier,
+                               const std::string& parameters) {
+  return request_from_json({{"features", features},
+                            {"classifier", classifier},
+                            {"parameters", nlohmann::json::parse(parameters)}});
 }
 
 // Reads the recorded scores of one attempt.
@@ -38,24 +42,34 @@ class ScoresOfAttempt {
     select_.bind(1, trial);
     select_.bind(2, attempt);
     std::vector<Evaluation> all;
-    while (select_.executeStep()) {
-      all.push_back({read_request(select_, 0), select_.getColumn(3).getDouble(),
-                     select_.getColumn(4).getDouble(), select_.getColumn(5).getDouble(),
-                     select_.getColumn(6).getInt64(), select_.getColumn(7).getInt64(),
-                     select_.getColumn(8).getDouble()});
-      all.back().request.split = from_name<Split>(select_.getColumn(9).getString());
-    }
+    while (select_.executeStep())
+      all.push_back({request(), select_.getColumn(3).getDouble(), select_.getColumn(4).getDouble(),
+                     select_.getColumn(5).getDouble(), select_.getColumn(6).getInt64(),
+                     select_.getColumn(7).getInt64(), select_.getColumn(8).getDouble()});
     return all;
   }
 
  private:
+  // Few are many trials'.
+  const EvaluationRequest& request() {
+    std::array<std::string, 4> name{
+        select_.getColumn(0).getString(), select_.getColumn(1).getString(),
+        select_.getColumn(2).getString(), select_.getColumn(9).getString()};
+    const auto known = requests_.find(name);
+    if (known != requests_.end()) return known->second;
+    EvaluationRequest request = read_request(name[0], name[1], name[2]);
+    request.split = from_name<Split>(name[3]);
+    return requests_.emplace(std::move(name), request).first->second;
+  }
+
   Statement select_;
+  std::map<std::array<std::string, 4>, EvaluationRequest> requests_;
 };
 
 // Equal as far as the classifier uses its parameters.
 bool same_score(const EvaluationRequest& a, const EvaluationRequest& b) {
   return a.split == b.split && a.features == b.features && a.classifier == b.classifier &&
-         parameters_text(a) == parameters_text(b);
+         (a.parameters == b.parameters || parameters_text(a) == parameters_text(b));
 }
 
 const Evaluation* find(const std::vector<Evaluation>& all, const EvaluationRequest& request) {
@@ -91,7 +105,9 @@ std::vector<std::vector<EvaluationRequest>> request_lists(SQLite::Database& data
   while (select.executeStep()) {
     const auto list = static_cast<std::size_t>(select.getColumn(0).getInt64());
     lists.resize(std::max(lists.size(), list + 1));
-    lists[list].push_back(read_request(select, 1));
+    lists[list].push_back(read_request(select.getColumn(1).getString(),
+                                       select.getColumn(2).getString(),
+                                       select.getColumn(3).getString()));
   }
   return lists;
 }
@@ -115,53 +131,94 @@ std::string chosen_sweep(const std::string& path, SQLite::Database& database,
   return wanted;
 }
 
+// ?1 is the sweep, ?2 whether orphans are wanted too.
 constexpr const char* kPlannedTrials = R"sql(
-SELECT s.position, s.trial, t.config, s.variant, s.list, o.status, o.attempt, o.data, a.build,
-       o.collapsed,
-       (SELECT state FROM attempt l WHERE l.trial = s.trial AND l.forgiven_at IS NULL
-        ORDER BY number DESC LIMIT 1)
+SELECT s.position, s.trial, t.config, s.variant, s.list
 FROM sweep_trial s
 JOIN trial t ON t.id = s.trial
-LEFT JOIN outcome o ON o.trial = s.trial AND o.retired_at IS NULL
-LEFT JOIN attempt a ON a.trial = o.trial AND a.number = o.attempt
 WHERE s.sweep = ?1 AND (?2 OR s.orphaned_at IS NULL)
 ORDER BY s.position)sql";
 
-// One sweep's numbers, each from the smallest table that knows them: most trials of a large sweep
-// have no attempt yet. ?1 is its name. The seconds are a worker's, and a gang has several, as its
-// attempt's device says ("2 x NVIDIA H100").
+struct RecordedOutcome {
+  OutcomeStatus status;
+  std::int64_t attempt;
+  std::string data, build, collapsed;
+};
+using Outcomes = std::unordered_map<std::string, RecordedOutcome>;
+
+// Those that count, by trial. Most trials of a large sweep have none yet, so that a look at all of
+// them costs less than one for every trial.
+Outcomes outcomes_that_count(SQLite::Database& database) {
+  Outcomes outcomes;
+  Statement select(database,
+                   "SELECT o.trial, o.status, o.attempt, o.data, a.build, o.collapsed FROM outcome "
+                   "o JOIN attempt a ON a.trial = o.trial AND a.number = o.attempt WHERE "
+                   "o.retired_at IS NULL");
+  while (select.executeStep())
+    outcomes.emplace(
+        select.getColumn(0).getString(),
+        RecordedOutcome{from_name<OutcomeStatus>(select.getColumn(1).getString()),
+                        select.getColumn(2).getInt64(), select.getColumn(3).getString(),
+                        select.getColumn(4).getString(), select.getColumn(5).getString()});
+  return outcomes;
+}
+
+// Trials whose last attempt failed, and no retry took that back.
+std::unordered_set<std::string> failed_trials(SQLite::Database& database) {
+  std::unordered_set<std::string> failed;
+  Statement select(database,
+                   "SELECT a.trial FROM attempt a WHERE a.state = 'failed' AND a.forgiven_at IS "
+                   "NULL AND NOT EXISTS (SELECT 1 FROM attempt l WHERE l.trial = a.trial AND "
+                   "l.number > a.number AND l.forgiven_at IS NULL)");
+  while (select.executeStep()) failed.insert(select.getColumn(0).getString());
+  return failed;
+}
+
+// One sweep's numbers, each from the smallest table or index that knows them: of a large sweep most
+// trials have no attempt yet, or one and an outcome. ?1 is its name. The seconds are a worker's,
+// and a gang has several, as its attempt's device says ("2 x NVIDIA H100").
 constexpr const char* kStatus = R"sql(
 WITH mine AS MATERIALIZED (
   SELECT a.*, s.cancelled_at,
     (SELECT max(number) FROM attempt l WHERE l.trial = a.trial) AS last,
     EXISTS (SELECT 1 FROM outcome o WHERE o.trial = a.trial AND o.retired_at IS NULL) AS done
-  FROM attempt a CROSS JOIN sweep_trial s ON s.sweep = ?1 AND s.trial = a.trial
+  FROM attempt a INDEXED BY attempt_without_outcome
+  CROSS JOIN sweep_trial s ON s.sweep = ?1 AND s.trial = a.trial
   WHERE a.state != 'completed' AND s.orphaned_at IS NULL)
 SELECT
-  (SELECT count(*) FROM sweep_trial WHERE sweep = ?1 AND orphaned_at IS NULL),
+  (SELECT count(*) FROM sweep_trial WHERE sweep = ?1)
+    - (SELECT count(*) FROM sweep_trial INDEXED BY orphan
+       WHERE sweep = ?1 AND orphaned_at IS NOT NULL),
   count(*) FILTER (WHERE o.status = 'completed'),
   count(*) FILTER (WHERE o.status = 'diverged'),
   (SELECT count(*) FROM mine WHERE number = last AND state = 'failed' AND NOT done
    AND forgiven_at IS NULL AND cancelled_at IS NULL),
   (SELECT count(*) FROM mine WHERE number = last AND state = 'running'),
   count(*) FILTER (WHERE o.collapsed != ''),
-  total(o.train_seconds * (
-    SELECT CASE WHEN a.device GLOB '[1-9]* x *' THEN CAST(a.device AS INTEGER) ELSE 1 END
-    FROM attempt a WHERE a.trial = o.trial AND a.number = o.attempt)),
+  total(o.train_seconds)
+    + (SELECT total((CAST(a.device AS INTEGER) - 1) * g.train_seconds)
+       FROM attempt a INDEXED BY gang_attempt
+       CROSS JOIN outcome g ON g.trial = a.trial AND g.attempt = a.number
+       CROSS JOIN sweep_trial s ON s.sweep = ?1 AND s.trial = a.trial
+       WHERE a.device GLOB '[1-9]* x *' AND g.retired_at IS NULL AND s.orphaned_at IS NULL),
   total(o.evaluate_seconds),
   (SELECT total(max(0, julianday(a.ended_at) - coalesce(julianday(
        (SELECT max(c.continued_at) FROM attempt c WHERE c.trial = a.trial AND c.continued = a.lease)),
        julianday(a.started_at))) * 86400
      * CASE WHEN a.device GLOB '[1-9]* x *' THEN CAST(a.device AS INTEGER) ELSE 1 END)
    FROM mine a WHERE a.state != 'running' AND (a.state = 'failed' OR a.number < a.last)),
-  (SELECT min(a.started_at) FROM attempt a CROSS JOIN sweep_trial s
-   ON s.sweep = ?1 AND s.trial = a.trial),
+  (SELECT a.started_at FROM attempt a WHERE EXISTS
+     (SELECT 1 FROM sweep_trial s WHERE s.sweep = ?1 AND s.trial = a.trial)
+   ORDER BY a.started_at LIMIT 1),
   max(o.recorded_at),
-  (SELECT count(*) FROM sweep_trial s WHERE s.sweep = ?1 AND s.orphaned_at IS NULL
-   AND s.cancelled_at IS NOT NULL AND NOT EXISTS
+  (SELECT count(*) FROM sweep_trial s INDEXED BY cancelled_trial
+   WHERE s.sweep = ?1 AND s.orphaned_at IS NULL AND s.cancelled_at IS NOT NULL AND NOT EXISTS
      (SELECT 1 FROM outcome c WHERE c.trial = s.trial AND c.retired_at IS NULL))
-FROM outcome o CROSS JOIN sweep_trial s ON s.sweep = ?1 AND s.trial = o.trial
-WHERE o.retired_at IS NULL AND s.orphaned_at IS NULL)sql";
+FROM outcome o NOT INDEXED
+WHERE o.retired_at IS NULL
+  AND EXISTS (SELECT 1 FROM sweep_trial s WHERE s.sweep = ?1 AND s.trial = o.trial)
+  AND NOT EXISTS (SELECT 1 FROM sweep_trial s INDEXED BY orphan
+    WHERE s.sweep = ?1 AND s.trial = o.trial AND s.orphaned_at IS NOT NULL))sql";
 
 }  // namespace
 
@@ -245,38 +302,43 @@ SweepResults Store::results(const std::string& sweep, bool orphaned) const {
         for (const EvaluationRequest& request : lists[list])
           add_unless_there(all.requests, request);
 
+    const Outcomes outcomes = outcomes_that_count(*database_);
+    const std::unordered_set<std::string> failed = failed_trials(*database_);
     ScoresOfAttempt scores(*database_);
+    TrialReader reader;
     Statement planned(*database_, kPlannedTrials);
     planned.bind(1, all.name);
     planned.bind(2, static_cast<int>(orphaned));
     while (planned.executeStep()) {
       const std::int64_t position = planned.getColumn(0).getInt64();
       const std::string id = planned.getColumn(1).getString();
-      const Trial trial = trial_from_json(nlohmann::json::parse(planned.getColumn(2).getString()));
+      const auto config = planned.getColumn(2);
+      const Trial& trial =
+          reader.read({config.getText(), static_cast<std::size_t>(config.getBytes())});
       const std::string variant = planned.getColumn(3).getString();
       const auto list = static_cast<std::size_t>(planned.getColumn(4).getInt64());
       const auto wanted =
           list < lists.size() ? applicable(lists[list], trial) : std::vector<EvaluationRequest>{};
-      const bool failed = planned.getColumn(10).getString() == to_string(AttemptState::failed);
-      Missing missing{position, id, trial, variant, {}, failed};
-      if (planned.getColumn(5).isNull()) {
-        missing.evaluations = wanted;
+      std::vector<EvaluationRequest> lacking;
+      const auto outcome = outcomes.find(id);
+      if (outcome == outcomes.end()) {
+        lacking = wanted;
       } else {
-        const auto status = from_name<OutcomeStatus>(planned.getColumn(5).getString());
-        const auto recorded = scores.of(id, planned.getColumn(6).getInt64());
+        const RecordedOutcome& found = outcome->second;
+        const auto recorded = scores.of(id, found.attempt);
         for (const EvaluationRequest& request : wanted) {
           const Evaluation* score = find(recorded, request);
-          if (!score && status == OutcomeStatus::completed) {
-            missing.evaluations.push_back(request);
-            continue;
-          }
-          all.results.push_back({position, id, trial, variant, status, request,
-                                 score ? std::optional(*score) : std::nullopt,
-                                 planned.getColumn(8).getString(), planned.getColumn(7).getString(),
-                                 planned.getColumn(9).getString()});
+          if (!score && found.status == OutcomeStatus::completed)
+            lacking.push_back(request);
+          else
+            all.results.push_back({position, id, trial, variant, found.status, request,
+                                   score ? std::optional(*score) : std::nullopt, found.build,
+                                   found.data, found.collapsed});
         }
       }
-      if (!missing.evaluations.empty()) all.missing.push_back(std::move(missing));
+      if (!lacking.empty())
+        all.missing.push_back(
+            {position, id, trial, variant, std::move(lacking), failed.count(id) > 0});
     }
     return all;
   });

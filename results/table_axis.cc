@@ -14,9 +14,10 @@ std::vector<Labels> combinations_of(const Labels& fields, const TableEntries& en
   for (std::size_t i = 0; i < fields.size(); ++i)
     for (const std::string& value : ordered_values_of(fields[i], entries, order))
       rank[i].emplace(value, rank[i].size());
+  Grouping groups(fields);
+  for (const TableEntry* entry : entries) groups.of(*entry);
   std::map<std::vector<std::size_t>, Labels> sorted;
-  for (const TableEntry* entry : entries) {
-    const Labels labels = labels_of(*entry, fields);
+  for (const Labels& labels : groups.labels()) {
     std::vector<std::size_t> key;
     for (std::size_t i = 0; i < fields.size(); ++i) key.push_back(rank[i].at(labels[i]));
     sorted.emplace(key, labels);
@@ -86,9 +87,21 @@ Labels ordered_values_of(std::string_view field, const TableEntries& entries,
 }
 
 Grid grid_of(const TableEntries& entries, const Labels& rows, const Labels& columns) {
+  Labels both = rows;
+  both.insert(both.end(), columns.begin(), columns.end());
+  Grouping groups(both);
+  std::vector<TableEntries> cells;
+  for (const TableEntry* entry : entries) {
+    const std::size_t group = groups.of(*entry);
+    if (group == cells.size()) cells.emplace_back();
+    cells[group].push_back(entry);
+  }
   Grid grid;
-  for (const TableEntry* entry : entries)
-    grid[{labels_of(*entry, rows), labels_of(*entry, columns)}].push_back(entry);
+  for (std::size_t group = 0; group < cells.size(); ++group) {
+    const Labels& labels = groups.labels()[group];
+    const auto middle = labels.begin() + static_cast<std::ptrdiff_t>(rows.size());
+    grid[{Labels(labels.begin(), middle), Labels(middle, labels.end())}] = std::move(cells[group]);
+  }
   return grid;
 }
 

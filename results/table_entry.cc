@@ -4,7 +4,9 @@
 #include <cmath>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
+#include "experiments/differing_fields.h"
 #include "experiments/number.h"
 #include "results/result_field.h"
 
@@ -18,48 +20,70 @@ class TableEntryMaker {
     for (const EvaluationRequest& one : requests) number(one);
   }
 
-  // Of a Result or a Missing.
+  // Of a Result or a Missing, those of one trial one after the other.
   template <class Planned>
   TableEntry make(const Planned& planned, const EvaluationRequest& request) {
     const std::size_t at = number(request);
-    TableEntry entry{&planned.trial,
-                     request,
-                     {planned.position, at},
-                     {},
-                     false,
-                     false,
-                     false,
-                     "",
-                     "",
-                     of_trial_[planned.position],
-                     of_request_[at]};
-    if (!entry.of_trial)
-      entry.of_trial = of_trial_[planned.position] =
-          values(planned.trial, planned.variant, {Features::pool, request.classifier, {}}, false);
-    if (!entry.of_request)
-      entry.of_request = of_request_[at] = values(planned.trial, planned.variant, request, true);
-    return entry;
+    if (!of_trial_ || position_ != planned.position) {
+      of_trial_ = describe(planned.trial, planned.variant);
+      position_ = planned.position;
+    }
+    std::shared_ptr<const SharedLabels>& of_request = of_request_[at];
+    if (!of_request) {
+      std::vector<const std::string*> texts;
+      for (const std::string& field : result_fields())
+        if (is_of_request(field))
+          texts.push_back(text(value_text(field, planned.trial, planned.variant, request)));
+      of_request = std::make_shared<const SharedLabels>(SharedLabels{std::move(texts), texts_});
+    }
+    return {&planned.trial, request,   {planned.position, at}, {}, false, false, false, "", "",
+            of_trial_,      of_request};
   }
 
  private:
   std::size_t number(const EvaluationRequest& one) {
+    for (std::size_t i = 0; i < numbered_.size(); ++i)
+      if (numbered_[i] == one) return numbers_[i];
     const std::string name =
         to_string(one.features) + " " + to_string(one.classifier) + " " + parameters_text(one);
-    return numbers_.emplace(name, numbers_.size()).first->second;
+    numbered_.push_back(one);
+    numbers_.push_back(by_name_.emplace(name, by_name_.size()).first->second);
+    return numbers_.back();
   }
 
-  static std::shared_ptr<const Labels> values(const Trial& trial, const std::string& variant,
-                                              const EvaluationRequest& request, bool of_request) {
-    Labels values;
-    for (const std::string& field : result_fields())
-      if (is_of_request(field) == of_request)
-        values.push_back(value_text(field, trial, variant, request));
-    return std::make_shared<const Labels>(std::move(values));
+  const std::string* text(std::string one) { return &*texts_->insert(std::move(one)).first; }
+
+  // Neighbours differ in few fields, so that only those are spelled anew.
+  std::shared_ptr<const SharedLabels> describe(const Trial& trial, const std::string& variant) {
+    const auto& fields = result_fields();
+    std::vector<std::size_t> anew;
+    if (last_) {
+      anew = differing_fields(*last_, trial);
+      for (std::size_t i = field_names().size(); i < fields.size(); ++i) anew.push_back(i);
+    } else {
+      labels_.resize(fields.size());
+      for (std::size_t i = 0; i < fields.size(); ++i) anew.push_back(i);
+    }
+    for (const std::size_t i : anew)
+      if (!is_of_request(fields[i]))
+        labels_[i] = text(value_text(fields[i], trial, variant, {Features::pool, {}, {}}));
+    last_ = &trial;
+    SharedLabels made{{}, texts_};
+    for (std::size_t i = 0; i < fields.size(); ++i)
+      if (!is_of_request(fields[i])) made.texts.push_back(labels_[i]);
+    return std::make_shared<const SharedLabels>(std::move(made));
   }
 
-  std::map<std::string, std::size_t> numbers_;
-  std::map<std::int64_t, std::shared_ptr<const Labels>> of_trial_;
-  std::map<std::size_t, std::shared_ptr<const Labels>> of_request_;
+  std::vector<EvaluationRequest> numbered_;
+  std::vector<std::size_t> numbers_;
+  std::map<std::string, std::size_t> by_name_;
+  std::shared_ptr<std::unordered_set<std::string>> texts_ =
+      std::make_shared<std::unordered_set<std::string>>();
+  const Trial* last_ = nullptr;
+  std::vector<const std::string*> labels_;  // of the last trial, by result_fields()
+  std::int64_t position_ = 0;
+  std::shared_ptr<const SharedLabels> of_trial_;
+  std::map<std::size_t, std::shared_ptr<const SharedLabels>> of_request_;
 };
 
 bool accepts(const std::string& field, const std::vector<std::string>& values,
@@ -74,16 +98,22 @@ bool accepts(const std::string& field, const std::vector<std::string>& values,
 
 }  // namespace
 
-const std::string& TableEntry::value(std::string_view field) const {
-  static const std::string none(kNoValue);
+std::size_t TableEntry::place_of(std::string_view field) {
   static const std::unordered_map<std::string_view, std::size_t> places = [] {
     std::unordered_map<std::string_view, std::size_t> all;
     for (const std::string& name : result_fields()) all.emplace(name, all.size());
     return all;
   }();
-  const std::size_t at = places.at(field);
-  if (at >= of_trial->size()) return of_request->at(at - of_trial->size());
-  return concerns(field, request.features) ? (*of_trial)[at] : none;
+  return places.at(field);
+}
+
+const std::string& TableEntry::value_at(std::size_t place) const {
+  static const std::string none(kNoValue);
+  const std::size_t trials = of_trial->texts.size();
+  if (place >= trials) return *of_request->texts.at(place - trials);
+  if (request.features == Features::pixels && !concerns(result_fields()[place], request.features))
+    return none;
+  return *of_trial->texts[place];
 }
 
 std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split) {
@@ -98,12 +128,17 @@ std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split) 
     entry.build = one.build;
     entry.data = one.data;
   }
+  const std::size_t recorded = entries.size();
   for (const Missing& one : sweep.missing)
     for (const EvaluationRequest& request : one.evaluations)
       if (request.split == split)
         entries.emplace_back(maker.make(one, request)).failed = one.failed;
-  std::sort(entries.begin(), entries.end(),
-            [](const TableEntry& a, const TableEntry& b) { return a.order < b.order; });
+  // Both come in this order, but where parts of a spec ask for the same scores in different ones.
+  const auto before = [](const TableEntry& a, const TableEntry& b) { return a.order < b.order; };
+  const auto middle = entries.begin() + static_cast<std::ptrdiff_t>(recorded);
+  for (const auto& [from, to] : {std::pair(entries.begin(), middle), {middle, entries.end()}})
+    if (!std::is_sorted(from, to, before)) std::sort(from, to, before);
+  std::inplace_merge(entries.begin(), middle, entries.end(), before);
   return entries;
 }
 
@@ -113,22 +148,41 @@ Labels labels_of(const TableEntry& entry, const Labels& fields) {
   return labels;
 }
 
+Grouping::Grouping(const Labels& fields) : key_(fields.size()) {
+  for (const std::string& field : fields) places_.push_back(TableEntry::place_of(field));
+}
+
+std::size_t Grouping::of(const TableEntry& entry) {
+  for (std::size_t i = 0; i < places_.size(); ++i) key_[i] = &entry.value_at(places_[i]);
+  const auto known = by_address_.find(key_);
+  if (known != by_address_.end()) return known->second;
+  Labels labels;
+  for (const std::string* text : key_) labels.push_back(*text);
+  const auto [group, is_new] = by_text_.emplace(labels, labels_.size());
+  if (is_new) labels_.push_back(std::move(labels));
+  by_address_.emplace(key_, group->second);
+  return group->second;
+}
+
 Labels values_of(std::string_view field, const TableEntries& entries) {
-  std::map<std::string, std::pair<std::int64_t, std::size_t>> first;
+  Grouping groups({std::string(field)});
+  std::vector<std::pair<std::int64_t, std::size_t>> first;
   for (const TableEntry* entry : entries) {
     // The order of requests is the spec's, not that of the trials which bring them.
     const auto order = is_of_request(field)
                            ? std::pair<std::int64_t, std::size_t>{0, entry->order.second}
                            : entry->order;
-    const auto [known, is_new] = first.emplace(entry->value(field), order);
-    if (!is_new) known->second = std::min(known->second, order);
+    const std::size_t group = groups.of(*entry);
+    if (group == first.size()) first.push_back(order);
+    first[group] = std::min(first[group], order);
   }
   std::vector<std::pair<std::pair<double, std::pair<std::int64_t, std::size_t>>, std::string>>
       sorted;
-  for (const auto& [value, order] : first) {
+  for (std::size_t group = 0; group < first.size(); ++group) {
+    const std::string& value = groups.labels()[group].front();
     double number = 0;
     if (is_number(field) && !read_number(value, number)) number = INFINITY;
-    sorted.push_back({{number, order}, value});
+    sorted.push_back({{number, first[group]}, value});
   }
   std::sort(sorted.begin(), sorted.end());
   Labels values;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,13 @@ using Where = FieldValues;
 // A one-class task.
 using Task = std::pair<Dataset, std::int64_t>;  // and its inlier class
 
+// Texts of the fields that describe a trial or a request, in the order of result_fields(). Equal
+// ones of a sweep's trials are one string, held by what all its entries share.
+struct SharedLabels {
+  std::vector<const std::string*> texts;
+  std::shared_ptr<const void> holder;
+};
+
 // One planned score of one trial, with or without its value.
 struct TableEntry {
   const Trial* trial;
@@ -27,12 +35,14 @@ struct TableEntry {
   std::optional<double> auroc;
   bool diverged = false, failed = false, collapsed = false;
   std::string build, data;
-  // In the order of result_fields(): what describes the trial, then the request; many entries share
-  // them.
-  std::shared_ptr<const Labels> of_trial, of_request;
+  // What describes the trial, then the request; many entries share them.
+  std::shared_ptr<const SharedLabels> of_trial, of_request;
 
   // Of one of result_fields(); kNoValue where it does not apply.
-  const std::string& value(std::string_view field) const;
+  const std::string& value(std::string_view field) const { return value_at(place_of(field)); }
+  // By the field's place there.
+  const std::string& value_at(std::size_t place) const;
+  static std::size_t place_of(std::string_view field);
   std::int64_t seed() const { return trial->seed; }
   Task task() const { return {trial->dataset, class_index(trial->dataset, trial->inlier)}; }
 };
@@ -44,6 +54,22 @@ std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split =
 
 // The values of several fields.
 Labels labels_of(const TableEntry& entry, const Labels& fields);
+
+// Numbers entries by their values of several fields, equal ones alike, from 0 as they come.
+class Grouping {
+ public:
+  explicit Grouping(const Labels& fields);
+  std::size_t of(const TableEntry& entry);
+  const std::vector<Labels>& labels() const { return labels_; }  // by number
+
+ private:
+  std::vector<std::size_t> places_;
+  std::vector<const std::string*> key_;
+  // Strings that are one have the same address; few others are equal.
+  std::map<std::vector<const std::string*>, std::size_t> by_address_;
+  std::map<Labels, std::size_t> by_text_;
+  std::vector<Labels> labels_;
+};
 
 // The distinct values of a field, numbers in their order, others in the plan's.
 Labels values_of(std::string_view field, const TableEntries& entries);

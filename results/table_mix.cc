@@ -12,8 +12,8 @@ namespace {
 
 // Scores with the same labels are many; what they have in common is compared once.
 struct Kind {
-  const Labels* of_trial;
-  const Labels* of_request;
+  const SharedLabels* of_trial;
+  const SharedLabels* of_request;
   bool operator<(const Kind& other) const {
     return std::tie(of_trial, of_request) < std::tie(other.of_trial, other.of_request);
   }
@@ -28,12 +28,14 @@ std::optional<Mix> mixed_field(const TableEntries& cell, bool span) {
   for (const std::string& field : result_fields()) {
     if (field == "class" || field == "class_name" || field == "seed") continue;
     if (field == "dataset" && span) continue;
+    const std::size_t place = TableEntry::place_of(field);
     std::map<Dataset, const std::string*> values;
     for (const auto& [kind, entry] : kinds) {
       const Dataset group = span ? entry->trial->dataset : Dataset{};
-      const std::string& value = entry->value(field);
+      const std::string& value = entry->value_at(place);
       const auto [known, is_new] = values.emplace(group, &value);
-      if (!is_new && *known->second != value) return Mix{field, values_of(field, cell)};
+      if (!is_new && known->second != &value && *known->second != value)
+        return Mix{field, values_of(field, cell)};
     }
   }
   return std::nullopt;
