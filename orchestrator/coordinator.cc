@@ -84,13 +84,15 @@ std::size_t Coordinator::others(WorkerId worker) const {
   return others;
 }
 
-// The freest worker, but for a task that failed one that it did not fail on, where there is one.
+// The freest worker, but for a task that failed one that it did not fail on. Where that is busy,
+// better at once in the same place than hours later in another; but for the last attempt.
 std::set<Coordinator::Open>::iterator Coordinator::place_for(std::size_t task) {
   const auto failed_on = failed_on_.find(task);
   if (failed_on == failed_on_.end()) return open_.begin();
   for (auto one = open_.begin(); one != open_.end(); ++one)
     if (one->worker != failed_on->second) return one;
-  return has_other(failed_on->second) ? open_.end() : open_.begin();
+  const bool last = tasks_[task].failed_attempts + 1 >= options_.max_attempts;
+  return last && has_other(failed_on->second) ? open_.end() : open_.begin();
 }
 
 void Coordinator::set_free(WorkerId id, Worker& worker, std::int64_t free) {
@@ -324,6 +326,18 @@ std::vector<Command> Coordinator::cancel(std::size_t task) {
     break_gang(in_gang, AttemptState::stopped, "", {}, commands);
     fill(commands);
   }
+  return commands;
+}
+
+std::vector<Command> Coordinator::retry(std::size_t task) {
+  std::vector<Command> commands;
+  if (std::exchange(tasks_[task].failed_attempts, 0) >= options_.max_attempts) --failed_;
+  cancelled_[task] = false;
+  failed_on_.erase(task);
+  const bool runs = std::any_of(running_.begin(), running_.end(),
+                                [&](const auto& one) { return one.second.task == task; });
+  if (!runs) await(task);
+  fill(commands);
   return commands;
 }
 

@@ -85,8 +85,8 @@ using Command = std::variant<StartTrial, LeaveGang, EndAttempt, StopWorker, EndW
 // A trial takes a share of a worker's slots. Attempts are numbered by leases, which only grow. When
 // a worker ends with several trials in it and no culprit is known, each is a suspect and is tried
 // again alone, so that only the culprit's attempts count. A trial that failed goes to another
-// worker where there is one. A worker that fails one trial after the other is quarantined, unless
-// too few others are left.
+// worker where one is free, and its last attempt waits for one. A worker that fails one trial after
+// the other is quarantined, unless too few others are left.
 //
 // A trial of several GPUs takes that many whole workers, its gang, which it keeps for itself as
 // they come free: on one node where a node has so many, else on as few as can be. Its rank 0 starts
@@ -127,6 +127,8 @@ class Coordinator {
   // The trial is not wanted any more. A running one is stopped with its worker, whose other trials
   // go on from their checkpoints.
   std::vector<Command> cancel(std::size_t task);
+  // The trial, which has no outcome, has all its attempts again, also when it was cancelled.
+  std::vector<Command> retry(std::size_t task);
   // How long workers may run from now, and what a unit of work takes in seconds (0 is unknown):
   // nothing starts that could neither end nor reach a checkpoint in that time.
   void set_time_left(double seconds, double seconds_per_work);

@@ -36,7 +36,16 @@ std::string Requests::grant(const nlohmann::json& body) {
   if (what == "cancel")
     return fmt::format("{} cancelled",
                        sweep_.cancel(body.at("trials").get<std::vector<std::string>>()));
-  throw Error("'" + what + "' is none of: add, cancel");
+  if (what == "retry") {
+    const auto trials = body.at("trials").get<std::vector<std::string>>();
+    const std::size_t here = sweep_.retry(trials);
+    std::string said = fmt::format("{} trials have all their attempts again", trials.size());
+    if (here < trials.size())
+      said += fmt::format("; {} of them are not part of this run: the next occam run runs them",
+                          trials.size() - here);
+    return said;
+  }
+  throw Error("'" + what + "' is none of: add, cancel, retry");
 }
 
 std::string Requests::add(const std::string& text, const std::string& file) {

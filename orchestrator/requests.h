@@ -10,7 +10,7 @@ namespace occam {
 // Grants what comes into a running sweep's inbox:
 //   {"do": "add", "spec": its text, "file": its name}     more trials, of the same name or
 //   another's
-//   {"do": "cancel", "trials": [ids]}
+//   {"do": "cancel" or "retry", "trials": [ids]}
 // One thread.
 class Requests {
  public:

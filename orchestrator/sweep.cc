@@ -6,6 +6,7 @@
 
 #include "experiments/error.h"
 #include "results/outcome_spool.h"
+#include "results/sql_text.h"
 
 namespace occam {
 namespace {
@@ -433,6 +434,29 @@ std::size_t Sweep::cancel(const std::vector<std::string>& trials) {
     events_.add("cancelled", {{"trial", trial}});
     carry_out(coordinator_.cancel(task->second));
   }
+  commit();
+  return count;
+}
+
+std::size_t Sweep::retry(const std::vector<std::string>& trials) {
+  std::size_t count = 0;
+  store_.begin_group();
+  write([&] { store_.retry(trials); });
+  for (const std::string& trial : trials) {
+    const auto task = task_of_trial_.find(trial);
+    // One that has come through meanwhile needs no more.
+    const bool has_outcome = !store_
+                                  .texts(
+                                      "SELECT 1 FROM outcome WHERE retired_at IS NULL AND "
+                                      "trial = " +
+                                      sql_text(trial))
+                                  .empty();
+    if (task == task_of_trial_.end() || has_outcome) continue;
+    ++count;
+    events_.add("retried", {{"trial", trial}});
+    carry_out(coordinator_.retry(task->second));
+  }
+  ask_for_workers();
   commit();
   return count;
 }

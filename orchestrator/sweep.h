@@ -62,6 +62,9 @@ class Sweep {
   std::size_t add(MissingWork more);
   // Takes trials out; returns how many of them had no outcome yet.
   std::size_t cancel(const std::vector<std::string>& trials);
+  // Gives trials that failed, diverged or were cancelled all their attempts again; returns how many
+  // are part of this sweep.
+  std::size_t retry(const std::vector<std::string>& trials);
   bool leaving() const { return leaving_; }
 
   // Every node has left, or is lost.

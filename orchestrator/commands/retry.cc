@@ -5,6 +5,8 @@
 #include "experiments/error.h"
 #include "orchestrator/commands/choice.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/inbox.h"
+#include "results/store_lock.h"
 
 namespace occam {
 namespace {
@@ -13,8 +15,8 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage = R"(occam retry [DB] [TRIAL...] [OPTIONS]
 
-Gives trials that failed, diverged or were cancelled all their attempts again; the next `occam run` runs
-them. A failed one goes on from its last checkpoint. One that diverged diverges again on the same machine
+Gives trials that failed, diverged or were cancelled all their attempts again: the sweep that is running on
+the database runs them, or else the next `occam run`. A failed one goes on from its last checkpoint. One that diverged diverges again on the same machine
 with the same build, so choose those that something has changed for.
 
 Examples:
@@ -50,6 +52,10 @@ int run(const std::vector<std::string>& words) {
   }
   if (dry_run) {
     for (const std::string& trial : chosen) fmt::print("{}\n", trial);
+    return 0;
+  }
+  if (!chosen.empty() && is_written(database)) {
+    fmt::print("{}\n", ask_coordinator(database, {{"do", "retry"}, {"trials", chosen}}));
     return 0;
   }
   const std::size_t changed =

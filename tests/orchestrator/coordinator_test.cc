@@ -258,19 +258,58 @@ TEST(Coordinator, BlamesOnlyTheKnownCulpritOfALostWorker) {
   EXPECT_EQ(starts(coordinator.on_joined(worker(0), 2)).at(0).share, 0.5);
 }
 
-TEST(Coordinator, TriesAFailedTrialOnAnotherWorkerWhereThereIsOne) {
-  Coordinator coordinator({task(0, 2), task(0, 1)}, {});
+TEST(Coordinator, TriesAFailedTrialAtOnceAndForTheLastTimeOnAnotherWorker) {
+  Coordinator coordinator({task(0, 2), task(0, 1)}, {.max_attempts = 3});
   coordinator.on_joined(worker(0), 1);
   coordinator.on_joined(worker(1), 1);
-  // The other is busy, so the trial waits for it.
-  EXPECT_TRUE(starts(coordinator.on_outcome(1, OutcomeStatus::failed)).empty());
-  const auto again = starts(coordinator.on_outcome(2, OutcomeStatus::completed));
+  // The other is busy: better here at once than there at some time.
+  const auto second = starts(coordinator.on_outcome(1, OutcomeStatus::failed));
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_EQ(second[0].worker, worker(0));
+  // The last attempt waits for it.
+  EXPECT_TRUE(starts(coordinator.on_outcome(second[0].lease, OutcomeStatus::failed)).empty());
+  const auto last = starts(coordinator.on_outcome(2, OutcomeStatus::completed));
+  ASSERT_EQ(last.size(), 1U);
+  EXPECT_EQ(last[0].worker, worker(1));
+}
+
+TEST(Coordinator, TriesAFailedTrialOnAnotherWorkerThatIsFree) {
+  Coordinator coordinator({task()}, {});
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_joined(worker(1), 1);
+  const auto again = starts(coordinator.on_outcome(1, OutcomeStatus::failed));
   ASSERT_EQ(again.size(), 1U);
   EXPECT_EQ(again[0].worker, worker(1));
 }
 
+TEST(Coordinator, GivesATrialAllItsAttemptsAgainWhenItIsToBeRetried) {
+  Coordinator coordinator({task(0, 3), task(0, 2), task(0, 1)}, {.max_attempts = 1});
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_outcome(1, OutcomeStatus::failed);  // now task 1 runs
+  EXPECT_EQ(coordinator.failed(), 1U);
+  coordinator.cancel(2);
+  EXPECT_TRUE(coordinator.retry(0).empty());  // the worker is busy
+  EXPECT_TRUE(coordinator.retry(1).empty());  // it runs
+  coordinator.retry(2);
+  EXPECT_EQ(coordinator.failed(), 0U);
+  EXPECT_EQ(coordinator.pending(), 2U);
+  EXPECT_EQ(started(coordinator.on_outcome(2, OutcomeStatus::completed)), (Tasks{0}));
+  EXPECT_EQ(started(coordinator.on_outcome(3, OutcomeStatus::completed)), (Tasks{2}));
+  coordinator.on_outcome(4, OutcomeStatus::completed);
+  EXPECT_TRUE(coordinator.finished());
+}
+
+TEST(Coordinator, StartsARetriedTrialAtOnceWhereAWorkerIsFree) {
+  Coordinator coordinator({task(0, 2), task(0, 1)}, {.max_attempts = 1});
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_joined(worker(1), 1);
+  coordinator.on_outcome(1, OutcomeStatus::failed);
+  EXPECT_EQ(started(coordinator.retry(0)), (Tasks{0}));
+  EXPECT_EQ(coordinator.failed(), 0U);
+}
+
 TEST(Coordinator, QuarantinesAWorkerThatFailsOneTrialAfterTheOther) {
-  Coordinator coordinator(std::vector<Task>(9, task()), {.quarantine_after = 2});
+  Coordinator coordinator(std::vector<Task>(9, task()), {.max_attempts = 2, .quarantine_after = 2});
   coordinator.on_joined(worker(0), 1);                  // runs 1
   coordinator.on_joined(worker(1), 1);                  // runs 2
   coordinator.on_outcome(1, OutcomeStatus::failed);     // 3 on worker 0
