@@ -13,4 +13,11 @@ namespace occam {
 std::vector<std::filesystem::path> useless_checkpoints(const Store& store,
                                                        const std::filesystem::path& work);
 
+// What lies in a folder of kept features (<kept>/<trial>) and no spec asks for: those of trials
+// without a result that counts, or that every spec has left out; and folders that a crash left half
+// written, or these alone. Nothing may run meanwhile.
+std::vector<std::filesystem::path> useless_features(const Store& store,
+                                                    const std::filesystem::path& kept);
+std::vector<std::filesystem::path> half_written_features(const std::filesystem::path& kept);
+
 }  // namespace occam

@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUsage = R"(occam gc [DB] [OPTIONS]
 
-Deletes checkpoints that no trial will go on from: of finished trials, of trials that no sweep names, and
-files that a crash left half written.
+Deletes checkpoints that no trial will go on from, and kept features that no spec asks for: of trials without
+a result that counts, or that every spec has left out; and what a crash left half written.
 
 Examples:
   occam gc occam.db --dry-run
@@ -48,7 +48,9 @@ int run(const std::vector<std::string>& words) {
   // No run may begin before we are done.
   std::unique_ptr<StoreLock> lock;
   if (!dry_run) lock = std::make_unique<StoreLock>(database);
-  const std::vector<fs::path> useless = useless_checkpoints(store, folder);
+  std::vector<fs::path> useless = useless_checkpoints(store, folder);
+  const fs::path kept = database + ".kept";
+  for (fs::path& path : useless_features(store, kept)) useless.push_back(std::move(path));
   std::uintmax_t bytes = 0;
   for (const fs::path& path : useless) {
     bytes += size_of(path);
@@ -57,13 +59,13 @@ int run(const std::vector<std::string>& words) {
     else
       fs::remove_all(path);
   }
-  fmt::print("{} MB in {} places of {}{}\n", (bytes + 500'000) / 1'000'000, useless.size(),
-             folder.string(), dry_run ? " could go" : " deleted");
+  fmt::print("{} MB in {} places of {} and {}{}\n", (bytes + 500'000) / 1'000'000, useless.size(),
+             folder.string(), kept.string(), dry_run ? " could go" : " deleted");
   return 0;
 }
 
 }  // namespace
 
-const Subcommand kGcCommand{"gc", "delete checkpoints that nothing needs", run};
+const Subcommand kGcCommand{"gc", "delete checkpoints and features that nothing needs", run};
 
 }  // namespace occam

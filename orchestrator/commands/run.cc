@@ -291,6 +291,7 @@ int coordinate(const std::string& spec_path, const RunOptions& options, Link& li
   store.record_sweep(spec, expansion);
   // Of outcomes that committed just before a crash, or that were taken in.
   for (const fs::path& path : useless_checkpoints(store, sweep_options.work)) fs::remove_all(path);
+  for (const fs::path& path : half_written_features(kept)) fs::remove_all(path);
   const bool missing = !work.tasks.empty();
   const std::size_t total = expansion.trials.size();
   if (!options.quiet) {
