@@ -11,6 +11,7 @@
 //
 // $OCCAM_FAKE names a JSON file:
 //   slots, step_ms, checkpoint_steps (0: only when asked to stop), beat_ms, memory_slots
+//   gaps: a folder for a file a worker, with the microseconds from each outcome to the next start
 //   faults: [{"at": "start" | "step" | "checkpoint" | "outcome", "step": 3, "only": {"seed": 2},
 //             "rank": 1, "times": 1, "do": …}]
 // "outcome" of ranks above 0 is before they leave.
@@ -197,6 +198,7 @@ class FakeWorker {
       std::erase_if(running_, [](const Slot& slot) { return !slot.blocked; });
     }
     if (const auto* start = std::get_if<Start>(&message)) {
+      note_gap();
       running_.push_back({*start, {}, budget(start->config).steps, Clock::now()});
       Slot& slot = running_.back();
       slot.chain = CheckpointFiles(slot.start).newest();
@@ -245,7 +247,17 @@ class FakeWorker {
     }
     say(Progress{slot.start.trial, slot.start.lease, 1, 1, 0.5, 0.5, 0.01, 100});
     say(outcome(slot));
+    said_outcome_ = Clock::now();
     return true;
+  }
+
+  void note_gap() {
+    if (!settings_.contains("gaps") || !said_outcome_) return;
+    const std::chrono::duration<double, std::micro> gap = Clock::now() - *said_outcome_;
+    said_outcome_.reset();
+    std::ofstream(settings_["gaps"].get<std::string>() + "/" + std::to_string(getpid()),
+                  std::ios::app)
+        << gap.count() << "\n";
   }
 
   static bool wait_for_others(Slot& slot, Clock::time_point now) {
@@ -374,6 +386,7 @@ class FakeWorker {
   json settings_;
   std::list<Slot> running_;
   std::string pending_, unsent_;
+  std::optional<Clock::time_point> said_outcome_;
 };
 
 }  // namespace

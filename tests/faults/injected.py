@@ -8,21 +8,14 @@ import signal
 import subprocess
 import time
 
+import fakes
 from fakes import SPEC, Sweep, children, expect, finish, problems, send, undisturbed, wait_until
 
 table = undisturbed()
 
 
-def ends_well(what, sweep, *more, says=None, timeout=60):
-    """One run, through whatever its faults do, to a whole and right table."""
-    result = sweep.run(*more, timeout=timeout)
-    found = problems(sweep, table)
-    if result.returncode != 0:
-        found.append(f"exit code {result.returncode}: {result.stderr[-300:]}")
-    if says and says not in result.stderr:
-        found.append(f"does not say '{says}': {result.stderr[-300:]}")
-    expect(not found, f"{what}" + (": " + "; ".join(found) if found else ""))
-    return result
+def ends_well(what, sweep, *more, **options):
+    return fakes.ends_well(what, sweep, table, *more, **options)
 
 
 def fault(at, do, times=1, **more):
@@ -104,44 +97,6 @@ expect(sweep.count("attempt WHERE state = 'stopped'") > 0, "  with its trials st
 sweep.settings.write_text(sweep.settings.read_text().replace('"step_ms": 40', '"step_ms": 0'))
 ends_well("  and the same command goes on", sweep)
 
-# ---- the disk ----
-# A file that may not grow behaves as a full disk does.
-for largest in (90_000, 130_000, 200_000):
-    sweep = Sweep()
-    sweep.run("--limit", "1")
-    result = sweep.run(largest_file=largest)
-    if result.returncode == 0:
-        continue
-    expect(result.returncode == 1 and "occam.db" in result.stderr,
-           f"a database that cannot grow past {largest}: exit 1, naming it ({result.stderr[-200:]})")
-    waiting = len([line for line in pathlib.Path(sweep.db + ".spool").read_text().split("\n") if line]) \
-        if pathlib.Path(sweep.db + ".spool").exists() else 0
-    result = ends_well(f"  with room again it ends well ({waiting} outcomes had been spooled)", sweep)
-    expect(waiting == 0 or "taken in" in result.stderr, "  and takes in what waited")
-    expect(not pathlib.Path(sweep.db + ".spool").exists(), "  the spool is gone")
-
-# Half-written and damaged checkpoints: an earlier one, or none, is taken.
-for cut in (0, 1, 7, 20):
-    sweep = Sweep(step_ms=5)
-    process = sweep.start()
-    wait_until(lambda: list(pathlib.Path(sweep.path).glob("occam.db.work/*/*.ckpt")))
-    send(process.pid)
-    process.communicate()
-    for file in pathlib.Path(sweep.path).glob("occam.db.work/*/*.ckpt"):
-        file.write_bytes(file.read_bytes()[:cut])
-    ends_well(f"checkpoints cut to {cut} bytes", sweep)
-
-# A log that broke off anywhere: what had been synced before is there, and the rest is run again.
-for keep in (0.1, 0.5, 0.9, 0.999):
-    sweep = Sweep(step_ms=4)
-    process = sweep.start()
-    wait_until(lambda: sweep.count("outcome") >= 8)
-    send(process.pid)
-    process.communicate()
-    log = pathlib.Path(sweep.db + "-wal")
-    log.write_bytes(log.read_bytes()[: int(keep * log.stat().st_size)])
-    ends_well(f"a write-ahead log cut to {keep:.0%}", sweep)
-
 # ---- asked for while it runs ----
 sweep = Sweep(step_ms=10)
 process = sweep.start()
@@ -163,4 +118,35 @@ again = sweep.run()
 expect("0 to run" in again.stderr, "the cancelled ones stay out")
 sweep.occam("retry", sweep.db)
 expect(sweep.run().returncode == 0 and sweep.table() == table, "until retry takes it back")
+sweep = Sweep(step_ms=25, faults=[{"at": "step", "step": 1, "do": "kill", "times": 3,
+                                    "only": {"seed": 1, "class": 0, "batch_size": 32}}])
+process = sweep.start()
+wait_until(lambda: sweep.count("trials WHERE state = 'failed' AND failed_attempts = 3") == 1)
+retried = sweep.occam("retry", sweep.db)
+expect("1 trials have all their attempts again" in retried.stdout, f"retry on a running sweep: {retried.stdout}{retried.stderr}")
+output, _ = process.communicate(timeout=60)
+found = problems(sweep, table)
+expect(process.returncode == 0 and not found, f"  runs it in that sweep {found}")
+
+# ---- what is left over ----
+sweep = Sweep()
+sweep.run()
+kept = pathlib.Path(sweep.db + ".kept")
+done, other = [row[0] for row in sweep.query("SELECT trial FROM outcome ORDER BY trial LIMIT 2")]
+for name in (done, other, "0123456789abcdef", done + ".partial.77", "notes"):
+    (kept / name).mkdir(parents=True)
+    (kept / name / "train.pool.npy").write_bytes(b"x" * 1_000_000)
+work = pathlib.Path(sweep.db + ".work", done)
+work.mkdir(parents=True)
+(work / "1.ckpt").write_bytes(b"x" * 1_000_000)
+forgotten = sweep.occam("forget", sweep.db, "--where", "batch_size=" + str(sweep.query(
+    f"SELECT batch_size FROM trials WHERE trial = '{other}'")[0][0]))
+expect("8 outcomes retired" in forgotten.stdout, f"forget: {forgotten.stdout}{forgotten.stderr}")
+said = sweep.occam("gc", sweep.db, "--dry-run").stdout
+expect("4 MB in 4 places" in said and work.exists(), f"gc says what would go: {said}")
+sweep.occam("gc", sweep.db)
+expect(sorted(path.name for path in kept.iterdir()) == sorted([done, "notes"]) and not work.exists(),
+       "  and deletes that, but no features of a result that counts, and nothing of the user's")
+expect(sweep.run().returncode == 0 and sweep.table() == table and sweep.count("outcome") == 40,
+       "what was forgotten is run again")
 finish()
