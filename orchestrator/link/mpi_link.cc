@@ -2,6 +2,7 @@
 #include <mpi.h>
 
 #include <algorithm>
+#include <chrono>
 #include <list>
 #include <map>
 #include <string>
@@ -16,6 +17,7 @@ constexpr int kTag = 1;
 
 class MpiLink : public Link {
  public:
+  using Clock = std::chrono::steady_clock;
   MpiLink() {
     MPI_Init(nullptr, nullptr);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
@@ -56,6 +58,7 @@ class MpiLink : public Link {
   void flush() override {
     for (auto& [to, text] : outbox_) {
       if (text.empty()) continue;
+      active_ = Clock::now();
       Sending& sending = sending_.emplace_back();
       sending.text = std::exchange(text, {});
       MPI_Isend(sending.text.data(), static_cast<int>(sending.text.size()), MPI_CHAR, to, kTag,
@@ -70,7 +73,9 @@ class MpiLink : public Link {
 
   std::chrono::microseconds patience() const override {
     if (!up_.empty() || !down_.empty()) return std::chrono::microseconds(0);
-    return patience_;
+    return std::clamp(
+        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - active_) / 16,
+        kShortest, kLongest);
   }
 
   void finish() override {
@@ -87,11 +92,10 @@ class MpiLink : public Link {
   void append(int to, const std::string& line) { outbox_[to] += line + "\n"; }
 
   // Takes all that is there. A blocking receive would burn a core, so each wake asks a few times
-  // (one probe alone delays a message by many wakes), and the wait between wakes grows while it is
-  // quiet.
+  // (one probe alone delays a message by many wakes), and waits between wakes for a sixteenth of
+  // the time that it has been quiet: what is said is mostly answered soon.
   void receive() {
     constexpr int kProbes = 4;
-    bool quiet = true;
     for (int probe = 0; probe < kProbes; ++probe) {
       int waiting = 0;
       MPI_Status status;
@@ -103,10 +107,9 @@ class MpiLink : public Link {
       MPI_Recv(text.data(), bytes, MPI_CHAR, status.MPI_SOURCE, kTag, MPI_COMM_WORLD,
                MPI_STATUS_IGNORE);
       take(status.MPI_SOURCE, text);
-      quiet = false;
+      active_ = Clock::now();
       probe = -1;
     }
-    patience_ = quiet ? std::min(patience_ * 2, kLongest) : kShortest;
   }
 
   void take(int from, const std::string& text) {
@@ -125,8 +128,8 @@ class MpiLink : public Link {
   std::vector<std::pair<int, std::string>> up_;
   std::vector<std::string> down_;
   std::map<int, std::string> outbox_;
-  std::list<Sending> sending_;  // a send in flight must not move
-  std::chrono::microseconds patience_ = kShortest;
+  std::list<Sending> sending_;               // a send in flight must not move
+  Clock::time_point active_ = Clock::now();  // the last message, either way
 };
 
 }  // namespace
