@@ -480,6 +480,8 @@ void Sweep::leave_when_finished() {
 
 void Sweep::leave() {
   leaving_ = true;
+  // From now on all have something to say, also those that had no workers.
+  for (int node = 0; node < link_.size(); ++node) heard_[node] = ticked_;
   write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
   for (int node = 0; node < link_.size(); ++node)
     if (!nodes_lost_.count(node)) link_.to_node(node, to_line(Down{kWholeNode, Exit{}}));
@@ -503,12 +505,17 @@ void Sweep::mind_the_nodes(Time now) {
     for (auto& [node, last] : heard_) last = now;
   ticked_ = now;
   for (const int node : std::exchange(spoke_, {})) heard_[node] = now;
-  if (options_.node_silence <= 0 || leaving_) return;
-  std::set<int> working;
-  for (const auto& [id, worker] : workers_) working.insert(id.node);
-  for (const int node : working) {
-    const double silent = std::chrono::duration<double>(now - heard_[node]).count();
-    if (node == 0 || silent < options_.node_silence || !nodes_lost_.insert(node).second) continue;
+  if (options_.node_silence <= 0) return;
+  std::set<int> owing;  // that would have spoken: workers beat, and who was told something answers
+  for (const auto& [id, worker] : workers_) owing.insert(id.node);
+  for (int node = 0; node < link_.size(); ++node)
+    if (leaving_ || crew_.count(node) == 0) owing.insert(node);
+  for (const int node : owing) {
+    if (node == 0 || nodes_left_.count(node) > 0) continue;
+    const Time heard = heard_.try_emplace(node, now).first->second;
+    const double silent = std::chrono::duration<double>(now - heard).count();
+    if (silent < options_.node_silence) continue;
+    nodes_lost_.insert(node);
     nodes_left_.insert(node);
     events_.add("node lost", {{"node", node}});
     progress_.say(
@@ -517,7 +524,7 @@ void Sweep::mind_the_nodes(Time now) {
                     node, silent));
     drain("a node is lost");
   }
-  if (nodes_lost_.empty()) return;
+  if (nodes_lost_.empty() || leaving_) return;
   std::size_t lost = 0;
   for (const int node : nodes_lost_) lost += coordinator_.running_on(node);
   if (coordinator_.running() == lost) leave();

@@ -128,6 +128,19 @@ output, _ = process.communicate(timeout=60)
 found = problems(sweep, table)
 expect(process.returncode == 0 and not found, f"  runs it in that sweep {found}")
 
+# ---- a rank that stands still, from its beginning or while all leave: the others do not wait for it ----
+for outcomes in (0, 30) if fakes.HAVE_MPI else ():
+    sweep = Sweep(step_ms=2, beat_ms=100)
+    process = sweep.start("--workers", "3", "--silence", "1", launcher=fakes.mpirun(3))
+    wait_until(lambda: children(fakes.ranks(process.pid).get(0, 0)) and sweep.count("outcome") >= outcomes)
+    victim = fakes.ranks(process.pid).get(2, 0)
+    send(victim, signal.SIGSTOP)
+    process.communicate(timeout=60)
+    send(victim)
+    again = sweep.run()
+    found = problems(sweep, table)
+    expect(again.returncode == 0 and not found, f"a rank stops after {outcomes} outcomes: the run ends, and the next goes on {found}")
+
 # ---- what is left over ----
 sweep = Sweep()
 sweep.run()
