@@ -277,10 +277,11 @@ TEST_F(MergeTest, NumbersTheAttemptsThatOthersContinueAnew) {
   }
   merge({first, file("b.db")}, MergeRule::latest);
   const Store merged(path_, Store::Mode::read);
-  EXPECT_EQ(cell_of(merged,
-                    "SELECT count(*) || ' ' || (b.trial = a.trial) || ' ' || a.state FROM attempt b "
-                    "JOIN attempt a ON a.lease = b.continued"),
-            "1 1 stopped");
+  EXPECT_EQ(
+      cell_of(merged,
+              "SELECT count(*) || ' ' || (b.trial = a.trial) || ' ' || a.state FROM attempt b "
+              "JOIN attempt a ON a.lease = b.continued"),
+      "1 1 stopped");
 }
 
 TEST_F(MergeTest, RefusesAFileBesideWhichOutcomesWait) {
