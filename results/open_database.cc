@@ -54,49 +54,23 @@ Error of_another_program(const std::string& path) {
   return Error(path + ": is a database of another program; name another file for occam's results");
 }
 
+// A big-endian number of the header.
+std::uintmax_t number_at(const std::string& header, std::size_t at, std::size_t bytes) {
+  std::uintmax_t number = 0;
+  for (std::size_t i = 0; i < bytes; ++i)
+    number = number * 256 + static_cast<unsigned char>(header[at + i]);
+  return number;
+}
+
 void check_is_database(const std::string& path, const std::string& header) {
   if (header.substr(0, kMagic.size()) != kMagic)
     throw Error(path + ": is not a database; name another file, which will be created");
   if (header.size() < kApplication + 4) return;
-  const auto number = [&](std::size_t at) {
-    std::uint32_t value = 0;
-    for (std::size_t i = at; i < at + 4; ++i)
-      value = value << 8 | static_cast<unsigned char>(header[i]);
-    return value;
-  };
   // Nothing may appear beside it. One of ours has no number either until its first page is whole.
-  const bool unmarked = number(kApplication) == 0 && number(kPages) <= 1;
-  if (!unmarked && number(kApplication) != kApplicationId) throw of_another_program(path);
-}
-
-// A big-endian number of the header.
-std::uintmax_t number_at(const std::string& header, std::size_t at, std::size_t bytes) {
-  std::uintmax_t number = 0;
-  for (std::size_t i = 0; i < bytes; ++i)
-    number = number * 256 + static_cast<unsigned char>(header[at + i]);
-  return number;
-}
-
-// SQLite reads what lacks of a file's last page as zeros. While a log lies beside, it is not the
-// file alone that counts. Offsets: https://www.sqlite.org/fileformat2.html#the_database_header
-void check_whole(const std::string& path, const std::string& header) {
-  if (fs::exists(path + "-wal") || fs::exists(path + "-journal")) return;
-  const bool has_header = header.size() == 100;
-  const std::uintmax_t page = !has_header                     ? 0
-                              : number_at(header, 16, 2) == 1 ? 65536
-                                                              : number_at(header, 16, 2);
-  const std::uintmax_t bytes = fs::file_size(path);
-  if (has_header && page > 0 && bytes % page == 0 && bytes >= page * number_at(header, 28, 4))
-    return;
-  throw damaged_error(path, "it was cut off after " + std::to_string(bytes) + " bytes");
-}
-
-// A big-endian number of the header.
-std::uintmax_t number_at(const std::string& header, std::size_t at, std::size_t bytes) {
-  std::uintmax_t number = 0;
-  for (std::size_t i = 0; i < bytes; ++i)
-    number = number * 256 + static_cast<unsigned char>(header[at + i]);
-  return number;
+  const bool unmarked =
+      number_at(header, kApplication, 4) == 0 && number_at(header, kPages, 4) <= 1;
+  if (!unmarked && number_at(header, kApplication, 4) != kApplicationId)
+    throw of_another_program(path);
 }
 
 // SQLite reads what lacks of a file's last page as zeros. While a log lies beside, it is not the

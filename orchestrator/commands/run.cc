@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <malloc.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -254,9 +255,8 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   sweep_options.coordinator.first_lease = store.next_lease();
   sweep_options.seconds_per_work = measured_seconds_per_work(store).value_or(0);
   sweep_options.gang_rates = measured_gang_rates(store);
-  const std::vector<TrialHistory> histories = store.histories(expansion, spec.name);
   if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
-  MissingWork work = missing_of(histories);
+  MissingWork work = missing_of(store.histories(expansion, spec.name));
   const fs::path kept = fs::absolute(options.database + ".kept");
   plan_keeping(work, kept, options.keep);
   const std::size_t untrained = options.score_only ? drop_trainings(work) : 0;
@@ -277,6 +277,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   }
 
   ProgressLine progress(options.quiet, began);
+  malloc_trim(0);  // what came and went until here is more than what a sweep of days needs
   Sweep sweep(std::move(work), sweep_options, store, link, progress);
   const auto prepare = [&](MissingWork& more) {
     plan_keeping(more, kept, options.keep);

@@ -302,7 +302,7 @@ TEST(Network, IsAsLargeAsItsCheckpointsAreSaidToBe) {
         Trial trial = full(loss, 0.25);
         trial.depth = depth;
         trial.head_layers = head_layers;
-        const Network network(trial, torch::kCPU);
+        Network network(trial, torch::kCPU);
         EXPECT_EQ(checkpoint_bytes(trial), static_cast<double>(4 * (2 * network.flat().numel() +
                                                                     network.statistics().numel())))
             << identity(trial);
