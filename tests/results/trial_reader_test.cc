@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "experiments/expand.h"
 #include "experiments/spec.h"
 
 namespace occam {
