@@ -136,7 +136,7 @@ TEST_F(FashionMnist, WithALabelAboveNineIsRefusedByFile) {
 
 TEST_F(FashionMnist, WithoutOneOfItsFilesIsRefusedByFile) {
   fs::remove(folder_.path() / "t10k-labels-idx1-ubyte");
-  EXPECT_TRUE(has(problem(), "t10k-labels-idx1-ubyte: cannot read")) << problem();
+  EXPECT_TRUE(has(problem(), "t10k-labels-idx1-ubyte: cannot be read")) << problem();
 }
 
 // Class c's train images are filled with c + 1, c + 11, c + 21 ….

@@ -44,8 +44,9 @@ TEST(PackedRate, IsThatOfTrainingsSideBySide) {
 }
 
 TEST(PackedRate, ThrowsWhatATrainingThrows) {
-  const torch::Tensor no_images = at::zeros({64, 8, 8}, torch::kUInt8);
-  EXPECT_THROW(packed_rate(narrow_trial(Loss::contrastive), no_images, torch::kCPU, 2, 1, 0.01, 3),
+  const torch::Tensor images = at::zeros({64, 1, 8, 8}, torch::kUInt8);
+  const torch::Device unknown(torch::kXLA);
+  EXPECT_THROW(packed_rate(narrow_trial(Loss::contrastive), images, unknown, 2, 1, 0.01, 3),
                c10::Error);
 }
 
