@@ -41,26 +41,26 @@ using Clock = std::chrono::steady_clock;
 // of a machine share those in sight, GPU l, l+L, … for rank l of L, unless each has its own.
 std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, const Link& link,
                                                    const std::string& device) {
-  const bool own = device == "cuda" ? link.own_gpus() : link.own_cores() && started_by_srun();
+  const bool on_gpus = device == "cuda";  // where nothing is to run there is no device
+  const bool own = on_gpus ? link.own_gpus() : link.own_cores() && started_by_srun();
   const int gpus = visible_gpus(), ranks = link.local_size();
-  int in_sight = device == "cuda" ? gpus : usable_cores();
-  if (device == "cpu" && !own)
+  int in_sight = on_gpus ? gpus : usable_cores();
+  if (!on_gpus && !own)
     in_sight = std::min(in_sight, slurm_cores_of_node(ranks).value_or(in_sight));
   const int wanted = options.workers > 0 ? options.workers : in_sight * (own ? ranks : 1);
   // Small steps fill a GPU together; a trial with large ones takes several slots. 0: as the worker
   // measures.
-  const int slots = options.slots > 0 ? options.slots : device == "cpu" ? 1 : 0;
+  const int slots = options.slots > 0 ? options.slots : on_gpus ? 0 : 1;
   std::vector<std::vector<std::string>> lines;
   for (int i = link.local_rank(); i < wanted; i += ranks) {
     if (!options.worker.empty()) {
       lines.push_back({options.worker});
       continue;
     }
-    lines.push_back(
-        {worker_program(), "--device",
-         device == "cpu" ? device : fmt::format("cuda:{}", (own ? i / ranks : i) % gpus), "--slots",
-         std::to_string(slots), "--threads", std::to_string(options.threads), "--checkpoint-every",
-         fmt::format("{}", options.checkpoint_every)});
+    const int gpu = (own ? i / ranks : i) % std::max(1, gpus);
+    lines.push_back({worker_program(), "--device", on_gpus ? fmt::format("cuda:{}", gpu) : "cpu",
+                     "--slots", std::to_string(slots), "--threads", std::to_string(options.threads),
+                     "--checkpoint-every", fmt::format("{}", options.checkpoint_every)});
     if (options.deterministic) lines.back().push_back("--deterministic");
     if (!options.data.empty()) lines.back().insert(lines.back().end(), {"--data", options.data});
   }

@@ -13,8 +13,8 @@ namespace {
 
 using Brought = std::variant<Outcome, Stopped, Left>;
 
-Trial gang_trial() {
-  Trial trial = narrow_trial(Loss::rotation);
+Trial gang_trial(Loss loss = Loss::rotation) {
+  Trial trial = narrow_trial(loss);
   trial.width = 0.125;
   trial.head_layers = 1;
   trial.learning_rate = 1e-6;
@@ -28,8 +28,8 @@ class GangTrial : public testing::Test {
  protected:
   Start start(std::int64_t lease) const {
     Start made;
-    made.trial = id_of(gang_trial());
-    made.config = gang_trial();
+    made.trial = id_of(trial_);
+    made.config = trial_;
     made.evaluations = {{Features::pool, Classifier::kde, {.test_limit = 200}}};
     made.lease = lease;
     made.resumable = {1, 2, 3, 4};
@@ -71,9 +71,16 @@ class GangTrial : public testing::Test {
 
   TemporaryFolder folder_;
   ImageCache images_{folder_.path()};
+  Trial trial_ = gang_trial();
 };
 
-TEST_F(GangTrial, BringsTheScoresOfOneDeviceFromRankZero) {
+class GangTrialOfLoss : public GangTrial, public testing::WithParamInterface<Loss> {};
+INSTANTIATE_TEST_SUITE_P(Gang, GangTrialOfLoss,
+                         testing::Values(Loss::rotation, Loss::contrastive,
+                                         Loss::contrastive_symmetric));
+
+TEST_P(GangTrialOfLoss, BringsTheScoresOfOneDeviceFromRankZero) {
+  trial_ = gang_trial(GetParam());
   const Outcome expected = alone(9);
   for (const std::int64_t size : {1, 2, 4}) {
     std::atomic<int> rows{0};

@@ -1,3 +1,4 @@
+#ifdef OCCAM_CUDA
 #include <ATen/ATen.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -644,3 +645,4 @@ std::unique_ptr<TrainingStep> make_captured_step(const Trial& trial, const Tenso
 }
 
 }  // namespace occam
+#endif
