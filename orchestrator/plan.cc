@@ -190,11 +190,9 @@ double guessed_seconds_per_work(bool on_gpus) {
 std::optional<double> measured_seconds_per_work(const Store& store) {
   const auto rows = store.texts(
       "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial JOIN attempt "
-      "a "
-      "ON a.trial = o.trial AND a.number = o.attempt WHERE a.device NOT GLOB '[1-9]* x *' AND "
+      "a ON a.trial = o.trial AND a.number = o.attempt WHERE a.device NOT GLOB '[1-9]* x *' AND "
       "o.retired_at IS NULL AND o.status = 'completed' AND o.steps > 0 ORDER BY o.recorded_at DESC "
-      "LIMIT "
-      "200");
+      "LIMIT 200");
   double work = 0, seconds = 0;
   for (const auto& row : rows) {
     work += training_macs(trial_from_json(nlohmann::json::parse(row[0].value())));

@@ -24,8 +24,9 @@ constexpr const char* kReaderCache = "PRAGMA cache_size = -65536";
 constexpr int kPatienceMs = 10'000;  // with a reader that holds a rollback journal's lock
 constexpr std::string_view kMagic("SQLite format 3\0", 16);
 constexpr std::size_t kWriteVersion = 18;  // offset in the header; 2 is write-ahead logging
-// Offsets of two big-endian numbers of four bytes, https://www.sqlite.org/fileformat2.html.
-constexpr std::size_t kPages = 28, kApplication = 68;
+// Offsets of big-endian numbers, the first of two bytes and the others of four:
+// https://www.sqlite.org/fileformat2.html#the_database_header
+constexpr std::size_t kPageBytes = 16, kPages = 28, kApplication = 68;
 
 fs::path folder_of(const std::string& path) {
   const fs::path folder = fs::path(path).parent_path();
@@ -74,15 +75,14 @@ void check_is_database(const std::string& path, const std::string& header) {
 }
 
 // SQLite reads what lacks of a file's last page as zeros. While a log lies beside, it is not the
-// file alone that counts. Offsets: https://www.sqlite.org/fileformat2.html#the_database_header
+// file alone that counts.
 void check_whole(const std::string& path, const std::string& header) {
   if (fs::exists(path + "-wal") || fs::exists(path + "-journal")) return;
   const bool has_header = header.size() == 100;
-  const std::uintmax_t page = !has_header                     ? 0
-                              : number_at(header, 16, 2) == 1 ? 65536
-                                                              : number_at(header, 16, 2);
+  const std::uintmax_t told = has_header ? number_at(header, kPageBytes, 2) : 0;
+  const std::uintmax_t page = told == 1 ? 65536 : told;
   const std::uintmax_t bytes = fs::file_size(path);
-  if (has_header && page > 0 && bytes % page == 0 && bytes >= page * number_at(header, 28, 4))
+  if (has_header && page > 0 && bytes % page == 0 && bytes >= page * number_at(header, kPages, 4))
     return;
   throw damaged_error(path, "it was cut off after " + std::to_string(bytes) + " bytes");
 }

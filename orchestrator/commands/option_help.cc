@@ -8,6 +8,8 @@
 #include <typeinfo>
 #include <vector>
 
+#include "results/printed_cell.h"
+
 namespace occam {
 namespace {
 
@@ -15,12 +17,6 @@ namespace po = boost::program_options;
 
 constexpr std::size_t kWidth = 100;
 constexpr std::size_t kWidestName = 26;  // a longer one has a line of its own
-
-// Of the terminal, where every character of ours is one wide.
-std::size_t columns(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
 
 const std::type_info* type_of(const po::option_description& option) {
   const auto* value = dynamic_cast<const po::typed_value_base*>(option.semantic().get());
@@ -58,23 +54,24 @@ std::string text_of(const po::option_description& option) {
 
 std::string option_help(const po::options_description& options) {
   std::size_t widest = 0;
-  for (const auto& option : options.options()) widest = std::max(widest, columns(name_of(*option)));
+  for (const auto& option : options.options())
+    widest = std::max(widest, display_width(name_of(*option)));
   const std::size_t indent = std::min(widest, kWidestName) + 4;
   std::string help;
   for (const auto& option : options.options()) {
     std::string line = "  " + name_of(*option);
     const auto to_second_column = [&] {
-      if (columns(line) + 2 > indent) {
+      if (display_width(line) + 2 > indent) {
         help += line + "\n";
         line.clear();
       }
-      line.append(indent - columns(line), ' ');
+      line.append(indent - display_width(line), ' ');
     };
     to_second_column();
     std::istringstream words(text_of(*option));
     bool first = true;
     for (std::string word; words >> word; first = false) {
-      if (!first && columns(line) + 1 + columns(word) > kWidth) {
+      if (!first && display_width(line) + 1 + display_width(word) > kWidth) {
         help += line + "\n";
         line.assign(indent, ' ');
         first = true;

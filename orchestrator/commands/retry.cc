@@ -3,8 +3,6 @@
 #include "experiments/error.h"
 #include "orchestrator/commands/choice.h"
 #include "orchestrator/commands/command.h"
-#include "orchestrator/inbox.h"
-#include "results/store_lock.h"
 
 namespace occam {
 namespace {

@@ -3,7 +3,6 @@
 #include <limits>
 
 #include "experiments/error.h"
-#include "experiments/names.h"
 #include "orchestrator/commands/command.h"
 
 namespace occam {
@@ -37,15 +36,6 @@ Examples:
   occam evaluate spec.json --db occam.db
   occam evaluate spec.json --keep features,scores      and each image's score, in DB.kept/TRIAL
 )";
-
-template <class Enum>
-Enum value_of(const char* option, const std::string& name) {
-  try {
-    return from_name<Enum>(name);
-  } catch (const UsageError& problem) {
-    throw UsageError(std::string(option) + " " + problem.what());
-  }
-}
 
 // Throws UsageError for what no clock can count, infinity and "nan" among it.
 void check_seconds(const char* option, double seconds) {
@@ -120,10 +110,10 @@ std::optional<RunOptions> read_run_options(const std::vector<std::string>& words
   if (arguments.has("walltime")) check_seconds("--walltime", options.walltime);
   if (options.device != "auto" && options.device != "cpu" && options.device != "cuda")
     throw UsageError("--device '" + options.device + "' is none of: auto, cpu, cuda");
-  options.order = value_of<Order>("--order", order);
+  options.order = named<Order>("--order", order);
   options.keep = parse_keeping(keep);
   options.shard = parse_shard(shard);
-  options.journal = value_of<Journal>("--journal", journal);
+  options.journal = named<Journal>("--journal", journal);
   return options;
 }
 
