@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string>
 
@@ -15,40 +15,64 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kSmallestCurvature = 1e-12;  // libsvm's TAU, for pairs of equal rows
 
-// Independent running minima: without -ffast-math a compiler may vectorise them, but not one.
-constexpr std::size_t kLanes = 8;
+// Two doubles as every 64-bit processor adds and compares them at once. A compiler does not come to
+// them by itself where a minimum is sought, since without -ffast-math it may not reorder one.
+using Two = double __attribute__((vector_size(16)));
+using TwoFloats = float __attribute__((vector_size(8)));
+constexpr std::size_t kTwos = 4;  // independent ones, as one waits for the one before it
+constexpr std::size_t kStep = 2 * kTwos;
+constexpr std::size_t kBlock = 32 * kStep;
 
-struct Minimum {
-  double value = kInfinity;
-  std::size_t row = 0;
-};
-
-// The smallest score(t) for t < rows; of equal ones the first, so that the lanes leave no trace.
-template <class Score>
-Minimum minimum(std::size_t rows, Score score) {
-  double values[kLanes];
-  std::int64_t blocks[kLanes];
-  std::fill_n(values, kLanes, kInfinity);
-  std::fill_n(blocks, kLanes, 0);
-  const std::size_t whole = rows - rows % kLanes;
-  for (std::size_t t = 0; t < whole; t += kLanes)
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const double value = score(t + lane);
-      const bool better = value < values[lane];
-      values[lane] = better ? value : values[lane];
-      blocks[lane] = better ? static_cast<std::int64_t>(t) : blocks[lane];
-    }
-  Minimum best;
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    const Minimum here{values[lane], static_cast<std::size_t>(blocks[lane]) + lane};
-    if (here.value < best.value || (here.value == best.value && here.row < best.row)) best = here;
-  }
-  for (std::size_t t = whole; t < rows; ++t) {
-    const double value = score(t);
-    if (value < best.value) best = {value, t};
-  }
-  return best;
+Two load(const double* from) {
+  Two loaded;
+  std::memcpy(&loaded, from, sizeof loaded);
+  return loaded;
 }
+
+Two load(const float* from) {
+  TwoFloats loaded;
+  std::memcpy(&loaded, from, sizeof loaded);
+  return __builtin_convertvector(loaded, Two);
+}
+
+constexpr Two kInfinities{kInfinity, kInfinity};
+
+Two lesser(Two a, Two b) { return a < b ? a : b; }
+Two greater(Two a, Two b) { return a > b ? a : b; }
+
+// Places for so many rows that the last block is whole.
+std::size_t padded(std::size_t rows) { return (rows + kBlock - 1) / kBlock * kBlock; }
+
+// The smallest of some numbers that are seen a block after the other, and of equal ones the first.
+// Where in a block is looked for once, at the end: to carry rows along would cost more than the
+// rest.
+class Minimum {
+ public:
+  void see(std::size_t block, const Two (&some)[kTwos]) {
+    const Two least = lesser(lesser(some[0], some[1]), lesser(some[2], some[3]));
+    const double value = std::min(least[0], least[1]);
+    if (value < value_) {
+      value_ = value;
+      block_ = block;
+    }
+  }
+  double value() const { return value_; }
+  std::size_t block() const { return block_; }
+  // `scores(t)` makes the numbers of t and t + 1 anew.
+  template <class Scores>
+  std::size_t row(Scores scores) const {
+    for (std::size_t t = block_; t < block_ + kBlock; t += 2) {
+      const Two here = scores(t);
+      if (here[0] == value_) return t;
+      if (here[1] == value_) return t + 1;
+    }
+    return block_;
+  }
+
+ private:
+  double value_ = kInfinity;
+  std::size_t block_ = 0;
+};
 
 // libsvm's start: the first floor(nu n) rows whole, the next one the rest.
 std::vector<double> initial_alphas(std::size_t rows, double nu) {
@@ -66,10 +90,10 @@ class Smo {
       : kernel_(kernel.data()),
         rows_(rows),
         alphas_(initial_alphas(rows, nu)),
-        gradient_(rows, 0),
-        full_(rows),
-        empty_(rows),
-        diagonal_(rows) {
+        gradient_(padded(rows), 0),
+        full_(padded(rows), kInfinity),
+        empty_(padded(rows), kInfinity),
+        diagonal_(padded(rows), 0) {
     for (std::size_t i = 0; i < rows_; ++i) {
       diagonal_[i] = row(i)[i];
       note_bounds(i);
@@ -80,14 +104,16 @@ class Smo {
 
   void solve(double tolerance) {
     const std::size_t most_steps = std::max<std::size_t>(10'000'000, 100 * rows_);  // libsvm's
+    Extremes extremes = change_gradient(0, 0, 0);
     for (std::size_t step = 0; step < most_steps; ++step) {
-      const Minimum grower = lowest_that_can_grow();
-      if (violation(grower) < tolerance) return;
-      move(grower.row, best_shrinker(grower));
+      if (violation(extremes) < tolerance) return;
+      const std::size_t grower = extremes.lowest_to_grow.row(
+          [this](std::size_t t) { return load(&gradient_[t]) + load(&full_[t]); });
+      extremes = move(grower, best_shrinker(grower));
     }
-    throw Error("one-class SVM: violation is still " +
-                std::to_string(violation(lowest_that_can_grow())) + " after " +
-                std::to_string(most_steps) + " steps, not below " + std::to_string(tolerance) +
+    throw Error("one-class SVM: violation is still " + std::to_string(violation(extremes)) +
+                " after " + std::to_string(most_steps) + " steps, not below " +
+                std::to_string(tolerance) +
                 "; features of a smaller scale, normalised ones, would converge");
   }
 
@@ -95,6 +121,17 @@ class Smo {
 
  private:
   const float* row(std::size_t i) const { return kernel_ + i * rows_; }
+
+  // A block of a row of the kernel, with zeros for what the matrix does not have of it.
+  struct KernelBlock {
+    KernelBlock(const Smo& smo, std::size_t i, std::size_t first) : entries(smo.row(i) + first) {
+      if (first + kBlock <= smo.rows_) return;
+      std::fill(std::copy(entries, smo.row(i) + smo.rows_, end), end + kBlock, 0.0F);
+      entries = end;
+    }
+    const float* entries;
+    float end[kBlock];
+  };
 
   // Bounds are added to gradients, which keeps the loops over rows free of branches.
   void note_bounds(std::size_t i) {
@@ -108,37 +145,71 @@ class Smo {
     for (std::size_t t = 0; t < rows_; ++t) gradient[t] += change * kernel[t];
   }
 
-  Minimum lowest_that_can_grow() const {
-    const double* __restrict gradient = gradient_.data();
-    const double* __restrict full = full_.data();
-    return minimum(rows_, [=](std::size_t t) { return gradient[t] + full[t]; });
+  // The lowest gradient of a row that can grow, and the highest, negative, of one that can shrink.
+  struct Extremes {
+    Minimum lowest_to_grow, negative_highest_to_shrink;
+  };
+
+  static double violation(const Extremes& extremes) {
+    return -extremes.negative_highest_to_shrink.value() - extremes.lowest_to_grow.value();
   }
 
-  double violation(const Minimum& grower) const {
-    const double* __restrict gradient = gradient_.data();
-    const double* __restrict empty = empty_.data();
-    const Minimum shrinker = minimum(rows_, [=](std::size_t t) { return empty[t] - gradient[t]; });
-    return -shrinker.value - grower.value;
+  // Adds change (K_up - K_down), and finds the extremes of what comes of it in the same pass.
+  Extremes change_gradient(std::size_t up, std::size_t down, double change) {
+    const Two both{change, change};
+    Extremes extremes;
+    for (std::size_t first = 0; first < rows_; first += kBlock) {
+      const KernelBlock more(*this, up, first), less(*this, down, first);
+      double* gradient = &gradient_[first];
+      const double* full = &full_[first];
+      const double* empty = &empty_[first];
+      Two to_grow[kTwos], to_shrink[kTwos];
+      std::fill_n(to_grow, kTwos, kInfinities);
+      std::fill_n(to_shrink, kTwos, kInfinities);
+      for (std::size_t t = 0; t < kBlock; t += kStep)
+        for (std::size_t k = 0; k < kTwos; ++k) {
+          const std::size_t at = t + 2 * k;
+          const Two changed =
+              load(gradient + at) + both * (load(more.entries + at) - load(less.entries + at));
+          std::memcpy(gradient + at, &changed, sizeof changed);
+          to_grow[k] = lesser(changed + load(full + at), to_grow[k]);
+          to_shrink[k] = lesser(load(empty + at) - changed, to_shrink[k]);
+        }
+      extremes.lowest_to_grow.see(first, to_grow);
+      extremes.negative_highest_to_shrink.see(first, to_shrink);
+    }
+    return extremes;
+  }
+
+  // Of t and t + 1, which are in the block at `first` and that of the grower's kernel.
+  Two negative_gains(std::size_t grower, const float* kernel, std::size_t first,
+                     std::size_t t) const {
+    const Two lowest{gradient_[grower], gradient_[grower]};
+    const Two own{diagonal_[grower], diagonal_[grower]};
+    const Two difference = greater(load(&gradient_[t]) - lowest, Two{0, 0});
+    const Two curvature = own + load(&diagonal_[t]) - 2.0 * load(kernel + (t - first));
+    return load(&empty_[t]) - difference * difference /
+                                  greater(curvature, Two{kSmallestCurvature, kSmallestCurvature});
   }
 
   // The partner whose exchange with the grower lowers the objective most, if bounds allowed it.
-  std::size_t best_shrinker(const Minimum& grower) const {
-    const double* __restrict gradient = gradient_.data();
-    const double* __restrict empty = empty_.data();
-    const double* __restrict diagonal = diagonal_.data();
-    const float* __restrict kernel = row(grower.row);
-    const double own = diagonal[grower.row];
-    const double lowest = grower.value;
-    const auto negative_gain = [=](std::size_t t) {
-      const double difference = gradient[t] - lowest;
-      const double curvature = own + diagonal[t] - 2.0 * kernel[t];
-      const double safe = curvature > kSmallestCurvature ? curvature : kSmallestCurvature;
-      return (difference > 0 ? -difference * difference / safe : 0) + empty[t];
-    };
-    return minimum(rows_, negative_gain).row;
+  std::size_t best_shrinker(std::size_t grower) const {
+    Minimum best;
+    for (std::size_t first = 0; first < rows_; first += kBlock) {
+      const KernelBlock kernel(*this, grower, first);
+      Two gains[kTwos];
+      std::fill_n(gains, kTwos, kInfinities);
+      for (std::size_t t = first; t < first + kBlock; t += kStep)
+        for (std::size_t k = 0; k < kTwos; ++k)
+          gains[k] = lesser(negative_gains(grower, kernel.entries, first, t + 2 * k), gains[k]);
+      best.see(first, gains);
+    }
+    const KernelBlock kernel(*this, grower, best.block());
+    return best.row(
+        [&](std::size_t t) { return negative_gains(grower, kernel.entries, best.block(), t); });
   }
 
-  void move(std::size_t grower, std::size_t shrinker) {
+  Extremes move(std::size_t grower, std::size_t shrinker) {
     const double curvature =
         diagonal_[grower] + diagonal_[shrinker] - 2.0 * static_cast<double>(row(grower)[shrinker]);
     const double wanted =
@@ -151,11 +222,7 @@ class Smo {
     alphas_[shrinker] = moved == stock ? 0 : stock - moved;
     note_bounds(grower);
     note_bounds(shrinker);
-    const float* __restrict up = row(grower);
-    const float* __restrict down = row(shrinker);
-    double* __restrict gradient = gradient_.data();
-    for (std::size_t t = 0; t < rows_; ++t)
-      gradient[t] += moved * (static_cast<double>(up[t]) - static_cast<double>(down[t]));
+    return change_gradient(grower, shrinker, moved);
   }
 
   const float* kernel_;
