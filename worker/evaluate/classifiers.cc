@@ -6,62 +6,21 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
-#include <numbers>
-#include <span>
 #include <stdexcept>
 #include <string>
 
 #include "experiments/error.h"
+#include "worker/evaluate/chunks.h"
+#include "worker/evaluate/gaussian.h"
 #include "worker/evaluate/one_class_svm.h"
 
 namespace occam {
 namespace {
 
-constexpr double kCovarianceFloor = 1e-6;          // scikit-learn's reg_covar
-constexpr std::int64_t kChunkEntries = 1LL << 19;  // 4 MB of double: stays in a cache
-
 std::vector<double> to_vector(const torch::Tensor& scores) {
   const torch::Tensor flat = scores.to(torch::kCPU, torch::kDouble).contiguous();
   const auto* first = flat.const_data_ptr<double>();
   return {first, first + flat.numel()};
-}
-
-// Consecutive rows of a float32 matrix, widened; the only doubles of its width there ever are.
-struct Chunk {
-  std::int64_t first;
-  torch::Tensor rows;
-  torch::Tensor part_of(const torch::Tensor& all) const {
-    return all.narrow(0, first, rows.size(0));
-  }
-};
-
-template <class Visit>
-void for_each_chunk(const torch::Tensor& matrix, Visit visit) {
-  const std::int64_t step =
-      std::max<std::int64_t>(1, kChunkEntries / std::max<std::int64_t>(1, matrix.size(1)));
-  for (std::int64_t first = 0; first < matrix.size(0); first += step) {
-    const std::int64_t count = std::min(step, matrix.size(0) - first);
-    visit(Chunk{first, matrix.narrow(0, first, count).to(torch::kDouble)});
-  }
-}
-
-template <class Score>
-std::vector<double> score_by_chunks(const torch::Tensor& matrix, Score score) {
-  std::vector<double> scores;
-  for_each_chunk(matrix, [&](const Chunk& chunk) {
-    const std::vector<double> some = to_vector(score(chunk));
-    scores.insert(scores.end(), some.begin(), some.end());
-  });
-  return scores;
-}
-
-template <class Part>
-torch::Tensor sum_by_chunks(const torch::Tensor& matrix, Part part) {
-  torch::Tensor sum;
-  for_each_chunk(matrix, [&](const Chunk& chunk) {
-    sum = sum.defined() ? sum.add_(part(chunk)) : part(chunk);
-  });
-  return sum;
 }
 
 // The dual's a for a kernel matrix of train rows, on the device of the matrix.
@@ -71,6 +30,34 @@ torch::Tensor solve(const torch::Tensor& kernel, double nu) {
       {matrix.const_data_ptr<float>(), static_cast<std::size_t>(matrix.numel())},
       static_cast<std::size_t>(matrix.size(0)), nu);
   return at::tensor(alphas, torch::kDouble).to(kernel.device());
+}
+
+// sum_i weights_i exp(-gamma distance_i) of each row, as sums exp(-gamma least): the largest term
+// that is summed is 1, however far the row is.
+struct KernelSums {
+  torch::Tensor least, sums;  // double
+};
+
+// `further` is added to each row of distances; where it is infinite, a column is left out. `type`
+// is that of the exponentials; they are summed in double, each row by itself, so that equal rows
+// tie wherever they stand.
+KernelSums kernel_sums(const torch::Tensor& distances, const torch::Tensor& further, double gamma,
+                       const torch::Tensor& weights, torch::ScalarType type) {
+  const std::int64_t rows = distances.size(0), columns = distances.size(1);
+  const torch::Device device = distances.device();
+  const std::int64_t at_a_time = std::min(rows, rows_at_a_time(device, columns));
+  const Room room(at_a_time * columns, type, device);
+  const Room wide(at_a_time * columns, torch::kDouble, device);
+  KernelSums found{at::empty({rows}, weights.options()), at::empty({rows}, weights.options())};
+  for_each_chunk(rows, at_a_time, [&](const Chunk& chunk) {
+    torch::Tensor terms = room.shaped(chunk.count, columns);
+    at::add_out(terms, chunk.of(distances), further);
+    const torch::Tensor least = terms.amin(1, true);
+    terms.sub_(least).mul_(-gamma).exp_();
+    chunk.of(found.least).copy_(least.squeeze(1));
+    chunk.of(found.sums).copy_(wide.shaped(chunk.count, columns).copy_(terms).mul_(weights).sum(1));
+  });
+  return found;
 }
 
 void check_finite(const torch::Tensor& norms, const std::string& which) {
@@ -104,6 +91,7 @@ OneClassScorer::OneClassScorer(const torch::Tensor& train, const torch::Tensor& 
       unit_train_.rows.mean(at::IntArrayRef{0}, true, torch::kDouble).to(torch::kFloat);
   centre(unit_train_, mean);
   centre(unit_test_, mean);
+  further_than_by_distance_ = 1 - unit_train_.square.t();
 }
 
 OneClassScorer::UnitRows OneClassScorer::unit_rows(const torch::Tensor& rows) {
@@ -121,92 +109,114 @@ void OneClassScorer::centre(UnitRows& unit, const torch::Tensor& mean) {
   unit.centred_square = norms_of(unit.centred).square();
 }
 
-torch::Tensor OneClassScorer::squared_distances(const UnitRows& from, const UnitRows& to) {
-  return at::matmul(from.centred, to.centred.t())
-      .mul_(-2)
-      .add_(from.centred_square)
-      .add_(to.centred_square.t())
-      .clamp_min_(0);
+void OneClassScorer::squared_distances(torch::Tensor tile, const UnitRows& from, const Chunk& rows,
+                                       const UnitRows& to, const Chunk& columns) {
+  at::addmm_out(tile, columns.of(to.centred_square).t(), rows.of(from.centred),
+                columns.of(to.centred).t(), /*beta=*/1, /*alpha=*/-2);
+  tile.add_(rows.of(from.centred_square)).clamp_min_(0);
 }
 
 const torch::Tensor& OneClassScorer::test_to_train() {
-  if (!test_to_train_.defined()) test_to_train_ = squared_distances(unit_test_, unit_train_);
-  return test_to_train_;
+  if (test_to_train_.defined()) return test_to_train_;
+  const torch::Tensor distances = large_matrix(test_.size(0), train_.size(0), test_.device());
+  const std::int64_t side = tile_side(test_.device());
+  for_each_chunk(test_.size(0), side, [&](const Chunk& rows) {
+    for_each_chunk(train_.size(0), side, [&](const Chunk& columns) {
+      squared_distances(columns.columns_of(rows.of(distances)), unit_test_, rows, unit_train_,
+                        columns);
+    });
+  });
+  return test_to_train_ = distances;
 }
 
 std::vector<double> OneClassScorer::nearest(std::int64_t k) {
   if (k > train_.size(0))
     throw Error("nearest with k " + std::to_string(k) + " needs as many train rows; there are " +
                 std::to_string(train_.size(0)));
-  // 2 cos = |x^|^2 + |y^|^2 - |y^ - x^|^2; in the search |y^|^2 is the same for all.
-  const torch::Tensor zero_train = 1 - unit_train_.square.t();
-  return score_by_chunks(test_to_train(), [&](const Chunk& distances) {
-    const torch::Tensor searched = distances.rows + zero_train;
-    const torch::Tensor found =
+  const torch::Tensor& distances = test_to_train();
+  const torch::Device device = distances.device();
+  const std::int64_t rows = distances.size(0), n = distances.size(1), d = train_.size(1);
+  torch::Tensor found = at::empty({rows, k}, at::device(device).dtype(torch::kLong));
+  const std::int64_t searched_at_a_time = std::min(rows, rows_at_a_time(device, n));
+  const Room room(searched_at_a_time * n, torch::kFloat, device);
+  for_each_chunk(rows, searched_at_a_time, [&](const Chunk& chunk) {
+    torch::Tensor searched = room.shaped(chunk.count, n);
+    at::add_out(searched, chunk.of(distances), further_than_by_distance_);
+    chunk.of(found).copy_(
         k == 1 ? searched.argmin(1, true)
-               : std::get<1>(searched.topk(k, 1, /*largest=*/false, /*sorted=*/false));
-    // Measured anew in double, so that copies of train rows tie, at exactly 0.
-    const torch::Tensor neighbours = unit_train_.rows.index_select(0, found.flatten())
-                                         .to(torch::kDouble)
-                                         .view({found.size(0), k, train_.size(1)});
-    const torch::Tensor distance =
-        neighbours.sub(distances.part_of(unit_test_.rows).unsqueeze(1)).square_().sum(2);
-    const torch::Tensor squares =
-        distances.part_of(unit_test_.square) +
-        unit_train_.square.flatten().index_select(0, found.flatten()).view_as(found);
-    return std::get<0>((1 - (squares - distance) / 2).max(1));
+               : std::get<1>(searched.topk(k, 1, /*largest=*/false, /*sorted=*/false)));
   });
+  // Measured anew in double, so that copies of train rows tie, at exactly 0.
+  torch::Tensor scores = at::empty({rows}, at::device(device).dtype(torch::kDouble));
+  for_each_chunk(rows, rows_at_a_time(device, k * d), [&](const Chunk& chunk) {
+    const torch::Tensor which = chunk.of(found).flatten();
+    const torch::Tensor neighbours =
+        unit_train_.rows.index_select(0, which).to(torch::kDouble).view({chunk.count, k, d});
+    const torch::Tensor distance =
+        neighbours.sub(chunk.of(unit_test_.rows).unsqueeze(1)).square_().sum(2);
+    // 2 cos = |x^|^2 + |y^|^2 - |y^ - x^|^2
+    const torch::Tensor squares =
+        chunk.of(unit_test_.square) +
+        unit_train_.square.flatten().index_select(0, which).view({chunk.count, k});
+    chunk.of(scores).copy_((1 - (squares - distance) / 2).amax(1));
+  });
+  return to_vector(scores);
+}
+
+torch::ScalarType OneClassScorer::exponentials(double gamma) const {
+  constexpr double kFlat = 0.1;
+  const double apart = 2 * unit_train_.centred_square.mean(torch::kDouble).item<double>();
+  return gamma * apart > kFlat ? torch::kFloat : torch::kDouble;
 }
 
 std::vector<double> OneClassScorer::kde(double gamma_scale) {
   const double gamma = kernel_gamma(unit_train_.rows, gamma_scale);
-  const torch::Tensor train_square = unit_train_.square.t();
-  return score_by_chunks(test_to_train(), [&](const Chunk& distances) {
-    const torch::Tensor twice_cosine =
-        train_square + distances.part_of(unit_test_.square) - distances.rows;
-    return twice_cosine.mul(gamma).logsumexp(1) / -gamma;
-  });
+  const KernelSums kernels =
+      kernel_sums(test_to_train(), further_than_by_distance_, gamma,
+                  at::ones({train_.size(0)}, at::device(train_.device()).dtype(torch::kDouble)),
+                  exponentials(gamma));
+  // 2 cos = 1 + |y^|^2 - (|y^ - x^|^2 + 1 - |x^|^2)
+  return to_vector(kernels.least - unit_test_.square.squeeze(1) - 1 - kernels.sums.log() / gamma);
 }
 
 std::vector<double> OneClassScorer::gde() {
-  const auto n = static_cast<double>(train_.size(0));
-  const auto d = static_cast<double>(train_.size(1));
-  // Rows seen from near their mean: the covariance is the same and loses no digits.
-  const torch::Tensor mean = unit_train_.centred.mean(at::IntArrayRef{0}, true, torch::kDouble);
-  torch::Tensor covariance = at::zeros({train_.size(1), train_.size(1)}, mean.options());
-  for_each_chunk(unit_train_.centred, [&](const Chunk& chunk) {
-    const torch::Tensor rows = chunk.rows - mean;
-    covariance.addmm_(rows.t(), rows);
-  });
-  covariance.div_(n);
-  covariance.diagonal().add_(kCovarianceFloor);
-  const auto [factor, failure] = at::linalg_cholesky_ex(covariance);
-  if (failure.item<int>() != 0)
-    throw Error("gde: the covariance of the train features is not positive definite (at feature " +
-                std::to_string(failure.item<int>() - 1) + ")");
-  const double constant =
-      d * std::log(2 * std::numbers::pi) / 2 + factor.diagonal().log().sum().item<double>();
-  return score_by_chunks(unit_test_.centred, [&, &factor = factor](const Chunk& chunk) {
-    const torch::Tensor whitened =
-        at::linalg_solve_triangular(factor, (chunk.rows - mean).t(), /*upper=*/false);
-    return whitened.square().sum(0) / 2 + constant;
-  });
+  return to_vector(gaussian_surprise(unit_train_.centred, unit_test_.centred));
 }
 
 std::vector<double> OneClassScorer::oc_svm_rbf(double nu, double gamma_scale) {
   const double gamma = kernel_gamma(unit_train_.rows, gamma_scale);
   const torch::Tensor alphas =
-      solve(squared_distances(unit_train_, unit_train_).mul_(-gamma).exp_(), nu);
-  return score_by_chunks(test_to_train(), [&](const Chunk& distances) {
-    return -(distances.rows * -gamma).exp_().mv(alphas);
-  });
+      solve(symmetric_matrix(train_.size(0), train_.device(),
+                             [&](torch::Tensor tile, const Chunk& rows, const Chunk& columns) {
+                               squared_distances(tile, unit_train_, rows, unit_train_, columns);
+                               tile.mul_(-gamma).exp_();
+                             }),
+            nu);
+  const torch::Tensor without_weight =
+      at::zeros_like(further_than_by_distance_)
+          .masked_fill_(alphas.eq(0).unsqueeze(0), std::numeric_limits<float>::infinity());
+  const KernelSums kernels =
+      kernel_sums(test_to_train(), without_weight, gamma, alphas, exponentials(gamma));
+  return to_vector(kernels.sums.mul(kernels.least.mul(-gamma).exp_()).neg_());
 }
 
 std::vector<double> OneClassScorer::oc_svm_linear(double nu) {
-  const torch::Tensor alphas = solve(at::matmul(train_, train_.t()), nu);
-  const torch::Tensor normal = sum_by_chunks(
-      train_, [&](const Chunk& chunk) { return chunk.rows.t().mv(chunk.part_of(alphas)); });
-  return score_by_chunks(test_, [&](const Chunk& chunk) { return -chunk.rows.mv(normal); });
+  const torch::Tensor alphas =
+      solve(symmetric_matrix(train_.size(0), train_.device(),
+                             [&](torch::Tensor tile, const Chunk& rows, const Chunk& columns) {
+                               at::mm_out(tile, rows.of(train_), columns.of(train_).t());
+                             }),
+            nu);
+  const std::int64_t at_a_time = rows_at_a_time(train_.device(), train_.size(1));
+  torch::Tensor normal = at::zeros({train_.size(1)}, alphas.options());
+  for_each_chunk(train_.size(0), at_a_time, [&](const Chunk& chunk) {
+    normal.addmv_(chunk.of(train_).to(torch::kDouble).t(), chunk.of(alphas));
+  });
+  torch::Tensor scores = at::empty({test_.size(0)}, alphas.options());
+  for_each_chunk(test_.size(0), at_a_time, [&](const Chunk& chunk) {
+    chunk.of(scores).copy_(chunk.of(test_).to(torch::kDouble).mv(normal).neg_());
+  });
+  return to_vector(scores);
 }
 
 std::vector<double> OneClassScorer::score(Classifier classifier,
@@ -232,8 +242,11 @@ std::vector<double> OneClassScorer::score(Classifier classifier,
 double kernel_gamma(const torch::Tensor& unit_train, double scale) {
   const auto entries = static_cast<double>(unit_train.numel());
   const double mean = unit_train.sum(torch::kDouble).item<double>() / entries;
-  const torch::Tensor squares = sum_by_chunks(
-      unit_train, [&](const Chunk& chunk) { return (chunk.rows - mean).square_().sum(); });
+  torch::Tensor squares = at::zeros({}, at::device(unit_train.device()).dtype(torch::kDouble));
+  for_each_chunk(unit_train.size(0), rows_at_a_time(unit_train.device(), unit_train.size(1)),
+                 [&](const Chunk& chunk) {
+                   squares.add_(chunk.of(unit_train).to(torch::kDouble).sub_(mean).square_().sum());
+                 });
   const double variance = squares.item<double>() / entries;
   // Equal entries differ by rounding after the division by their norms.
   const double rounding = std::abs(mean) * std::numeric_limits<float>::epsilon();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "experiments/evaluation.h"
+#include "worker/evaluate/chunks.h"
 
 namespace occam {
 
@@ -13,7 +14,8 @@ namespace occam {
 // finite. Formulas: deep_representation_one_class train.py:522-582 at a36feaa. x^ is x / |x|, and 0
 // for a row of zeros, whose cosines are 0. Same input, device and one thread: the same bits. Beside
 // its input it holds three arrays of their size and one m x n matrix of float32; oc_svm_rbf and
-// oc_svm_linear add an n x n matrix (on the device and for the solver on the CPU) while they run.
+// oc_svm_linear add an n x n matrix (on the device and for the solver on the CPU) while they run,
+// gde what gaussian.h says; and room for some rows of these at a time, below 1 GB on a GPU.
 class OneClassScorer {
  public:
   OneClassScorer(const torch::Tensor& train, const torch::Tensor& test);
@@ -44,11 +46,17 @@ class OneClassScorer {
   };
   static UnitRows unit_rows(const torch::Tensor& rows);
   static void centre(UnitRows& unit, const torch::Tensor& mean);
-  static torch::Tensor squared_distances(const UnitRows& from, const UnitRows& to);
+  // |x^ - y^|^2 for some rows x^ of one and y^ of the other.
+  static void squared_distances(torch::Tensor tile, const UnitRows& from, const Chunk& rows,
+                                const UnitRows& to, const Chunk& columns);
+  // What exp(-gamma |x^ - y^|^2) is taken in: float32 holds it near exactly, but where it is nearly
+  // the same for all rows, as on collapsed features, the little by which they differ is lost in it.
+  torch::ScalarType exponentials(double gamma) const;
   const torch::Tensor& test_to_train();  // |y^ - x^_i|^2, made once
 
   torch::Tensor train_, test_;
   UnitRows unit_train_, unit_test_;
+  torch::Tensor further_than_by_distance_;  // 1 - |x^_i|^2, what 2 - 2 cos(y, x_i) is beside it
   torch::Tensor test_to_train_;
 };
 
