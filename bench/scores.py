@@ -1,12 +1,12 @@
 """The one-class scores: occam beside scikit-learn, on the same features, cores and in one run.
 
 Usage: python3 bench/scores.py build/release/bin [--train 5000] [--test 10000] [--features 512] [--threads 1]
-       [--rounds 3] [--skip-linear]
+       [--rounds 3] [--skip-linear] [--device cuda]
 
 Features are drawn as a trained network's pool features look: sparse after ReLU, of low rank with noise. Times
 are CPU seconds of all threads, of which a busy machine takes none away; rounds alternate, and each
-classifier's figure is its best one. Prints a Markdown
-table. Needs scikit-learn: run it with the Python that has it.
+classifier's figure is its best one. On a GPU (`--device cuda`) both sides' are seconds by the clock. Prints a
+Markdown table. Needs scikit-learn: run it with the Python that has it.
 """
 
 import argparse
@@ -26,11 +26,14 @@ parser.add_argument("--features", type=int, default=512)
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--rounds", type=int, default=3)
 parser.add_argument("--skip-linear", action="store_true", help="leave scikit-learn's linear OC-SVM out")
+parser.add_argument("--device", default="cpu", help="where occam scores: cpu or cuda")
 options = parser.parse_args()
+clock, unit = (time.process_time, "CPU s") if options.device == "cpu" else (time.perf_counter, "s")
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = str(options.threads)
 
 import numpy  # noqa: E402  after the number of threads is set
+import sklearn  # noqa: E402
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests" / "worker"))
 import scores_oracle  # noqa: E402
@@ -50,26 +53,27 @@ with tempfile.TemporaryDirectory() as folder:
     numpy.save(folder + "/train.pool.npy", train)
     numpy.save(folder + "/test.pool.npy", test)
     for _ in range(options.rounds):
-        found = json.loads(subprocess.run([options.programs / "bench_scores", folder, str(options.threads)],
-                                          check=True, capture_output=True).stdout)
+        found = json.loads(subprocess.run([options.programs / "bench_scores", folder, str(options.threads), options.device],
+                                          check=True, stdout=subprocess.PIPE).stdout)
         peak = max(peak, found.pop("peak_mib"))
         for name, seconds in found.items():
             ours[name] = min(seconds, ours.get(name, seconds))
         wide_train, wide_test = train.astype(numpy.float64), test.astype(numpy.float64)
-        before, scores = time.process_time(), scores_oracle.one_class_scores(wide_train, wide_test)
+        before, scores = clock(), scores_oracle.one_class_scores(wide_train, wide_test)
         while True:
             name, _ = next(scores, (None, None))
             if name is None:
                 break
-            seconds, before = time.process_time() - before, time.process_time()
+            seconds, before = clock() - before, clock()
             if name not in found:
                 continue
             theirs[name] = min(seconds, theirs.get(name, seconds))
             if options.skip_linear and name == "oc-svm-rbf":
                 break
 
-print(f"{options.train:,} x {options.features} train, {options.test:,} test rows, {options.threads} thread(s), best of "
-      f"{options.rounds}:\n\n| classifier | occam, CPU s | scikit-learn, CPU s | times as fast |\n|---|---|---|---|")
+print(f"{options.train:,} x {options.features} train, {options.test:,} test rows, occam on {options.device}, {options.threads} "
+      f"thread(s), best of {options.rounds}, scikit-learn {sklearn.__version__}:\n\n"
+      f"| classifier | occam, {unit} | scikit-learn, {unit} | times as fast |\n|---|---|---|---|")
 for name, seconds in theirs.items():
     print(f"| {name} | {ours[name]:.2f} | {seconds:.2f} | {seconds / ours[name]:.1f} |")
 both = ours["preparing"] + sum(ours[name] for name in theirs)
