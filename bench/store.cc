@@ -1,8 +1,11 @@
-// The store at scale: 200,000 trials, 30,000 of them finished, and curves.
+// The store at scale: 200,000 trials, 30,000 of them or as many as told finished, and curves.
+//
+// Usage: bench_store [FINISHED [DB]]; DB, which must not exist, stays for other programs.
 #include <fmt/format.h>
-#include <stdlib.h>
+#include <stdlib.h>  // mkdtemp
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 
 #include "results/table.h"
@@ -16,13 +19,13 @@ double seconds_since(std::chrono::steady_clock::time_point began) {
 }
 
 template <class Step>
-void timed(const char* what, Step&& step) {
+void timed(const std::string& what, Step&& step) {
   const auto began = std::chrono::steady_clock::now();
   step();
   fmt::print("{}: {:.3f} s\n", what, seconds_since(began));
 }
 
-constexpr int kTrials = 200'000, kFinished = 30'000, kRows = 500'000;
+constexpr int kTrials = 200'000, kRows = 500'000;
 
 const char* const kSpec = R"({
   "name": "large", "trial": {"dataset": "fashion-mnist", "epochs": 20},
@@ -35,10 +38,11 @@ const char* const kSpec = R"({
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const int finished = argc > 1 ? std::atoi(argv[1]) : 30'000;
   std::string pattern = (std::filesystem::temp_directory_path() / "occam-XXXXXX").string();
   const std::filesystem::path folder = mkdtemp(pattern.data());
-  const std::string path = folder / "occam.db";
+  const std::string path = argc > 2 ? argv[2] : folder / "occam.db";
   const Spec spec = parse_spec(kSpec, "large.json");
   const Expansion expansion = expand(spec);
   if (expansion.trials.size() != kTrials) return 1;
@@ -46,9 +50,9 @@ int main() {
     Store store(path, Store::Mode::write);
     timed("record a sweep of 200,000 trials", [&] { store.record_sweep(spec, expansion); });
     timed("record it again, unchanged", [&] { store.record_sweep(spec, expansion); });
-    timed("begin and end 30,000 trials, in groups of 100", [&] {
+    timed(fmt::format("begin and end {} trials, in groups of 100", finished), [&] {
       const EvaluationRequest kde = expansion.evaluations.front().front();
-      for (int i = 0; i < kFinished; ++i) {
+      for (int i = 0; i < finished; ++i) {
         if (i % 100 == 0) store.begin_group();
         const std::string id = id_of(expansion.trials[static_cast<std::size_t>(i)].trial);
         const std::int64_t lease = i + 1;
@@ -65,11 +69,11 @@ int main() {
         if (i % 100 == 99) store.commit_group();
       }
     });
-    store.begin_attempt(id_of(expansion.trials.back().trial), kFinished + 1, {});
+    store.begin_attempt(id_of(expansion.trials.back().trial), finished + 1, {});
     timed("500,000 rows of curves, in batches of 1,000", [&] {
       std::vector<Progress> rows;
       for (int i = 0; i < kRows; ++i) {
-        rows.push_back({"", kFinished + 1, i, kRows, 0.5, 0.5, 0.01, 4000});
+        rows.push_back({"", finished + 1, i, kRows, 0.5, 0.5, 0.01, 4000});
         if (rows.size() == 1000) store.record_progress(std::exchange(rows, {}));
       }
     });
@@ -81,7 +85,7 @@ int main() {
   SweepResults results;
   timed("results of 200,000 trials", [&] { results = Store(path, Store::Mode::read).results(); });
   results.missing.clear();
-  timed("table of 30,000 scores", [&] {
+  timed(fmt::format("table of {} scores", finished), [&] {
     TableOptions options;
     options.spec.rows = {"batch_size", "temperature"};
     options.spec.columns = {"learning_rate", "weight_decay"};

@@ -131,33 +131,76 @@ std::string chosen_sweep(const std::string& path, SQLite::Database& database,
   return wanted;
 }
 
-// ?1 is the sweep, ?2 whether orphans are wanted too.
+// A sweep's plan: position, trial, variant, list. ?1 is the sweep, ?2 whether orphans are wanted
+// too.
 constexpr const char* kPlannedTrials = R"sql(
-SELECT s.position, s.trial, t.config, s.variant, s.list
-FROM sweep_trial s
-JOIN trial t ON t.id = s.trial
-WHERE s.sweep = ?1 AND (?2 OR s.orphaned_at IS NULL)
-ORDER BY s.position)sql";
+SELECT position, trial, variant, list
+FROM sweep_trial
+WHERE sweep = ?1 AND (?2 OR orphaned_at IS NULL)
+ORDER BY position)sql";
+
+// What the store holds of trials by their ids. They were written in a plan's order, so that the row
+// behind the last one mostly is the next one that a plan asks for; only where it is not it is
+// looked up.
+class TrialTexts {
+ public:
+  explicit TrialTexts(SQLite::Database& database)
+      : rows_(database, "SELECT id, config FROM trial WHERE rowid >= ? ORDER BY rowid"),
+        find_(database, "SELECT rowid FROM trial WHERE id = ?") {
+    rows_.bind(1, 0);
+  }
+
+  // Until the next call.
+  std::string_view of(const std::string& id) {
+    if (rows_.isDone() || !rows_.executeStep() || text(0) != id) {
+      find_.reset();
+      find_.bind(1, id);
+      find_.executeStep();
+      rows_.reset();
+      rows_.bind(1, find_.getColumn(0).getInt64());
+      rows_.executeStep();
+    }
+    return text(1);
+  }
+
+ private:
+  std::string_view text(int column) {
+    const auto value = rows_.getColumn(column);
+    return {value.getText(), static_cast<std::size_t>(value.getBytes())};
+  }
+
+  Statement rows_, find_;
+};
+
+std::size_t planned_trials(SQLite::Database& database, const std::string& sweep) {
+  Statement count(database, "SELECT count(*) FROM sweep_trial WHERE sweep = ?");
+  count.bind(1, sweep);
+  count.executeStep();
+  return static_cast<std::size_t>(count.getColumn(0).getInt64());
+}
 
 struct RecordedOutcome {
+  std::int64_t position;  // of its trial in the plan
   OutcomeStatus status;
   std::int64_t attempt;
   std::string data, build, collapsed;
 };
-using Outcomes = std::unordered_map<std::string, RecordedOutcome>;
 
-// Those that count, by trial. Most trials of a large sweep have none yet, so that a look at all of
-// them costs less than one for every trial.
-Outcomes outcomes_that_count(SQLite::Database& database) {
-  Outcomes outcomes;
-  Statement select(database,
-                   "SELECT o.trial, o.status, o.attempt, o.data, a.build, o.collapsed FROM outcome "
-                   "o JOIN attempt a ON a.trial = o.trial AND a.number = o.attempt WHERE "
-                   "o.retired_at IS NULL");
+// A sweep's that count, in the order of its plan. Most trials of a large sweep have none yet, so
+// that a look at all outcomes costs less than one for every trial.
+std::vector<RecordedOutcome> outcomes_that_count(SQLite::Database& database,
+                                                 const std::string& sweep) {
+  std::vector<RecordedOutcome> outcomes;
+  Statement select(
+      database,
+      "SELECT s.position, o.status, o.attempt, o.data, a.build, o.collapsed FROM "
+      "outcome o NOT INDEXED CROSS JOIN sweep_trial s ON s.sweep = ? AND s.trial = o.trial CROSS "
+      "JOIN attempt a ON a.trial = o.trial AND a.number = o.attempt WHERE "
+      "o.retired_at IS NULL ORDER BY s.position");
+  select.bind(1, sweep);
   while (select.executeStep())
-    outcomes.emplace(
-        select.getColumn(0).getString(),
-        RecordedOutcome{from_name<OutcomeStatus>(select.getColumn(1).getString()),
+    outcomes.push_back({select.getColumn(0).getInt64(),
+                        from_name<OutcomeStatus>(select.getColumn(1).getString()),
                         select.getColumn(2).getInt64(), select.getColumn(3).getString(),
                         select.getColumn(4).getString(), select.getColumn(5).getString()});
   return outcomes;
@@ -302,29 +345,31 @@ SweepResults Store::results(const std::string& sweep, bool orphaned) const {
         for (const EvaluationRequest& request : lists[list])
           add_unless_there(all.requests, request);
 
-    const Outcomes outcomes = outcomes_that_count(*database_);
+    const std::vector<RecordedOutcome> outcomes = outcomes_that_count(*database_, all.name);
+    auto outcome = outcomes.begin();
     const std::unordered_set<std::string> failed = failed_trials(*database_);
     ScoresOfAttempt scores(*database_);
+    TrialTexts texts(*database_);
     TrialReader reader;
+    all.results.reserve(outcomes.size() * all.requests.size());
+    all.missing.reserve(planned_trials(*database_, all.name));
     Statement planned(*database_, kPlannedTrials);
     planned.bind(1, all.name);
     planned.bind(2, static_cast<int>(orphaned));
     while (planned.executeStep()) {
       const std::int64_t position = planned.getColumn(0).getInt64();
       const std::string id = planned.getColumn(1).getString();
-      const auto config = planned.getColumn(2);
-      const Trial& trial =
-          reader.read({config.getText(), static_cast<std::size_t>(config.getBytes())});
-      const std::string variant = planned.getColumn(3).getString();
-      const auto list = static_cast<std::size_t>(planned.getColumn(4).getInt64());
+      const Trial& trial = reader.read(texts.of(id));
+      const std::string variant = planned.getColumn(2).getString();
+      const auto list = static_cast<std::size_t>(planned.getColumn(3).getInt64());
       const auto wanted =
           list < lists.size() ? applicable(lists[list], trial) : std::vector<EvaluationRequest>{};
       std::vector<EvaluationRequest> lacking;
-      const auto outcome = outcomes.find(id);
-      if (outcome == outcomes.end()) {
+      while (outcome != outcomes.end() && outcome->position < position) ++outcome;
+      if (outcome == outcomes.end() || outcome->position != position) {
         lacking = wanted;
       } else {
-        const RecordedOutcome& found = outcome->second;
+        const RecordedOutcome& found = *outcome;
         const auto recorded = scores.of(id, found.attempt);
         for (const EvaluationRequest& request : wanted) {
           const Evaluation* score = find(recorded, request);
@@ -336,9 +381,9 @@ SweepResults Store::results(const std::string& sweep, bool orphaned) const {
                                    found.data, found.collapsed});
         }
       }
-      if (!lacking.empty())
-        all.missing.push_back(
-            {position, id, trial, variant, std::move(lacking), failed.count(id) > 0});
+      if (lacking.empty()) continue;
+      Missing& missing = all.missing.emplace_back();
+      missing = {position, id, trial, variant, std::move(lacking), failed.count(id) > 0};
     }
     return all;
   });

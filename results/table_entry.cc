@@ -119,6 +119,9 @@ const std::string& TableEntry::value_at(std::size_t place) const {
 std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split) {
   TableEntryMaker maker(sweep.requests);
   std::vector<TableEntry> entries;
+  std::size_t most = sweep.results.size();
+  for (const Missing& one : sweep.missing) most += one.evaluations.size();
+  entries.reserve(most);
   for (const Result& one : sweep.results) {
     if (one.request.split != split) continue;
     TableEntry& entry = entries.emplace_back(maker.make(one, one.request));

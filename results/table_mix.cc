@@ -10,33 +10,49 @@
 namespace occam {
 namespace {
 
-// Scores with the same labels are many; what they have in common is compared once.
-struct Kind {
-  const SharedLabels* of_trial;
-  const SharedLabels* of_request;
-  bool operator<(const Kind& other) const {
-    return std::tie(of_trial, of_request) < std::tie(other.of_trial, other.of_request);
+// One of each kind: scores with the same labels are many, and what they have in common is compared
+// once.
+TableEntries kinds_of(TableEntries entries) {
+  const auto labels = [](const TableEntry* entry) {
+    return std::pair(entry->of_trial.get(), entry->of_request.get());
+  };
+  std::sort(entries.begin(), entries.end(),
+            [&](const auto* a, const auto* b) { return labels(a) < labels(b); });
+  entries.erase(std::unique(entries.begin(), entries.end(),
+                            [&](const auto* a, const auto* b) { return labels(a) == labels(b); }),
+                entries.end());
+  return entries;
+}
+
+// Places in result_fields() of what one number must have in common.
+std::vector<std::size_t> common_fields(bool span) {
+  std::vector<std::size_t> places;
+  for (std::size_t place = 0; place < result_fields().size(); ++place) {
+    const std::string& field = result_fields()[place];
+    if (field == "class" || field == "class_name" || field == "seed") continue;
+    if (field == "dataset" && span) continue;
+    places.push_back(place);
   }
-};
+  return places;
+}
 
 }  // namespace
 
 std::optional<Mix> mixed_field(const TableEntries& cell, bool span) {
-  std::map<Kind, const TableEntry*> kinds;
-  for (const TableEntry* entry : cell)
-    kinds.emplace(Kind{entry->of_trial.get(), entry->of_request.get()}, entry);
-  for (const std::string& field : result_fields()) {
-    if (field == "class" || field == "class_name" || field == "seed") continue;
-    if (field == "dataset" && span) continue;
-    const std::size_t place = TableEntry::place_of(field);
-    std::map<Dataset, const std::string*> values;
-    for (const auto& [kind, entry] : kinds) {
-      const Dataset group = span ? entry->trial->dataset : Dataset{};
-      const std::string& value = entry->value_at(place);
-      const auto [known, is_new] = values.emplace(group, &value);
-      if (!is_new && known->second != &value && *known->second != value)
-        return Mix{field, values_of(field, cell)};
+  const std::vector<std::size_t> places = common_fields(span);
+  std::size_t alike = places.size();  // so many of them, from the first
+  std::map<Dataset, const TableEntry*> firsts;
+  for (const TableEntry* entry : kinds_of(cell)) {
+    const Dataset group = span ? entry->trial->dataset : Dataset{};
+    const TableEntry* first = firsts.emplace(group, entry).first->second;
+    for (std::size_t i = 0; i < alike; ++i) {
+      const std::string &one = first->value_at(places[i]), &other = entry->value_at(places[i]);
+      if (&one != &other && one != other) alike = i;
     }
+  }
+  if (alike < places.size()) {
+    const std::string& field = result_fields()[places[alike]];
+    return Mix{field, values_of(field, cell)};
   }
   return std::nullopt;
 }
