@@ -69,6 +69,7 @@ class TableEntryMaker {
         labels_[i] = text(value_text(fields[i], trial, variant, {Features::pool, {}, {}}));
     last_ = &trial;
     SharedLabels made{{}, texts_};
+    made.texts.reserve(fields.size());
     for (std::size_t i = 0; i < fields.size(); ++i)
       if (!is_of_request(fields[i])) made.texts.push_back(labels_[i]);
     return std::make_shared<const SharedLabels>(std::move(made));
