@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <utility>
 
 #include "experiments/error.h"
 #include "experiments/spec.h"
@@ -218,8 +219,8 @@ std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const
 
 int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const Clock::time_point began = Clock::now();
-  const Spec spec = read_spec(options.spec);
-  const Expansion expansion = expand(spec, source_finder(options.data));
+  Spec spec = read_spec(options.spec);
+  Expansion expansion = expand(spec, source_finder(options.data));
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   check_tables(spec, expansion);
   const std::function<bool(const Trial&)> chosen = chosen_trials(options, spec, expansion);
@@ -277,7 +278,10 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   }
 
   ProgressLine progress(options.quiet, began);
-  malloc_trim(0);  // what came and went until here is more than what a sweep of days needs
+  // What came and went until here is more than what a sweep of days needs.
+  const std::string name = std::exchange(spec, {}).name;
+  expansion = {};
+  malloc_trim(0);
   Sweep sweep(std::move(work), sweep_options, store, link, progress);
   const auto prepare = [&](MissingWork& more) {
     plan_keeping(more, kept, options.keep);
@@ -294,7 +298,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   if (!sweep.write_failure().empty()) throw Error(sweep.write_failure());
   const std::vector<SweepStatus> all = store.status();
   const auto status = std::find_if(all.begin(), all.end(),
-                                   [&](const SweepStatus& one) { return one.name == spec.name; });
+                                   [&](const SweepStatus& one) { return one.name == name; });
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
   if (!options.quiet)
     std::cerr << summary(*status, seconds)
