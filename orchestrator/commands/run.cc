@@ -99,7 +99,7 @@ class Rank {
   bool broken() const { return broken_; }
 
   // Until every node has left.
-  void serve_sweep(Sweep& sweep, Requests& requests) {
+  void serve_sweep(Sweep& sweep, Requests& requests, Store& store) {
     int stop_signal = 0;
     sweep.begin();
     while (!sweep.over()) {
@@ -109,6 +109,8 @@ class Rank {
       requests.tick(Clock::now());
       link_.flush();
       if (sweep.over()) break;
+      // All that was said has left; who speaks next waits at most for this.
+      if (link_.patience().count() > 0) store.fold_long_log();
       wait(agent_, signals_, link_);
       if (const int signal = signals_.take()) {
         // Slurm warns by USR1 and may end the job by TERM while it still checkpoints.
@@ -289,7 +291,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
     if (!more.starts.empty()) check(more);
   };
   Requests requests(store, sweep, sweep_options.work, source_finder(options.data), prepare);
-  rank.serve_sweep(sweep, requests);
+  rank.serve_sweep(sweep, requests, store);
   progress.finish();
   std::error_code ignored;
   fs::remove(sweep_options.work, ignored);  // when nothing is left in it

@@ -24,6 +24,21 @@ std::string refusal(const std::string& path, Store::Mode mode) {
 
 constexpr Store::Mode kBothModes[] = {Store::Mode::read, Store::Mode::write};
 
+// ---- the log ----
+
+TEST_F(StoreTest, FoldsALongLogInOnlyWhenItIsTold) {
+  Store store(path_, Store::Mode::write, Journal::wal);
+  store.record_sweep(spec(), expansion({trial(0)}));
+  const auto before = fs::file_size(path_);
+  store.fold_long_log();
+  EXPECT_EQ(fs::file_size(path_), before) << "it is short";
+  for (int i = 0; i < 9; ++i)
+    store.end_attempt(begin(store, trial(0)), AttemptState::failed, std::string(4 << 20, 'x'));
+  EXPECT_EQ(fs::file_size(path_), before);
+  store.fold_long_log();
+  EXPECT_GT(fs::file_size(path_), 9u * (4 << 20));
+}
+
 // ---- exactly once ----
 
 TEST_F(StoreTest, GivesBackTheOutcomeThatItTook) {
