@@ -17,6 +17,7 @@
 #include "orchestrator/checkpoints.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/run_options.h"
+#include "orchestrator/commands/worker_lines.h"
 #include "orchestrator/keeping.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/node.h"
@@ -37,36 +38,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-// What a rank's agent starts: on CPU one worker a core (or --workers), on CUDA one a GPU. The ranks
-// of a machine share those in sight, GPU l, l+L, … for rank l of L, unless each has its own.
-std::vector<std::vector<std::string>> worker_lines(const RunOptions& options, const Link& link,
-                                                   const std::string& device) {
-  const bool on_gpus = device == "cuda";  // where nothing is to run there is no device
-  const bool own = on_gpus ? link.own_gpus() : link.own_cores() && started_by_srun();
-  const int gpus = visible_gpus(), ranks = link.local_size();
-  int in_sight = on_gpus ? gpus : usable_cores();
-  if (!on_gpus && !own)
-    in_sight = std::min(in_sight, slurm_cores_of_node(ranks).value_or(in_sight));
-  const int wanted = options.workers > 0 ? options.workers : in_sight * (own ? ranks : 1);
-  // Small steps fill a GPU together; a trial with large ones takes several slots. 0: as the worker
-  // measures.
-  const int slots = options.slots > 0 ? options.slots : on_gpus ? 0 : 1;
-  std::vector<std::vector<std::string>> lines;
-  for (int i = link.local_rank(); i < wanted; i += ranks) {
-    if (!options.worker.empty()) {
-      lines.push_back({options.worker});
-      continue;
-    }
-    const int gpu = (own ? i / ranks : i) % std::max(1, gpus);
-    lines.push_back({worker_program(), "--device", on_gpus ? fmt::format("cuda:{}", gpu) : "cpu",
-                     "--slots", std::to_string(slots), "--threads", std::to_string(options.threads),
-                     "--checkpoint-every", fmt::format("{}", options.checkpoint_every)});
-    if (options.deterministic) lines.back().push_back("--deterministic");
-    if (!options.data.empty()) lines.back().insert(lines.back().end(), {"--data", options.data});
-  }
-  return lines;
-}
 
 void wait(const Agent& agent, const Signals& signals, const Link& link) {
   const std::chrono::microseconds longest = std::min(link.patience(), agent.patience(Clock::now()));
@@ -186,8 +157,8 @@ std::optional<Clock::time_point> end_of_time(double walltime, Clock::time_point 
 void check_gangs(const MissingWork& work, const std::string& device, const GangRates& rates,
                  const RunOptions& options, const Link& link) {
   if (link.size() == 1)
-    check_gang_sizes(work.tasks,
-                     static_cast<std::int64_t>(worker_lines(options, link, device).size()));
+    check_gang_sizes(work.tasks, static_cast<std::int64_t>(
+                                     worker_lines(options, device, room_of(link, device)).size()));
   if (device == "cuda" && !options.force_gangs) check_gang_speeds(work.tasks, work.starts, rates);
 }
 
@@ -319,7 +290,9 @@ int serve(const RunOptions& options) {
   // srun binds to what the step has; mpirun to one core.
   if (under_launcher() && !started_by_srun()) widen_affinity();
   Agent agent({host_name(),
-               [&](const std::string& device) { return worker_lines(options, *link, device); },
+               [&](const std::string& device) {
+                 return worker_lines(options, device, room_of(*link, device));
+               },
                std::chrono::duration<double>(options.silence),
                std::chrono::duration<double>(options.stall)});
   Rank rank(*link, agent, signals);
