@@ -42,9 +42,9 @@ void ProgressLine::show(const SweepProgress& progress, Time now) {
   text += fmt::format(" · {} running", progress.running);
   if (progress.images_per_second > 0)
     text += fmt::format(" · {:.0f} images/s", progress.images_per_second);
-  if (progress.work_done > 0.005 * progress.work && elapsed > 2)
-    text += " · " +
-            duration_text(elapsed * (progress.work - progress.work_done) / progress.work_done) +
+  const double work_since = progress.work_done - progress.work_before;
+  if (work_since > 0.005 * progress.work && elapsed > 2)
+    text += " · " + duration_text(elapsed * (progress.work - progress.work_done) / work_since) +
             " left";
   write(terminal_ ? "\r\033[K" + text : text + "\n");
   shown_ = true;

@@ -10,6 +10,7 @@ struct SweepProgress {
   std::size_t trials = 0, done = 0, failed = 0, running = 0;  // of what was missing at the start
   double work = 0, work_done = 0;  // any unit; work_done counts finished trials and running ones
   double images_per_second = 0;
+  double work_before = 0;  // of work_done: what checkpoints of earlier runs brought
 };
 
 // "12/48 trials · 2 running · 410 images/s · 1:32 left", on stderr: rewritten in place on a

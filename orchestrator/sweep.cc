@@ -168,6 +168,8 @@ void Sweep::carry_out(const StartTrial& command) {
     store_.begin_attempt(message.trial, command.lease, worker, checkpoint);
   });
   if (checkpoint) facts["continues"] = checkpoint->lease;
+  if (checkpoint && checkpoint->lease < options_.coordinator.first_lease)
+    resumed_.insert(command.lease);
   events_.add("started", facts);
   link_.to_node(command.worker.node, to_line(Down{command.worker.number, message}));
   message.resumable.push_back(command.lease);  // for the attempt after this one
@@ -262,11 +264,14 @@ void Sweep::on(WorkerId id, const Alive& message) {
   Worker& worker = found->second;
   for (const Alive::Slot& slot : message.slots) {
     if (!coordinator_.is_running(id, slot.lease)) continue;
-    const Trial& trial = starts_[coordinator_.task_of(slot.lease)].config;
+    const std::size_t task = coordinator_.task_of(slot.lease);
+    const Trial& trial = starts_[task].config;
     const double steps = static_cast<double>(std::max<std::int64_t>(1, budget(trial).steps));
-    worker.progress[slot.lease] = slot.phase == "training"
-                                      ? static_cast<double>(slot.count) / steps
-                                      : (slot.phase == "evaluating" ? 1.0 : 0.0);
+    const double share = slot.phase == "training" ? static_cast<double>(slot.count) / steps
+                                                  : (slot.phase == "evaluating" ? 1.0 : 0.0);
+    worker.progress[slot.lease] = share;
+    if (share > 0 && resumed_.erase(slot.lease) > 0)
+      work_before_[task] = share * coordinator_.tasks()[task].work;
   }
 }
 
@@ -548,6 +553,9 @@ void Sweep::show(Time now) {
   shown_.failed = coordinator_.failed();
   shown_.running = coordinator_.running();
   SweepProgress shown = shown_;
+  for (const auto& [task, work] : work_before_)
+    if (coordinator_.tasks()[task].failed_attempts < options_.coordinator.max_attempts)
+      shown.work_before += work;
   for (const auto& [id, worker] : workers_) {
     shown.images_per_second += worker.images_per_second;
     for (const auto& [lease, share] : worker.progress)

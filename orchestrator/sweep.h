@@ -142,6 +142,10 @@ class Sweep {
   std::vector<Outcome> uncommitted_;  // of this group
   std::vector<std::string> spooled_;  // files, one an outcome
   SweepProgress shown_;
+  // Attempts that went on from an earlier run's checkpoint and have not said yet how far that is,
+  // and of trials whose attempts have, that work.
+  std::set<std::int64_t> resumed_;
+  std::map<std::size_t, double> work_before_;
   double timed_seconds_ = 0, timed_work_ = 0;  // of finished trials, for seconds_per_work
   bool leaving_ = false, drained_ = false, waiting_ = false, started_ = false;
   Time progress_saved_{};

@@ -45,6 +45,12 @@ TEST_F(ProgressText, SaysWhatIsDoneAndHowLongItWillTake) {
   EXPECT_EQ(shown(), "12/48 trials · 1 failed · 2 running · 410 images/s · 3:00 left\n");
 }
 
+TEST_F(ProgressText, TakesTheSpeedFromWhatThisRunHasDone) {
+  ProgressLine line(false, start_);
+  line.show({48, 12, 0, 2, 100, 50, 0, 25}, start_ + 60s);
+  EXPECT_EQ(shown(), "12/48 trials · 2 running · 2:00 left\n");
+}
+
 TEST_F(ProgressText, GuessesNoEndFromAlmostNothing) {
   ProgressLine line(false, start_);
   line.show({48, 0, 0, 2, 100, 0.1, 0}, start_ + 60s);
