@@ -6,7 +6,6 @@
 
 #include "experiments/error.h"
 #include "results/outcome_spool.h"
-#include "results/sql_text.h"
 
 namespace occam {
 namespace {
@@ -449,16 +448,10 @@ std::size_t Sweep::retry(const std::vector<std::string>& trials) {
   std::size_t count = 0;
   store_.begin_group();
   write([&] { store_.retry(trials); });
-  for (const std::string& trial : trials) {
+  // One that has come through meanwhile needs no more.
+  for (const std::string& trial : store_.without_outcome(trials)) {
     const auto task = task_of_trial_.find(trial);
-    // One that has come through meanwhile needs no more.
-    const bool has_outcome = !store_
-                                  .texts(
-                                      "SELECT 1 FROM outcome WHERE retired_at IS NULL AND "
-                                      "trial = " +
-                                      sql_text(trial))
-                                  .empty();
-    if (task == task_of_trial_.end() || has_outcome) continue;
+    if (task == task_of_trial_.end()) continue;
     ++count;
     events_.add("retried", {{"trial", trial}});
     carry_out(coordinator_.retry(task->second));

@@ -208,6 +208,9 @@ class Store {
   // Takes these trials, as far as they have no outcome, out of all sweeps. Returns how many.
   std::size_t cancel(const std::vector<std::string>& trials);
 
+  // Those of these trials that have no outcome that counts, in their order.
+  std::vector<std::string> without_outcome(const std::vector<std::string>& trials) const;
+
   // Runs one statement that only reads; throws UsageError for any other, and for what SQLite does
   // not understand. The first form calls back once with the columns, then once a row.
   void query(const std::string& sql,

@@ -205,6 +205,19 @@ std::size_t Store::retry(const std::vector<std::string>& trials) {
   });
 }
 
+std::vector<std::string> Store::without_outcome(const std::vector<std::string>& trials) const {
+  return explained(path_, [&] {
+    std::vector<std::string> without;
+    Statement outcome(*database_, "SELECT 1 FROM outcome WHERE trial = ? AND retired_at IS NULL");
+    for (const std::string& trial : trials) {
+      outcome.reset();
+      outcome.bind(1, trial);
+      if (!outcome.executeStep()) without.push_back(trial);
+    }
+    return without;
+  });
+}
+
 std::size_t Store::forget(const std::vector<std::string>& trials, const std::string& build) {
   return explained(path_, [&] {
     Step step(*statements_, grouped_);

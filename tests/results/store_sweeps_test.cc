@@ -86,6 +86,31 @@ TEST_F(Sweeps, RetryRunsADivergedTrialAgain) {
   EXPECT_EQ(cell("SELECT count(*) FROM outcome"), "2") << "what diverged stays, retired";
 }
 
+TEST_F(Sweeps, KnowWhichTrialsHaveNoOutcomeThatCounts) {
+  fail(trial(1));
+  EXPECT_EQ(store_.without_outcome({id_of(trial(2)), id_of(trial(0)), id_of(trial(1))}),
+            (Ids{id_of(trial(2)), id_of(trial(1))}));
+  store_.forget({id_of(trial(0))}, "");
+  EXPECT_EQ(store_.without_outcome({id_of(trial(0))}), Ids{id_of(trial(0))});
+}
+
+TEST_F(Sweeps, GiveTheirTrialsInWhateverOrderTheyWereWritten) {
+  Spec other = spec();
+  other.name = "other";
+  const std::vector<Trial> order{trial(2), trial(5), trial(0), trial(1), trial(4)};
+  store_.record_sweep(other, expansion(order));
+  const SweepResults results = store_.results("other");
+  ASSERT_EQ(results.results.size(), 1u);
+  EXPECT_EQ(results.results[0].trial_id, id_of(trial(0)));
+  EXPECT_EQ(results.results[0].position, 2);
+  ASSERT_EQ(results.missing.size(), 4u);
+  for (const Missing& one : results.missing) {
+    const Trial& planned = order[static_cast<std::size_t>(one.position)];
+    EXPECT_EQ(one.trial_id, id_of(planned));
+    EXPECT_EQ(id_of(one.trial), id_of(planned));
+  }
+}
+
 TEST_F(Sweeps, ForgetRetiresOutcomesOfOneBuildOrOfAll) {
   EXPECT_EQ(store_.forget({id_of(trial(0)), id_of(trial(1))}, "build-2"), 0u);
   EXPECT_EQ(store_.forget({id_of(trial(0)), id_of(trial(1))}, "build-1"), 1u);
