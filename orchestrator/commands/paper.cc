@@ -155,16 +155,48 @@ std::vector<std::string> stamped_files(const std::string& folder) {
   return files;
 }
 
+// What paper.tex takes in, and what is written beside that.
+std::vector<std::string> named_files(const std::string& folder) {
+  const std::string paper = (fs::path(folder) / "paper.tex").string();
+  std::vector<std::string> files;
+  const auto add = [&](const std::string& text, const std::string& before, const std::string& after,
+                       std::initializer_list<const char*> endings) {
+    for (std::size_t at = text.find(before); at != std::string::npos; at = text.find(before, at)) {
+      at += before.size();
+      const std::string name = text.substr(at, text.find(after, at) - at);
+      for (const char* ending : endings)
+        files.push_back((fs::path(folder) / name).string() + ending);
+    }
+  };
+  if (!fs::exists(paper)) return {paper};
+  const std::string text = read_file(paper);
+  add(text, "\\input{", "}", {".tex", ".md", ".csv"});
+  add(text, "\\includegraphics{", ".pdf}", {".pdf", ".svg"});
+  return files;
+}
+
 int check(const std::string& folder, const std::vector<std::string>& databases) {
   int different = 0;
-  for (const std::string& path : stamped_files(folder)) {
+  std::vector<std::string> files = stamped_files(folder);
+  for (const std::string& path : named_files(folder)) {
+    if (fs::exists(path)) {
+      files.push_back(path);
+      continue;
+    }
+    std::cout << path << ": is missing\n";
+    ++different;
+  }
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  for (const std::string& path : files) {
     const std::string difference = made_again(read_stamped(path), databases).difference;
     std::cout << path << ": " << (difference.empty() ? "the same" : "differs") << "\n"
               << difference;
     different += !difference.empty();
   }
   if (different > 0)
-    std::cerr << folder << ": " << different << " files differ (- the file, + now)\n";
+    std::cerr << folder << ": " << different
+              << " files differ (- the file, + now) or are missing\n";
   return different > 0 ? 1 : 0;
 }
 

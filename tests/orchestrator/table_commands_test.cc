@@ -223,6 +223,18 @@ TEST_F(TableCommands, PaperWritesEveryTableAndLooksThemUpAgain) {
               AllOf(HasSubstr("by-class.md: differs"), HasSubstr("by-class.tex: the same")));
 }
 
+TEST_F(TableCommands, PaperMissesFilesThatAreGone) {
+  if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not on the path; install gnuplot-nox";
+  for (const char* name :
+       {"by-class.md", "by-class.csv", "main-table.tex", "classes.svg", "paper.tex"}) {
+    ASSERT_EQ(run(kPaperCommand, {path_, "-o", file("paper")}).code, 0);
+    std::filesystem::remove(file(std::string("paper/") + name));
+    const Ran ran = run(kPaperCommand, {"--check", file("paper")});
+    EXPECT_EQ(ran.code, 1) << name;
+    EXPECT_THAT(ran.out, HasSubstr(std::string(name) + ": is missing"));
+  }
+}
+
 TEST_F(TableCommands, PaperDrawsEveryFigureAndLooksThemUpAgain) {
   if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not on the path; install gnuplot-nox";
   ASSERT_EQ(run(kPaperCommand, {path_, "-o", file("paper")}).code, 0);
