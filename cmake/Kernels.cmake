@@ -3,7 +3,7 @@
 find_program(OCCAM_NVCC nvcc REQUIRED
   HINTS ${LIBTORCH_FOLDER}/../nvidia/cu13 /usr/local/cuda PATH_SUFFIXES bin
   DOC "The CUDA compiler")
-set(OCCAM_CUDA_ARCHITECTURES 80 90 CACHE STRING
+set(OCCAM_CUDA_ARCHITECTURES 80 90a CACHE STRING
   "Compute capabilities to build for; newer GPUs compile the last one's code at start")
 
 function(occam_kernels target folder)
@@ -13,6 +13,8 @@ function(occam_kernels target folder)
     list(APPEND targets -gencode arch=compute_${architecture},code=sm_${architecture})
     set(newest ${architecture})
   endforeach()
+  # What is special to one GPU (the a of 90a) is nothing for a newer one.
+  string(REGEX REPLACE "a$" "" newest ${newest})
   list(APPEND targets -gencode arch=compute_${newest},code=compute_${newest})
   foreach(source IN LISTS sources)
     get_filename_component(name ${source} NAME)

@@ -24,7 +24,9 @@ Benches::Benches(torch::Device device, int slots, std::function<void(const std::
 
 std::unique_ptr<Bench> Benches::take(const Trial& trial, double share, int running) {
   const std::lock_guard lock(mutex_);
-  const int of = parts_for(std::max(share, 1.0 / running), static_cast<int>(trials_on_.size()));
+  // A step in float32 fills a GPU by itself, and is slower on parts of one.
+  const double least = trial.precision == Precision::bf16 ? std::max(share, 1.0 / running) : 1;
+  const int of = parts_for(least, static_cast<int>(trials_on_.size()));
   cuda::Part part = emptiest(of);
   const auto found = [&](auto matches) {
     return std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& bench) {

@@ -226,6 +226,31 @@ __global__ void __launch_bounds__(kThreads)
   finish_statistics(layout, 0, static_cast<int>(layout.channels), sums, parameters, saved);
 }
 
+constexpr int kPartsThreads = 1024, kPartsChannels = 64;
+
+__global__ void __launch_bounds__(kPartsThreads)
+    finish_statistics_of_parts(Layout layout, const float* sums, int parts,
+                               NormParameters parameters, float* saved) {
+  constexpr int kValues = 2 * kPartsChannels, kShares = kPartsThreads / kValues;
+  __shared__ float of_share[kShares][kValues];
+  __shared__ float totals[kValues];
+  const int value = threadIdx.x % kValues, share = threadIdx.x / kValues;
+  float sum = 0;
+#pragma unroll 8
+  for (int part = share; part < parts; part += kShares) sum += sums[part * kValues + value];
+  of_share[share][value] = sum;
+  __syncthreads();
+  if (share == 0) {
+    float total = 0;
+#pragma unroll
+    for (int i = 0; i < kShares; ++i) total += of_share[i][value];
+    totals[value] = total;
+  }
+  __syncthreads();
+  if (threadIdx.x < kThreads)
+    finish_statistics(layout, 0, kPartsChannels, totals, parameters, saved);
+}
+
 template <class T, int V>
 __device__ inline void apply_rows(const T* x, const float* saved, const T* residual,
                                   const float* residual_saved, bool relu, T* y,
@@ -595,6 +620,13 @@ void norm_statistics_of_sums(std::int64_t rows, std::int64_t channels, const flo
   finish_statistics_of<<<1, kThreads, 0, stream>>>(layout_of_all(rows, channels), sums, parameters,
                                                    saved);
   check_launch("norm_statistics_of_sums");
+}
+
+void norm_statistics_of_parts(std::int64_t rows, int parts, const float* sums,
+                              const NormParameters& parameters, float* saved, Stream stream) {
+  finish_statistics_of_parts<<<1, kPartsThreads, 0, stream>>>(layout_of_all(rows, kPartsChannels),
+                                                              sums, parts, parameters, saved);
+  check_launch("norm_statistics_of_parts");
 }
 
 void norm_apply(const NormShape& shape, const void* x, const float* saved, const void* residual,

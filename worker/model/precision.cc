@@ -44,10 +44,12 @@ PrecisionScope::~PrecisionScope() {
   if (--open_scopes == 0) switches().unlock_shared();
 }
 
-CaptureScope::CaptureScope(Precision precision) {
+CaptureScope::CaptureScope(Precision precision, bool tries_all) {
   switches().lock();
   set_tf32(precision == Precision::tf32);
   at::globalContext().setBenchmarkCuDNN(!at::globalContext().deterministicCuDNN());
+  constexpr int kAll = 0, kDefault = 10;
+  at::globalContext().setBenchmarkLimitCuDNN(tries_all ? kAll : kDefault);
 }
 
 CaptureScope::~CaptureScope() {

@@ -20,10 +20,11 @@ class PrecisionScope {
 // For the capture of a step: tf32 is a switch of the whole process, and so is cuDNN's search for
 // its fastest algorithm, which is on in here unless set_deterministic() was called. No
 // PrecisionScope of another thread is open meanwhile. Not to be nested, nor opened inside a
-// PrecisionScope.
+// PrecisionScope. A step of few images is worth the trial of every algorithm; with many the slow
+// ones among them would take minutes.
 class CaptureScope {
  public:
-  explicit CaptureScope(Precision precision);
+  CaptureScope(Precision precision, bool tries_all);
   ~CaptureScope();
   CaptureScope(const CaptureScope&) = delete;
 };

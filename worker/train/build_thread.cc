@@ -3,11 +3,17 @@
 #include <condition_variable>
 #include <deque>
 #include <future>
+#include <map>
 #include <mutex>
 #include <thread>
 
 namespace occam {
 namespace {
+
+std::mutex& one_at_a_time() {
+  static std::mutex mutex;
+  return mutex;
+}
 
 class BuildThread {
  public:
@@ -30,6 +36,7 @@ class BuildThread {
       std::packaged_task<void()> task = std::move(tasks_.front());
       tasks_.pop_front();
       lock.unlock();
+      const std::lock_guard alone(one_at_a_time());
       task();
     }
   }
@@ -42,9 +49,17 @@ class BuildThread {
 
 }  // namespace
 
-void on_build_thread(const std::function<void()>& work) {
-  // Never destroyed: the thread lives as long as the process.
-  static auto* const thread = new BuildThread;
+void on_build_thread(int processors, const std::function<void()>& work) {
+  // Never destroyed: the threads live as long as the process.
+  static std::mutex mutex;
+  static auto* const threads = new std::map<int, BuildThread*>;
+  BuildThread* thread = nullptr;
+  {
+    const std::lock_guard lock(mutex);
+    BuildThread*& known = (*threads)[processors];
+    if (!known) known = new BuildThread;
+    thread = known;
+  }
   thread->add(std::packaged_task<void()>(work)).get();
 }
 

@@ -11,6 +11,8 @@
 
 #include "experiments/error.h"
 #include "worker/cuda/batch_norm.h"
+#include "worker/cuda/convolution.h"
+#include "worker/cuda/dense.h"
 #include "worker/cuda/loss.h"
 #include "worker/cuda/part.h"
 #include "worker/cuda/update.h"
@@ -30,6 +32,8 @@ using torch::Tensor;
 constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
 // Where a trial must give the same bits on every part of a GPU.
 constexpr int kAnyProcessors = 132;
+// Of a step for which all of cuDNN's algorithms are tried.
+constexpr std::int64_t kFewImages = 512;
 
 void demand(cudaError_t error) {
   if (error != cudaSuccess) throw Error(cudaGetErrorString(error));
@@ -62,10 +66,11 @@ class CapturedStep final : public TrainingStep {
                            static_cast<int>(images.size(1)), share_of(trial.batch_size, group))) {
     if (!group_ && !captured_) throw Error("a step that is not captured needs a group");
     if (group_) open_beside();
-    on_build_thread([this] {
+    on_build_thread(processors_, [this] {
       const c10::cuda::CUDAStreamGuard guard(stream_);
       const at::NoGradGuard no_gradient;
-      const CaptureScope scope(trial_.precision);
+      const CaptureScope scope(trial_.precision, trial_.precision == Precision::bf16 &&
+                                                     plan_.views * plan_.batch <= kFewImages);
       allocate();
       capture();
     });
@@ -78,7 +83,7 @@ class CapturedStep final : public TrainingStep {
     if (beside_) cudaStreamSynchronize(*beside_);
     for (cudaEvent_t event : passed_) cudaEventDestroy(event);
     // Graphs register with a generator of the whole process, which nothing guards.
-    on_build_thread([this] { graph_.reset(); });  // destroys it
+    on_build_thread(processors_, [this] { graph_.reset(); });  // destroys it
     for (cudaEvent_t event : {made_, summed_})
       if (event) cudaEventDestroy(event);
     if (beside_) cudaStreamDestroy(*beside_);
@@ -324,6 +329,12 @@ class CapturedStep final : public TrainingStep {
   struct KeptDense {
     Tensor x, z;
   };
+  // What comes to a dense layer from behind: the gradient of its output is dz weight, not
+  // multiplied yet, or, without a weight, dz.
+  struct BehindDense {
+    Tensor dz, weight;
+    Tensor gradient() const { return weight.defined() ? at::mm(dz, weight) : dz; }
+  };
 
   // Losses and hits whose means are the step's.
   struct Rows {
@@ -334,22 +345,18 @@ class CapturedStep final : public TrainingStep {
     const Network::Layers& layers = network_->layers();
     summed_from_ = gradients_.size();
     cuda::augment(plan_, device_state(), input_.data_ptr(), element_, stream_);
-    const Tensor stem = convolve(input_, layers.stem);
-    statistics(stem, layers.stem_norm);
+    const Tensor stem = convolve(input_, layers.stem, layers.stem_norm);
     Tensor x = apply(stem, layers.stem_norm, {}, nullptr);
     const Tensor first = x;
     std::vector<KeptBlock> blocks;
     for (const Network::Block& block : layers.blocks) {
       KeptBlock kept;
       kept.x = x;
-      kept.c1 = convolve(x, block.conv1);
-      statistics(kept.c1, block.norm1);
+      kept.c1 = convolve(x, block.conv1, block.norm1);
       kept.y1 = apply(kept.c1, block.norm1, {}, nullptr);
-      kept.c2 = convolve(kept.y1, block.conv2);
-      statistics(kept.c2, block.norm2);
+      kept.c2 = convolve(kept.y1, block.conv2, block.norm2);
       if (block.has_shortcut) {
-        kept.shortcut = convolve(x, block.shortcut);
-        statistics(kept.shortcut, block.shortcut_norm);
+        kept.shortcut = convolve(x, block.shortcut, block.shortcut_norm);
         kept.y = apply(kept.c2, block.norm2, kept.shortcut, saved(block.shortcut_norm));
       } else {
         kept.y = apply(kept.c2, block.norm2, x, nullptr);
@@ -368,14 +375,16 @@ class CapturedStep final : public TrainingStep {
 
     auto [value, gradient] = loss_of(group_ ? whole_batch(x, plan_.views, *group_) : x, has_logits);
     if (group_) gradient = own_rows(gradient, plan_.views, *group_);
+    BehindDense behind{gradient, {}};
     if (has_logits) {
-      gradient = backward(layers.classifier, gradient, dense);
+      behind = backward(layers.classifier, behind, dense);
       sum_gradients(layers.classifier.weight);
     }
     for (auto layer = layers.head.rbegin(); layer != layers.head.rend(); ++layer) {
-      gradient = backward(*layer, gradient, dense);
+      behind = backward(*layer, behind, dense);
       sum_gradients(layer->weight);
     }
+    gradient = behind.gradient();
     const auto pixels = static_cast<double>(trunk.size(2) * trunk.size(3));
     Gradient flowing{gradient.div(pixels)
                          .view({trunk.size(0), trunk.size(1), 1, 1})
@@ -473,9 +482,27 @@ class CapturedStep final : public TrainingStep {
     return {{value.loss.detach(), value.accuracy}, seen.embed.grad().to(type_)};
   }
 
+  // Of a layer whose product and norm are one launch of ours.
+  std::optional<cuda::DenseShape> own_shape(const Network::Dense& layer, const Tensor& x) const {
+    const Tensor& weight = weights_[layer.weight];
+    const cuda::DenseShape shape{x.size(0), weight.size(1), weight.size(0)};
+    if (group_ || element_ != cuda::Element::bfloat16 || !layer.has_norm || layer.has_bias ||
+        !cuda::is_dense(shape))
+      return std::nullopt;
+    return shape;
+  }
+
   Tensor forward(const Network::Dense& layer, const Tensor& x, std::vector<KeptDense>& kept) {
-    const Tensor z = layer.has_bias ? at::linear(x, weights_[layer.weight], weights_[layer.bias])
-                                    : at::linear(x, weights_[layer.weight]);
+    const Tensor& weight = weights_[layer.weight];
+    if (const auto own = own_shape(layer, x)) {
+      Tensor z = torch::empty({own->rows, own->outputs}, x.options()), y = torch::empty_like(z);
+      cuda::dense_forward(*own, x.data_ptr(), weight.data_ptr(), parameters(layer.norm),
+                          saved(layer.norm), z.data_ptr(), y.data_ptr(), stream_);
+      kept.push_back({x, z});
+      return y;
+    }
+    const Tensor z =
+        layer.has_bias ? at::linear(x, weight, weights_[layer.bias]) : at::linear(x, weight);
     kept.push_back({x, z});
     if (!layer.has_norm) return z;
     const bool few = z.size(0) <= cuda::kNormFewRows;
@@ -489,9 +516,24 @@ class CapturedStep final : public TrainingStep {
     return y;
   }
 
-  Tensor backward(const Network::Dense& layer, Tensor gradient, std::vector<KeptDense>& kept) {
+  BehindDense backward(const Network::Dense& layer, const BehindDense& behind,
+                       std::vector<KeptDense>& kept) {
     const KeptDense was = std::move(kept.back());
     kept.pop_back();
+    const Tensor& weight = weights_[layer.weight];
+    const auto own = own_shape(layer, was.x);
+    if (own && behind.weight.defined() &&
+        cuda::is_dense({own->rows, own->outputs, behind.dz.size(1)})) {
+      Tensor dz = torch::empty_like(was.z), of_weight = torch::empty_like(weight);
+      cuda::dense_backward(
+          *own, {behind.dz.data_ptr(), behind.weight.data_ptr(), behind.dz.size(1)},
+          was.x.data_ptr(), was.z.data_ptr(), weights_[layer.norm.gamma].data_ptr<float>(),
+          saved(layer.norm), dz.data_ptr(), of_weight.data_ptr(), gradient_place(layer.norm.gamma),
+          gradient_place(layer.norm.beta), stream_);
+      gradients_[layer.weight] = of_weight;
+      return {dz, weight};
+    }
+    Tensor gradient = behind.gradient();
     const bool few = was.z.size(0) <= cuda::kNormFewRows;
     if (layer.has_norm && few && !group_) {
       cuda::norm_backward_few(shape(was.z), gradient.data_ptr(), was.z.data_ptr(),
@@ -506,7 +548,7 @@ class CapturedStep final : public TrainingStep {
     }
     gradients_[layer.weight] = at::mm(gradient.t(), was.x);
     if (layer.has_bias) gradients_[layer.bias] = gradient.sum(0);
-    return at::mm(gradient, weights_[layer.weight]);
+    return {gradient, weight};
   }
 
   Gradient backward(const Network::Block& block, const KeptBlock& kept, const Gradient& incoming) {
@@ -532,17 +574,61 @@ class CapturedStep final : public TrainingStep {
     return {convolve_backward(dy1, kept.x, block.conv1, true), skipping};
   }
 
-  Tensor convolve(const Tensor& x, const Convolution& convolution) const {
-    return at::conv2d(x, weights_[convolution.weight], {}, convolution.stride, convolution.padding);
+  // Where our own kernels are quicker than cuDNN's.
+  std::optional<cuda::ConvolutionShape> own_shape(const Tensor& x,
+                                                  const Convolution& convolution) const {
+    const Tensor& weight = weights_[convolution.weight];
+    if (element_ != cuda::Element::bfloat16 || convolution.stride != 1 ||
+        x.size(2) % cuda::kConvolutionColumns != 0 ||
+        weight.sizes() !=
+            at::IntArrayRef{cuda::kConvolutionChannels, cuda::kConvolutionChannels, 3, 3})
+      return std::nullopt;
+    return cuda::ConvolutionShape{x.size(0), x.size(2), processors_};
+  }
+  // With the statistics of the norm behind it.
+  Tensor convolve(const Tensor& x, const Convolution& convolution, const Norm& norm) {
+    const Tensor& weight = weights_[convolution.weight];
+    const auto own = own_shape(x, convolution);
+    if (!own) {
+      Tensor y = at::conv2d(x, weight, {}, convolution.stride, convolution.padding);
+      statistics(y, norm);
+      return y;
+    }
+    Tensor y = torch::empty_like(x);
+    if (group_) {  // whose sums are of all members
+      cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(), {}, stream_);
+      statistics(y, norm);
+      return y;
+    }
+    const int parts = cuda::convolution_parts(*own);
+    const Tensor sums = torch::empty({parts, 2 * cuda::kConvolutionChannels},
+                                     torch::dtype(torch::kFloat32).device(device_));
+    cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(),
+                   {parameters(norm).running_mean, sums.data_ptr<float>()}, stream_);
+    cuda::norm_statistics_of_parts(shape(y).rows, parts, sums.const_data_ptr<float>(),
+                                   parameters(norm), saved(norm), stream_);
+    return y;
   }
 
   Tensor convolve_backward(const Tensor& gradient, const Tensor& x, const Convolution& convolution,
                            bool wants_input) {
+    const Tensor& weight = weights_[convolution.weight];
+    if (const auto own = own_shape(x, convolution)) {
+      Tensor of_x = torch::empty_like(x), of_weight = torch::empty_like(weight);
+      const Tensor scratch = torch::empty({cuda::convolution_scratch_bytes(*own)},
+                                          torch::dtype(torch::kUInt8).device(device_));
+      cuda::convolve_backward_input(*own, gradient.data_ptr(), weight.data_ptr(), of_x.data_ptr(),
+                                    stream_);
+      cuda::convolve_backward_weights(*own, gradient.data_ptr(), x.data_ptr(), of_weight.data_ptr(),
+                                      scratch.data_ptr(), stream_);
+      gradients_[convolution.weight] = of_weight;
+      return of_x;
+    }
     const std::array<std::int64_t, 2> stride{convolution.stride, convolution.stride};
     const std::array<std::int64_t, 2> padding{convolution.padding, convolution.padding};
     auto [of_x, of_weight, of_bias] =
-        at::convolution_backward(gradient, x, weights_[convolution.weight], c10::nullopt, stride,
-                                 padding, {1, 1}, false, {0, 0}, 1, {wants_input, true, false});
+        at::convolution_backward(gradient, x, weight, c10::nullopt, stride, padding, {1, 1}, false,
+                                 {0, 0}, 1, {wants_input, true, false});
     gradients_[convolution.weight] = of_weight.contiguous(kChannelsLast);
     return wants_input ? of_x.contiguous(kChannelsLast) : of_x;
   }

@@ -1,0 +1,30 @@
+// What kernels name of CUDA's own header, for a C++ compiler.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#define __device__
+#define __global__
+#define __shared__ static  // one block at a time
+#define __launch_bounds__(...)
+
+struct float2 {
+  float x, y;
+};
+struct uint4 {
+  std::uint32_t x, y, z, w;
+};
+
+inline float __uint_as_float(std::uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+template <class T>
+T __ldcg(const T* from) {
+  return *from;
+}
+inline float rsqrtf(float value) { return 1 / std::sqrt(value); }
+using std::memcpy;
