@@ -49,7 +49,7 @@ def packing(one):
 
 
 def occam(loss, batch, slots):
-    run(packing, options.program, "--loss", loss, "--batch", batch, "--slots", slots)
+    run(packing, options.program.resolve(), "--loss", loss, "--batch", batch, "--slots", slots)
 
 
 def peer(loss, batch, kinds):

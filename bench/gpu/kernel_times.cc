@@ -58,7 +58,7 @@ void take_buffer(CUcontext, std::uint32_t, std::uint8_t* buffer, std::size_t, st
 
 }  // namespace
 
-void print_kernel_times(int steps, const std::function<void()>& work) {
+void print_kernel_times(int steps, bool in_order, const std::function<void()>& work) {
   cuptiActivityRegisterCallbacks(give_buffer, take_buffer);
   for (const CUpti_ActivityKind kind : {CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL,
                                         CUPTI_ACTIVITY_KIND_MEMSET, CUPTI_ACTIVITY_KIND_MEMCPY})
@@ -105,6 +105,15 @@ void print_kernel_times(int steps, const std::function<void()>& work) {
   std::vector<std::pair<std::string, Sum>> all(sums.begin(), sums.end());
   std::sort(all.begin(), all.end(),
             [](const auto& a, const auto& b) { return a.second.share > b.second.share; });
+  if (in_order) {
+    std::sort(spans.begin(), spans.end(),
+              [](const Span& one, const Span& other) { return one.start < other.start; });
+    const std::size_t last = spans.size() - spans.size() / static_cast<std::size_t>(steps);
+    for (std::size_t i = last; i < spans.size(); ++i)
+      std::printf("%8.1f us for %6.1f us: %s\n",
+                  static_cast<double>(spans[i].start - spans[last].start) / 1e3,
+                  static_cast<double>(spans[i].end - spans[i].start) / 1e3, spans[i].name.c_str());
+  }
   const auto span_of_all = static_cast<double>(edges.back().at - edges.front().at);
   std::printf(
       "a step: %.1f us, %.0f launches; busy %.3f of the time with %.2f kernels on average\n",

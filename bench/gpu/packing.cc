@@ -55,7 +55,8 @@ double train_all(const Trial& trial, const torch::Tensor& images, int trials, in
   return seconds_since(began);
 }
 
-void show_kernels(const Trial& trial, const torch::Tensor& images, int slots, int parts) {
+void show_kernels(const Trial& trial, const torch::Tensor& images, int slots, int parts,
+                  bool in_order) {
   constexpr int kSteps = 40;
   std::barrier ready(slots + 1);
   std::vector<std::thread> threads;
@@ -75,7 +76,7 @@ void show_kernels(const Trial& trial, const torch::Tensor& images, int slots, in
     });
   ready.arrive_and_wait();
   ready.arrive_and_wait();
-  print_kernel_times(kSteps * slots, [&] {
+  print_kernel_times(kSteps * slots, in_order, [&] {
     ready.arrive_and_wait();
     ready.arrive_and_wait();
   });
@@ -87,8 +88,8 @@ void show_kernels(const Trial& trial, const torch::Tensor& images, int slots, in
 int main(int count, char** words) {
   std::string loss, batches, precision, slots_list;
   double seconds;
-  int rounds, algorithms, trials;
-  bool deterministic, kernels;
+  int rounds, trials;
+  bool deterministic, kernels, in_order;
   Trial trial;
   po::options_description options;
   options.add_options()("loss", po::value(&loss)->default_value("contrastive"), "")(
@@ -98,20 +99,18 @@ int main(int count, char** words) {
       "comma-separated; 8/4 is eight on four parts of the GPU")(
       "seconds", po::value(&seconds)->default_value(1.5), "of a round")(
       "rounds", po::value(&rounds)->default_value(3), "whose median is printed")(
-      "algorithms", po::value(&algorithms)->default_value(-1),
-      "how many of cuDNN's it times for each convolution; 0 is all, -1 what occam-worker does")(
       "head-layers", po::value(&trial.head_layers)->default_value(8), "");
   options.add_options()("deterministic", po::bool_switch(&deterministic), "");
   options.add_options()("trials", po::value(&trials)->default_value(0),
                         "instead: so many whole trainings of --epochs over the slots, in seconds")(
       "epochs", po::value(&trial.epochs)->default_value(20), "");
   options.add_options()("kernels", po::bool_switch(&kernels),
-                        "instead: where the GPU's time goes in a step");
+                        "instead: where the GPU's time goes in a step")(
+      "in-order", po::bool_switch(&in_order), "with it: each kernel of a step");
   po::variables_map given;
   po::store(po::parse_command_line(count, words, options), given);
   po::notify(given);
   if (deterministic) set_deterministic();
-  if (algorithms >= 0) at::globalContext().setBenchmarkLimitCuDNN(algorithms);
   trial.loss = from_name<Loss>(loss);
   trial.precision = from_name<Precision>(precision);
   if (trial.loss == Loss::contrastive)
@@ -136,7 +135,7 @@ int main(int count, char** words) {
       if (kernels) {
         std::cout << loss << " batch " << batch << " " << precision << " slots " << slots
                   << std::endl;
-        show_kernels(trial, images, std::stoi(slots), parts);
+        show_kernels(trial, images, std::stoi(slots), parts, in_order);
         continue;
       }
       const PackedRate rate =
