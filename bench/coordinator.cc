@@ -68,9 +68,13 @@ void cycles() {
 void simulation() {
   const std::vector<Task> all = tasks(100'000);
   double work = 0;
-  for (const Task& task : all) work += task.work;
+  std::vector<Pace> paces;
+  for (const Task& task : all) {
+    work += task.work;
+    paces.push_back({task.work, 0});
+  }
   const auto began = std::chrono::steady_clock::now();
-  const Simulation result = simulate(all, 1024, 1, 1, {.every = 600});
+  const Simulation result = simulate(all, paces, 1024, 1, {.every = 600});
   fmt::print(
       "1024 GPUs, 100,000 log-normal trials, a failure every 10 minutes: {} failures, {:.1f} % of "
       "the ideal, in "

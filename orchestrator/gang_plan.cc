@@ -13,14 +13,13 @@
 namespace occam {
 namespace {
 
-// One GPU, bf16, ResNet-18 of 555 million multiply-accumulates an image (bench/README.md, H100):
-// packed, a step has 0.55 ms beside 0.021 ms a row of two images; alone, batches of 32 to 2048
-// leave 1.0 to 1.2 ms beside the same.
-constexpr double kFixedAlone = 1.15e-3, kFixedPacked = 0.55e-3;
-constexpr double kSecondsPerMac = 0.021e-3 / (2 * 555e6);  // forward, with its backward and update
-// fp32 runs at some 6e12 multiply-accumulates a second, forward and backward; tf32 has half of
-// bf16's peak by the data sheet. Neither has been measured here.
-constexpr double kSecondsPerMacFp32 = 3 / 6e12;
+// One GPU, ResNet-18 of 555 million multiply-accumulates an image (bench/README.md, H100): in bf16
+// and packed a step has 0.27 ms beside 0.01 ms an image, for contrastive and rotation alike; alone,
+// batches of 32 to 2048 leave 1.2 ms beside the same. fp32 and tf32 are of packed trials too.
+constexpr double kFixedAlone = 1.18e-3, kFixedPacked = 0.27e-3;
+constexpr double kMacs = 555e6;
+constexpr double kSecondsPerMac = 0.01e-3 / kMacs;  // forward, with its backward and update
+constexpr double kSecondsPerMacTf32 = 0.0266e-3 / kMacs, kSecondsPerMacFp32 = 0.109e-3 / kMacs;
 
 // All-reduce of two H100s of one host over NVLink, NVLS off, inside a graph: 8 kB 6.5 us, 256
 // kB 8.3 us, 27 MB 119 us, 53 MB 213 us. A ring of R moves 2 (R - 1) / R of the bytes, which is 1
@@ -45,7 +44,7 @@ double image_seconds(const Trial& trial) {
     case Precision::fp32:
       return macs * kSecondsPerMacFp32;
     case Precision::tf32:
-      return macs * 2 * kSecondsPerMac;
+      return macs * kSecondsPerMacTf32;
     case Precision::bf16:
       return macs * kSecondsPerMac;
   }

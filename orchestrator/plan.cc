@@ -19,18 +19,17 @@ namespace {
 // Times, leases and failures of one simulation.
 class Simulator {
  public:
-  Simulator(const std::vector<Task>& tasks, int workers, int slots, double seconds_per_work,
+  Simulator(const std::vector<Task>& tasks, const std::vector<Pace>& paces, int workers, int slots,
             const Failures& failures)
       : workers_(workers),
         slots_(slots),
+        paces_(paces),
         failures_(failures),
         random_(failures.seed),
         // A machine that fails is no fault of a trial.
         coordinator_(tasks, {.max_attempts = std::numeric_limits<std::int64_t>::max()}) {
-    for (const Task& task : tasks) {
-      left_.push_back(task.work * seconds_per_work);
-      first_seeds_ += task.seed_rank == 0;
-    }
+    for (const Pace& pace : paces) left_.push_back(pace.alone);
+    for (const Task& task : tasks) first_seeds_ += task.seed_rank == 0;
   }
 
   Simulation run() {
@@ -45,7 +44,7 @@ class Simulator {
       now_ = event.at;
       switch (event.what) {
         case Event::end:
-          end(event.number);
+          end(event.number, event.version);
           break;
         case Event::failure:
           fail(static_cast<int>(random_() % static_cast<std::uint64_t>(workers_)));
@@ -67,6 +66,7 @@ class Simulator {
     double at;
     enum What { end, failure, back } what;
     std::int64_t number;  // the lease that ends, the worker that is back
+    int version = 0;      // an end that came to be at another time is not the run's latest
     bool operator>(const Event& other) const {
       return std::tie(at, what, number) > std::tie(other.at, other.what, other.number);
     }
@@ -75,6 +75,9 @@ class Simulator {
     std::size_t task;
     std::vector<WorkerId> workers;  // by rank
     double since, share;
+    double left_then;      // of left_, at its start
+    double updated, rate;  // since then left_ falls by so much a second
+    int version = 0;
   };
   static WorkerId id_of(int worker) { return {worker / kWorkersPerNode, worker % kWorkersPerNode}; }
 
@@ -97,25 +100,53 @@ class Simulator {
         running_.at(one->lease).workers.push_back(one->worker);
         continue;
       }
-      running_[one->lease] = {one->task, {one->worker}, now_, one->share};
-      events_.push({now_ + left_[one->task] / speedup(one->task), Event::end, one->lease});
+      running_[one->lease] = {one->task,        {one->worker}, now_, one->share,
+                              left_[one->task], now_,          0};
+      on_worker_[one->worker].push_back(one->lease);
+      set_rates(one->worker);
       if (one->size > 1) start(coordinator_.on_ticket(one->lease, "ticket"));
     }
   }
 
-  double speedup(std::size_t task) const {
-    return static_cast<double>(coordinator_.tasks()[task].speedup);
+  double rate_of(const Running& run, std::size_t others) const {
+    const Task& task = coordinator_.tasks()[run.task];
+    if (task.gpus > 1) return static_cast<double>(task.speedup);
+    const Pace& pace = paces_[run.task];
+    if (others == 0 || pace.beside == 0) return 1;
+    return pace.alone / pace.seconds(static_cast<double>(others));
+  }
+
+  // Of the worker's trials, as many as they are now.
+  void set_rates(WorkerId worker) {
+    const std::vector<std::int64_t>& leases = on_worker_[worker];
+    for (const std::int64_t lease : leases) {
+      Running& run = running_.at(lease);
+      const double rate = rate_of(run, leases.size() - 1);
+      if (rate == run.rate) continue;
+      left_[run.task] -= (now_ - run.updated) * run.rate;
+      run.updated = now_;
+      run.rate = rate;
+      events_.push({now_ + left_[run.task] / rate, Event::end, lease, ++run.version});
+    }
+  }
+
+  void take_from_worker(std::int64_t lease, WorkerId worker) {
+    std::erase(on_worker_[worker], lease);
+    set_rates(worker);
   }
   static double seconds(const Running& run, double each) {
     return each * run.share * static_cast<double>(run.workers.size());
   }
 
-  void end(std::int64_t lease) {
+  void end(std::int64_t lease, int version) {
     const auto found = running_.find(lease);
-    if (found == running_.end()) return;  // a failure came before
+    // A failure came before, or others came or went beside it.
+    if (found == running_.end() || found->second.version != version) return;
     result_.worker_seconds += seconds(found->second, now_ - found->second.since);
     const bool first_seed = coordinator_.tasks()[found->second.task].seed_rank == 0;
+    const WorkerId worker = found->second.workers.front();
     running_.erase(found);
+    take_from_worker(lease, worker);
     if (first_seed && --first_seeds_ == 0) {
       result_.first_seeds_seconds = now_;
       result_.first_seeds_worker_seconds = result_.worker_seconds;
@@ -137,10 +168,14 @@ class Simulator {
       const double spent = now_ - run.since;
       const double kept =
           std::floor(spent / failures_.checkpoint_every) * failures_.checkpoint_every;
-      left_[run.task] -= kept * speedup(run.task);
+      const double done = run.left_then - left_[run.task] + (now_ - run.updated) * run.rate;
+      left_[run.task] = run.left_then - (spent > 0 ? done * kept / spent : 0);
       result_.worker_seconds += seconds(run, kept);
       result_.lost_seconds += seconds(run, spent - kept);
+      const WorkerId first = run.workers.front();
+      const std::int64_t lease = one->first;
       one = running_.erase(one);
+      take_from_worker(lease, first);
     }
     if (!joined) return;  // idle, or down already
     ++result_.failures;
@@ -149,12 +184,14 @@ class Simulator {
   }
 
   int workers_, slots_;
+  const std::vector<Pace>& paces_;
   Failures failures_;
   std::mt19937_64 random_;
   Coordinator coordinator_;
-  std::vector<double> left_;     // seconds of each task
+  std::vector<double> left_;     // seconds of each task, were its worker its own
   std::size_t first_seeds_ = 0;  // tasks that are to end yet
   std::map<std::int64_t, Running> running_;
+  std::map<WorkerId, std::vector<std::int64_t>> on_worker_;  // leases, of a gang at its first
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   double now_ = 0, first_idle_ = -1;
   Simulation result_;
@@ -162,9 +199,9 @@ class Simulator {
 
 }  // namespace
 
-Simulation simulate(const std::vector<Task>& tasks, int workers, int slots, double seconds_per_work,
-                    const Failures& failures) {
-  return Simulator(tasks, workers, slots, seconds_per_work, failures).run();
+Simulation simulate(const std::vector<Task>& tasks, const std::vector<Pace>& paces, int workers,
+                    int slots, const Failures& failures) {
+  return Simulator(tasks, paces, workers, slots, failures).run();
 }
 
 DiskNeed disk_need(const MissingWork& work, std::size_t running) {
@@ -180,11 +217,6 @@ DiskNeed disk_need(const MissingWork& work, std::size_t running) {
   std::partial_sort(checkpoints.begin(), most, checkpoints.end(), std::greater<>());
   need.checkpoints = std::accumulate(checkpoints.begin(), most, 0.0);
   return need;
-}
-
-double guessed_seconds_per_work(bool on_gpus) {
-  constexpr double kCoreRate = 1.0e10, kGpuRate = 6.0e12;  // multiply-accumulates a second
-  return 1 / (on_gpus ? kGpuRate : kCoreRate);
 }
 
 std::optional<double> measured_seconds_per_work(const Store& store) {

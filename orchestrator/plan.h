@@ -5,6 +5,7 @@
 
 #include "orchestrator/coordinator.h"
 #include "orchestrator/missing_work.h"
+#include "orchestrator/pace.h"
 
 namespace occam {
 
@@ -31,10 +32,9 @@ struct Failures {
 // Workers a node, as most machines with GPUs have them.
 inline constexpr int kWorkersPerNode = 8;
 
-// `seconds_per_work` turns Task::work into the seconds of one slot; a gang takes those over its
-// speedup.
-Simulation simulate(const std::vector<Task>& tasks, int workers, int slots, double seconds_per_work,
-                    const Failures& failures = {});
+// With a pace for each task; a gang takes the time of one worker alone over its speedup.
+Simulation simulate(const std::vector<Task>& tasks, const std::vector<Pace>& paces, int workers,
+                    int slots, const Failures& failures = {});
 
 // What a sweep adds to the disk at most, in bytes.
 struct DiskNeed {
@@ -42,10 +42,6 @@ struct DiskNeed {
   double checkpoints = 0;  // of those that run at once: the last and the one that is being written
 };
 DiskNeed disk_need(const MissingWork& work, std::size_t running);
-
-// Of one slot, until a trial has been timed: of one CPU core, or of an H100 in fp32
-// (bench/README.md).
-double guessed_seconds_per_work(bool on_gpus);
 
 // Seconds that a unit of Task::work took in the trials that were finished last, or nothing.
 std::optional<double> measured_seconds_per_work(const Store& store);

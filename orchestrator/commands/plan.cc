@@ -78,7 +78,7 @@ std::string disk_text(const DiskNeed& disk, const std::string& database) {
 
 int run(const std::vector<std::string>& words) {
   std::string database, data;
-  int workers = 0, gpus = 0, slots = 1;
+  int workers = 0, gpus = 0, slots = 0;
   bool as_json = false, force_gangs = false;
   Failures failures;
   po::options_description described("Options");
@@ -87,7 +87,8 @@ int run(const std::vector<std::string>& words) {
       "folder of the data sets, read for celeba and your own images alone")(
       "workers", po::value(&workers)->default_value(0, "GPUs, else cores of this machine"),
       "CPU cores to plan for")("gpus", po::value(&gpus), "GPUs to plan for")(
-      "slots", po::value(&slots)->default_value(1), "trials at once in a worker")(
+      "slots", po::value(&slots)->default_value(0, "8 on a GPU, else 1"),
+      "trials at once in a worker")(
       "mtbf", po::value(&failures.every),
       "seconds between failures of any worker, on average: simulated too")(
       "checkpoint-every", po::value(&failures.checkpoint_every)->default_value(300),
@@ -101,11 +102,12 @@ int run(const std::vector<std::string>& words) {
   if (workers > 0 && gpus > 0) throw UsageError("give --workers or --gpus, not both");
   if (arguments.has("mtbf") && !(failures.every > 0)) throw UsageError("--mtbf must be above 0");
   if (!(failures.checkpoint_every > 0)) throw UsageError("--checkpoint-every must be above 0");
-  if (slots < 1) throw UsageError("--slots must be at least 1");
+  if (arguments.has("slots") && slots < 1) throw UsageError("--slots must be at least 1");
   if (workers == 0 && gpus == 0) gpus = visible_gpus();
   const bool on_gpus = gpus > 0;
   if (on_gpus) workers = gpus;
   if (workers == 0) workers = usable_cores();
+  if (slots == 0) slots = on_gpus ? kUsualSlotsOfGpu : 1;
 
   const Spec spec = read_spec(arguments.positional().front());
   const Expansion expansion = expand(spec, source_finder(data));
@@ -119,7 +121,7 @@ int run(const std::vector<std::string>& words) {
     const Store store(database, Store::Mode::read);
     histories = store.histories(expansion, spec.name);
     drift = store.drift(spec, expansion);
-    measured = measured_seconds_per_work(store);
+    measured = measured_scale(store, on_gpus);
     rates = measured_gang_rates(store);
   } else {
     histories = no_histories(expansion);
@@ -139,9 +141,8 @@ int run(const std::vector<std::string>& words) {
              rates);
   GangCounts gang_counts;
   for (const Task& task : missing.tasks) ++gang_counts[task.gpus];
-  const Simulation simulation =
-      simulate(missing.tasks, workers, slots, measured.value_or(guessed_seconds_per_work(on_gpus)),
-               failures);
+  const Simulation simulation = simulate(
+      missing.tasks, paces(missing, on_gpus, measured.value_or(1)), workers, slots, failures);
   const DiskNeed disk =
       disk_need(missing, static_cast<std::size_t>(workers) * static_cast<std::size_t>(slots));
   const double efficiency = simulation.wall_seconds > 0

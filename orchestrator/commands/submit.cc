@@ -40,19 +40,19 @@ std::int64_t unix_now() {
 // What the database lacks of the sweep.
 struct Missing {
   MissingWork work;
-  std::optional<double> seconds_per_work = {};  // measured, as are these
+  std::optional<double> scale = {};  // measured, as are these
   GangRates gang_rates = {};
 };
 
 Missing missing_in(const std::string& database, const Spec& spec, const Expansion& expansion,
-                   const std::function<bool(const Trial&)>& wanted) {
+                   const std::function<bool(const Trial&)>& wanted, bool on_gpus) {
   constexpr auto kAll = static_cast<std::size_t>(-1);
   std::error_code hidden;
   if (!fs::exists(database, hidden))
     return {missing_work(expansion, no_histories(expansion), "", wanted, kAll)};
   const Store store(database, Store::Mode::read);
   return {missing_work(expansion, store.histories(expansion, spec.name), "", wanted, kAll),
-          measured_seconds_per_work(store), measured_gang_rates(store)};
+          measured_scale(store, on_gpus), measured_gang_rates(store)};
 }
 
 // Workers that train at a time.
@@ -78,14 +78,14 @@ void warn_of_time(const SubmitOptions& options, const Missing& missing) {
   const int workers = workers_of(options);
   std::vector<Task> tasks = missing.work.tasks;
   form_gangs(tasks, missing.work.starts, {on_gpus, workers, options.workers}, missing.gang_rates);
-  const double wall = simulate(tasks, workers, 1,
-                               missing.seconds_per_work.value_or(guessed_seconds_per_work(on_gpus)))
+  const double wall = simulate(tasks, paces(missing.work, on_gpus, missing.scale.value_or(1)),
+                               workers, on_gpus ? kUsualSlotsOfGpu : 1)
                           .wall_seconds;
   const auto limit = static_cast<double>(options.seconds);
   std::cerr << fmt::format("{} trials to run, about {} on {} {}{}{}\n", tasks.size(),
                            duration_text(wall), workers, on_gpus ? "GPU" : "core",
                            workers == 1 ? "" : "s",
-                           missing.seconds_per_work ? "" : " (a guess: none has been timed yet)");
+                           missing.scale ? "" : " (a guess: none has been timed yet)");
   if (wall <= limit * options.chain) return;
   const double turns = std::ceil(wall / limit);
   std::cerr << fmt::format("warning: that does not fit into {}{}; ",
@@ -142,7 +142,8 @@ std::vector<int> shards_to_submit(const BatchJob& job, const Spec& spec, const E
       return own.count(id) > 0 && wanted.count(id) > 0;
     };
     const std::string file = shard_database(job.database, number, job.shards);
-    if (!queued.count(number) && !missing_in(file, spec, expansion, mine).work.tasks.empty())
+    if (!queued.count(number) &&
+        !missing_in(file, spec, expansion, mine, /*on_gpus=*/false).work.tasks.empty())
       shards.push_back(number);
   }
   return shards;
@@ -242,7 +243,7 @@ int run(const std::vector<std::string>& words) {
         "Slurm, occam run " +
         shell_word(job.spec) + " runs here");
   const TrialFilter only(options.only);
-  const Missing missing = missing_in(job.database, spec, expansion, only);
+  const Missing missing = missing_in(job.database, spec, expansion, only, options.gpus > 0);
   settle(options, missing);
   job.launcher = choose_launcher(options, site);
   if (options.dry_run) {

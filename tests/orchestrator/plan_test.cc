@@ -17,6 +17,14 @@ std::vector<Task> tasks(const std::vector<double>& work, std::int64_t images_per
   return all;
 }
 
+// Of workers whose trials do not slow each other.
+Simulation simulate(const std::vector<Task>& all, int workers, int slots, double seconds_per_work,
+                    const Failures& failures = {}) {
+  std::vector<Pace> paces;
+  for (const Task& task : all) paces.push_back({task.work * seconds_per_work, 0});
+  return occam::simulate(all, paces, workers, slots, failures);
+}
+
 TEST(Simulate, TakesTheSumOfAllWorkOnOneWorker) {
   const Simulation result = simulate(tasks({1, 2, 3, 4}), 1, 1, 0.5);
   EXPECT_EQ(result.wall_seconds, 5);
@@ -42,6 +50,30 @@ TEST(Simulate, RunsTrialsOfOneWorkerBesideEachOtherInItsSlots) {
 TEST(Simulate, CountsAWorkerAsBusyByTheShareThatIsTaken) {
   EXPECT_EQ(simulate(tasks({1, 1, 1, 1}), 1, 4, 1).worker_seconds, 1);
   EXPECT_EQ(simulate(tasks({1, 1, 1, 1}, 4096), 1, 4, 1).worker_seconds, 4);
+}
+
+// A trial alone takes 10 s, and 6 more for each beside it: two together 16.
+TEST(Simulate, SlowsTrialsThatShareAWorkerUntilTheyHaveItToThemselves) {
+  const std::vector<Task> all = tasks({1, 1, 1});
+  const std::vector<Pace> paces(3, {10, 6});
+  EXPECT_EQ(occam::simulate(all, paces, 1, 1).wall_seconds, 30);
+  EXPECT_NEAR(occam::simulate(all, paces, 1, 3).wall_seconds, 22, 1e-9);
+  // Two, then the third alone.
+  EXPECT_NEAR(occam::simulate(all, paces, 1, 2).wall_seconds, 26, 1e-9);
+  // Of 10 s and 20 s: both until the first has had 16, in which the second does 20 * 16 / 26 of its
+  // seconds, and those that are left alone.
+  EXPECT_NEAR(occam::simulate(tasks({1, 2}), {{10, 6}, {20, 6}}, 1, 2).wall_seconds,
+              16 + 20 - 20 * 16 / 26.0, 1e-9);
+}
+
+TEST(Simulate, FindsASharedWorkersTrialsWhereAFailureLeftThem) {
+  const Failures failures{.every = 40, .checkpoint_every = 5, .restart = 1};
+  const Simulation result =
+      occam::simulate(tasks({1, 1, 1, 1}), std::vector<Pace>(4, {100, 60}), 1, 4, failures);
+  ASSERT_GT(result.failures, 3);
+  const auto count = static_cast<double>(result.failures);
+  EXPECT_GE(result.wall_seconds, 280 + count);
+  EXPECT_LE(result.wall_seconds, 280 + count * (5 + 1) + 1e-6);
 }
 
 TEST(Simulate, GivesAGangItsWorkersAndItsSpeed) {

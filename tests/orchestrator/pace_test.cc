@@ -1,0 +1,100 @@
+#include "orchestrator/pace.h"
+
+#include <SQLiteCpp/Database.h>
+#include <gtest/gtest.h>
+
+#include "tests/results/sample.h"
+
+namespace occam {
+namespace {
+
+constexpr const char* kGpu = "NVIDIA H100 80GB HBM3";
+
+MissingWork work_of(const Trial& trial) {
+  const Expansion one = expansion({trial}, {kPixelsKde});
+  return missing_work(
+      one, no_histories(one), "", [](const Trial&) { return true; }, 1);
+}
+Pace predicted(const Trial& trial, bool on_gpus) { return paces(work_of(trial), on_gpus, 1)[0]; }
+
+Trial gpu_trial(std::int64_t inlier) {
+  Trial one = trial(inlier);
+  one.precision = Precision::bf16;
+  return canonical(one);
+}
+
+class MeasuredScale : public StoreTest {
+ protected:
+  MeasuredScale() {
+    std::vector<Trial> all;
+    for (int i = 0; i < 8; ++i) all.push_back(gpu_trial(i));
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(spec(), expansion(all));
+  }
+
+  // A completed attempt on one of the host's workers, from one second to another.
+  void attempt(const Trial& of, std::int64_t worker, const std::string& device, int begin, int end,
+               double seconds) {
+    Store store(path_, Store::Mode::write);
+    const std::int64_t lease = store.next_lease();
+    WorkerFacts facts{"host", device, "build", "torch"};
+    facts.number = worker;
+    store.begin_attempt(id_of(of), lease, facts);
+    Outcome made = outcome(of, lease, {evaluation(kKde, 0.5)});
+    made.train_seconds = seconds;
+    made.evaluate_seconds = 0;
+    ASSERT_TRUE(store.record_outcome(made));
+    const auto at = [](int second) {
+      return "strftime('%Y-%m-%dT%H:%M:%fZ', '2026-01-01', '+" + std::to_string(second) +
+             " seconds')";
+    };
+    SQLite::Database(path_, SQLite::OPEN_READWRITE)
+        .exec("UPDATE attempt SET started_at = " + at(begin) + ", ended_at = " + at(end) +
+              " WHERE lease = " + std::to_string(lease));
+  }
+  std::optional<double> scale(bool on_gpus) const {
+    return measured_scale(Store(path_, Store::Mode::read), on_gpus);
+  }
+};
+
+TEST(Paces, TakeLessTimeTogetherThanOneAfterTheOtherOnAGpuAndTheSameOnACore) {
+  const Pace gpu = predicted(gpu_trial(0), true), core = predicted(trial(0), false);
+  EXPECT_GT(gpu.beside, 0);
+  EXPECT_LT(gpu.beside, gpu.alone);
+  // bench/README.md: a step of 64 images at 35,250 a second alone, and at 70,100 by eight.
+  const auto steps = static_cast<double>(budget(gpu_trial(0)).steps);
+  EXPECT_NEAR(gpu.alone / steps, 64 / 35250.0, 1e-4);
+  EXPECT_NEAR(gpu.seconds(7) / 8 / steps, 64 / 70100.0, 1.5e-4);
+  EXPECT_EQ(core.beside, 0);
+  EXPECT_GT(core.alone, 0);
+}
+
+TEST_F(MeasuredScale, IsNothingUntilATrialHasBeenTimed) {
+  EXPECT_EQ(scale(true), std::nullopt);
+  EXPECT_EQ(scale(false), std::nullopt);
+}
+
+TEST_F(MeasuredScale, CountsTheTrialsThatSharedTheGpu) {
+  const Pace pace = predicted(gpu_trial(0), true);
+  const double slower = 100 / pace.seconds(1.5);
+  attempt(gpu_trial(0), 0, kGpu, 0, 100, 100);
+  attempt(gpu_trial(1), 0, kGpu, 0, 100, 100);
+  attempt(gpu_trial(2), 0, kGpu, 50, 150, slower * pace.seconds(1));
+  // Another GPU of the host has nothing to do with these.
+  attempt(gpu_trial(3), 1, kGpu, 0, 100, slower * pace.alone);
+  ASSERT_TRUE(scale(true));
+  EXPECT_NEAR(*scale(true), slower, 1e-6 * slower);
+  EXPECT_EQ(scale(false), std::nullopt);
+}
+
+TEST_F(MeasuredScale, LeavesOutWhatDidNotTrainHere) {
+  attempt(gpu_trial(0), 0, "cpu", 0, 1000, 2 * predicted(trial(0), false).alone * 1e-3);
+  const double alone = *scale(false);
+  // Scores of kept features bring the seconds of the training that made them.
+  attempt(gpu_trial(1), 0, "cpu", 1000, 1001, 5000);
+  EXPECT_EQ(*scale(false), alone);
+  EXPECT_EQ(scale(true), std::nullopt);
+}
+
+}  // namespace
+}  // namespace occam
