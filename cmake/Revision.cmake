@@ -10,6 +10,7 @@ elseif(changes)
   string(APPEND revision "-dirty")
 endif()
 file(GLOB_RECURSE numeric ${SOURCE}/worker/*.cc ${SOURCE}/worker/*.h ${SOURCE}/worker/*.cu
+     ${SOURCE}/worker/*.cuh
      ${SOURCE}/images/*.cc ${SOURCE}/images/*.h)
 list(SORT numeric)
 set(digests "")
