@@ -28,8 +28,10 @@ class MeasuredScale : public StoreTest {
   MeasuredScale() {
     std::vector<Trial> all;
     for (int i = 0; i < 8; ++i) all.push_back(gpu_trial(i));
-    Store store(path_, Store::Mode::write);
-    store.record_sweep(spec(), expansion(all));
+    Spec sweep;
+    sweep.name = "sweep";
+    sweep.text = "{}";
+    Store(path_, Store::Mode::write).record_sweep(sweep, expansion(all));
   }
 
   // A completed attempt on one of the host's workers, from one second to another.

@@ -72,8 +72,10 @@ TEST(Simulate, FindsASharedWorkersTrialsWhereAFailureLeftThem) {
       occam::simulate(tasks({1, 1, 1, 1}), std::vector<Pace>(4, {100, 60}), 1, 4, failures);
   ASSERT_GT(result.failures, 3);
   const auto count = static_cast<double>(result.failures);
+  // Together they take 280 s, and one after the other, as those are tried that were on a worker
+  // when it failed, 400; a failure undoes 5 s of what runs, and costs a restart.
   EXPECT_GE(result.wall_seconds, 280 + count);
-  EXPECT_LE(result.wall_seconds, 280 + count * (5 + 1) + 1e-6);
+  EXPECT_LE(result.wall_seconds, 400 + count * (5 + 1) + 1e-6);
 }
 
 TEST(Simulate, GivesAGangItsWorkersAndItsSpeed) {
