@@ -106,7 +106,7 @@ class MpiLink : public Link {
   std::chrono::microseconds patience() const override {
     if (!up_.empty() || !down_.empty()) return std::chrono::microseconds(0);
     return std::clamp(
-        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - active_) / 16,
+        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - active_) / 32,
         kShortest, kLongest);
   }
 
@@ -124,7 +124,7 @@ class MpiLink : public Link {
   void append(int to, const std::string& line) { outbox_[to] += line + "\n"; }
 
   // Takes all that is there. A blocking receive would burn a core, so each wake asks a few times
-  // (one probe alone delays a message by many wakes), and waits between wakes for a sixteenth of
+  // (one probe alone delays a message by many wakes), and waits between wakes for a 32nd of
   // the time that it has been quiet: what is said is mostly answered soon.
   void receive() {
     constexpr int kProbes = 4;
@@ -155,7 +155,7 @@ class MpiLink : public Link {
     }
   }
 
-  static constexpr std::chrono::microseconds kShortest{100}, kLongest{8000};
+  static constexpr std::chrono::microseconds kShortest{200}, kLongest{8000};
   int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1;
   bool own_gpus_ = false, own_cores_ = false;
   std::vector<std::pair<int, std::string>> up_;
