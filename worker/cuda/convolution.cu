@@ -35,11 +35,6 @@ constexpr int kRows = 4, kThreads = 2 * kGroup;
 // A group for each of the three rows of shifts, on the same tiles.
 constexpr int kGradientRows = 8, kGradientThreads = 3 * kGroup;
 
-// Where the 16 bytes `chunk` of a row lie: eight rows whose keys differ in their last three bits
-// are read at once without two in one bank.
-__device__ inline int place(int row, int key, int chunk) {
-  return row * kRowBytes + ((chunk ^ (key & 7)) << 4);
-}
 // Lane 4 n + q of a warp gets columns 8 j + 2 q and 8 j + 2 q + 1 of a product. It is to have eight
 // neighbouring output channels twice, so this is the row in which an output's weights lie.
 __device__ inline int weight_row(int channel) {
@@ -67,13 +62,13 @@ __device__ inline void copy_bordered(const Bf16* images, const Tile& tile, int s
   const Bf16* from =
       outside ? images
               : images + ((tile.image * side + row) * side + column) * kChannels + chunk * 8;
-  copy_16(to + place(pixel, pixel, chunk), from, outside);
+  copy_16(to + place_128(pixel, chunk), from, outside);
 }
 __device__ inline void copy_plain(const Bf16* images, const Tile& tile, int side, int i,
                                   Shared to) {
   const int pixel = i / kChunks, chunk = i % kChunks;
   const int row = tile.row + pixel / kColumns, column = tile.column + pixel % kColumns;
-  copy_16(to + place(pixel, pixel, chunk),
+  copy_16(to + place_128(pixel, chunk),
           images + ((tile.image * side + row) * side + column) * kChannels + chunk * 8, false);
 }
 
@@ -82,7 +77,7 @@ __device__ inline void load_weights(const Bf16* weights, Shared to) {
   for (int i = threadIdx.x; i < kWeights / 8; i += kThreads) {
     const int chunk = i % kChunks, row = i / kChunks;  // row = output x shift
     const int output = row / kShifts, shift = row % kShifts;
-    copy_16(to + place(shift * kChannels + weight_row(output), weight_row(output), chunk),
+    copy_16(to + place_128(shift * kChannels + weight_row(output), chunk),
             weights + row * kChannels + chunk * 8, false);
   }
 }
@@ -92,7 +87,7 @@ __device__ inline void load_turned_weights(const Bf16* weights, Shared to, Share
   for (int i = threadIdx.x; i < kWeights / 8; i += kThreads) {
     const int chunk = i % kChunks, row = i / kChunks;
     const int output = row / kShifts, shift = row % kShifts;
-    copy_16(work + place(shift * kChannels + output, output, chunk),
+    copy_16(work + place_128(shift * kChannels + output, chunk),
             weights + row * kChannels + chunk * 8, false);
   }
   end_copies();
@@ -104,15 +99,14 @@ __device__ inline void load_turned_weights(const Bf16* weights, Shared to, Share
     const int shift = i / (kChunks * 2), chunk = i / 2 % kChunks, first = i % 2 * 32;
     const int output = first + lane;
     std::uint32_t turned[4];
-    load_transposed(work + place(shift * kChannels + output, output, chunk), turned);
+    load_transposed(work + place_128(shift * kChannels + output, chunk), turned);
     const int input = chunk * 8 + lane / 4;
 #pragma unroll
     for (int block = 0; block < 4; ++block)
-      store_4(to +
-                  place((kShifts - 1 - shift) * kChannels + weight_row(input), weight_row(input),
-                        first / 8 + block) +
-                  lane % 4 * 4,
-              turned[block]);
+      store_4(
+          to + place_128((kShifts - 1 - shift) * kChannels + weight_row(input), first / 8 + block) +
+              lane % 4 * 4,
+          turned[block]);
   }
   __syncthreads();
 }
@@ -136,7 +130,7 @@ __device__ inline void load_inputs(Shared tile, int shift, Inputs& to) {
         (row_of(half) + shift / 3) * kBorderedColumns + column_of_warp() + shift % 3 + lane % 16;
 #pragma unroll
     for (int k = 0; k < 4; ++k)
-      load_matrices(tile + place(pixel, pixel, 2 * k + lane / 16), to.a[half][k]);
+      load_matrices(tile + place_128(pixel, 2 * k + lane / 16), to.a[half][k]);
   }
 }
 
@@ -180,7 +174,7 @@ __device__ inline void multiply_in_warps(Shared tile, Shared weights, Sums& sum)
       for (int pair = 0; pair < 4; ++pair) {
         const int row = 8 * (2 * pair + lane / 16) + lane % 8;
         std::uint32_t b[4];
-        load_matrices(weights + place(shift * kChannels + row, row, 2 * k + lane / 8 % 2), b);
+        load_matrices(weights + place_128(shift * kChannels + row, 2 * k + lane / 8 % 2), b);
 #pragma unroll
         for (int half = 0; half < 2; ++half)
 #pragma unroll
@@ -310,7 +304,7 @@ using GradientSums = float[3][8][4];
 __device__ inline void add_in_groups(Shared inputs, Shared outputs, GradientSums& sum) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, down = threadIdx.x / 128;
   const int pixel = lane % 8 + lane / 16 * 8;
-  const Shared of_output = outputs + place(pixel, pixel, 2 * warp + lane / 8 % 2);
+  const Shared of_output = outputs + place_128(pixel, 2 * warp + lane / 8 % 2);
   std::uint32_t a[2][4];
   load_transposed(of_output, a[0]);
 #pragma unroll 1
@@ -341,7 +335,7 @@ __device__ inline void add_in_warps(Shared inputs, Shared outputs, GradientSums&
     const int pixel = 16 * step + lane % 8 + lane / 16 * 8;
 #pragma unroll
     for (int half = 0; half < 2; ++half)
-      load_transposed(outputs + place(pixel, pixel, output / 8 + 2 * half + lane / 8 % 2), a[half]);
+      load_transposed(outputs + place_128(pixel, output / 8 + 2 * half + lane / 8 % 2), a[half]);
 #pragma unroll
     for (int right = 0; right < 3; ++right)
 #pragma unroll
@@ -349,7 +343,7 @@ __device__ inline void add_in_warps(Shared inputs, Shared outputs, GradientSums&
         const int shifted = (step / 2 + down) * kBorderedColumns + step % 2 * 16 + right +
                             lane % 8 + lane / 8 % 2 * 8;
         std::uint32_t b[4];
-        load_transposed(inputs + place(shifted, shifted, input / 8 + 2 * pair + lane / 16), b);
+        load_transposed(inputs + place_128(shifted, input / 8 + 2 * pair + lane / 16), b);
 #pragma unroll
         for (int half = 0; half < 2; ++half)
 #pragma unroll

@@ -27,11 +27,7 @@ using Few = Deal<1, 2, 8>;   // up to 64 rows
 using Some = Deal<1, 1, 8>;  // up to 128
 using Many = Deal<2, 1, 4>;  // up to 256
 
-// Rows of 128 bytes, and of 32: the sixteen bytes that eight rows are read at lie in different
-// banks.
-__device__ inline int place_128(int row, int chunk) {
-  return row * 128 + ((chunk ^ (row & 7)) << 4);
-}
+// As place_128, of rows of 32 bytes.
 __device__ inline int place_32(int row, int chunk) {
   return row * 32 + ((chunk ^ (row >> 2 & 1)) << 4);
 }

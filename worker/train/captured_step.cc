@@ -589,24 +589,21 @@ class CapturedStep final : public TrainingStep {
   Tensor convolve(const Tensor& x, const Convolution& convolution, const Norm& norm) {
     const Tensor& weight = weights_[convolution.weight];
     const auto own = own_shape(x, convolution);
-    if (!own) {
-      Tensor y = at::conv2d(x, weight, {}, convolution.stride, convolution.padding);
-      statistics(y, norm);
+    Tensor y = own ? torch::empty_like(x)
+                   : at::conv2d(x, weight, {}, convolution.stride, convolution.padding);
+    if (own && !group_) {
+      const int parts = cuda::convolution_parts(*own);
+      const Tensor sums = torch::empty({parts, 2 * cuda::kConvolutionChannels},
+                                       torch::dtype(torch::kFloat32).device(device_));
+      cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(),
+                     {parameters(norm).running_mean, sums.data_ptr<float>()}, stream_);
+      cuda::norm_statistics_of_parts(shape(y).rows, parts, sums.const_data_ptr<float>(),
+                                     parameters(norm), saved(norm), stream_);
       return y;
     }
-    Tensor y = torch::empty_like(x);
-    if (group_) {  // whose sums are of all members
-      cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(), {}, stream_);
-      statistics(y, norm);
-      return y;
-    }
-    const int parts = cuda::convolution_parts(*own);
-    const Tensor sums = torch::empty({parts, 2 * cuda::kConvolutionChannels},
-                                     torch::dtype(torch::kFloat32).device(device_));
-    cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(),
-                   {parameters(norm).running_mean, sums.data_ptr<float>()}, stream_);
-    cuda::norm_statistics_of_parts(shape(y).rows, parts, sums.const_data_ptr<float>(),
-                                   parameters(norm), saved(norm), stream_);
+    // A group's statistics are sums over its members.
+    if (own) cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(), {}, stream_);
+    statistics(y, norm);
     return y;
   }
 
