@@ -35,7 +35,7 @@ class Link {
   virtual void flush() = 0;
   // How long a wait may last before the link wants to be asked again.
   virtual std::chrono::microseconds patience() const = 0;
-  // Every rank calls it at the end, when no line is on its way.
+  // Every rank calls it at the end, when no line is on its way. Returns once rank 0 has called it.
   virtual void finish() = 0;
 };
 

@@ -1,6 +1,7 @@
 // The MPI link, a module of its own: the only place that knows mpi.h.
 #include <mpi.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -17,7 +18,7 @@
 namespace occam {
 namespace {
 
-constexpr int kTag = 1;
+constexpr int kLines = 1, kFinish = 2;  // tags
 
 // Of a control group each rank may call its one GPU 0; Slurm then has its number in the node.
 std::string given_gpus() {
@@ -93,7 +94,7 @@ class MpiLink : public Link {
       active_ = Clock::now();
       Sending& sending = sending_.emplace_back();
       sending.text = std::exchange(text, {});
-      MPI_Isend(sending.text.data(), static_cast<int>(sending.text.size()), MPI_CHAR, to, kTag,
+      MPI_Isend(sending.text.data(), static_cast<int>(sending.text.size()), MPI_CHAR, to, kLines,
                 MPI_COMM_WORLD, &sending.request);
     }
     std::erase_if(sending_, [](Sending& sending) {
@@ -110,8 +111,17 @@ class MpiLink : public Link {
         kShortest, kLongest);
   }
 
+  // Where rank 0 leaves without it, the others must not be within MPI_Finalize: mpirun of Open MPI
+  // 4.1 with PMIx 4.2 then now and then never ends.
   void finish() override {
     while (!sending_.empty()) flush();
+    for (int rank = 1; rank_ == 0 && rank < size_; ++rank)
+      MPI_Send(nullptr, 0, MPI_CHAR, rank, kFinish, MPI_COMM_WORLD);
+    for (int told = rank_ == 0; !told;) {
+      usleep(kLongest.count());
+      MPI_Iprobe(0, kFinish, MPI_COMM_WORLD, &told, MPI_STATUS_IGNORE);
+    }
+    if (rank_ != 0) MPI_Recv(nullptr, 0, MPI_CHAR, 0, kFinish, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     MPI_Finalize();
   }
 
@@ -131,12 +141,12 @@ class MpiLink : public Link {
     for (int probe = 0; probe < kProbes; ++probe) {
       int waiting = 0;
       MPI_Status status;
-      MPI_Iprobe(MPI_ANY_SOURCE, kTag, MPI_COMM_WORLD, &waiting, &status);
+      MPI_Iprobe(MPI_ANY_SOURCE, kLines, MPI_COMM_WORLD, &waiting, &status);
       if (!waiting) continue;
       int bytes = 0;
       MPI_Get_count(&status, MPI_CHAR, &bytes);
       std::string text(static_cast<std::size_t>(bytes), '\0');
-      MPI_Recv(text.data(), bytes, MPI_CHAR, status.MPI_SOURCE, kTag, MPI_COMM_WORLD,
+      MPI_Recv(text.data(), bytes, MPI_CHAR, status.MPI_SOURCE, kLines, MPI_COMM_WORLD,
                MPI_STATUS_IGNORE);
       take(status.MPI_SOURCE, text);
       active_ = Clock::now();

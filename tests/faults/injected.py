@@ -132,8 +132,9 @@ expect(process.returncode == 0 and not found, f"  runs it in that sweep {found}"
 for outcomes in (0, 30) if fakes.HAVE_MPI else ():
     sweep = Sweep(step_ms=2, beat_ms=100)
     process = sweep.start("--workers", "3", "--silence", "1", launcher=fakes.mpirun(3))
-    wait_until(lambda: children(fakes.ranks(process.pid).get(0, 0)) and sweep.count("outcome") >= outcomes)
-    victim = fakes.ranks(process.pid).get(2, 0)
+    wait_until(lambda: children(fakes.ranks(process.pid).get(0, 0)))
+    victim = fakes.ranks(process.pid)[2]
+    wait_until(lambda: sweep.count("outcome") >= outcomes)
     send(victim, signal.SIGSTOP)
     process.communicate(timeout=60)
     send(victim)
