@@ -94,9 +94,10 @@ for rank in (0, 1, 2):
 
 ends_well("a member that leaves for a reason", Sweep(SPEC, **gang_fault("step", "leave", 1, step=4)),
           says="left the gang of trial")
+# Nobody comes to step 5 before the deaf one has come to 4.
 sweep = Sweep(SPEC, beat_ms=100, step_ms=3, faults=[
     {"at": "step", "step": 4, "rank": 1, "do": "deaf", "only": {"batch_size": 24}},
-    {"at": "step", "step": 4, "rank": 2, "do": "kill", "only": {"batch_size": 24}}])
+    {"at": "step", "step": 5, "rank": 2, "do": "kill", "only": {"batch_size": 24}}])
 ends_well("a member that does not leave when asked", sweep, says="was asked to leave the gang")
 ends_well("a gang that stands still", Sweep(SPEC, **gang_fault("step", "block", 1, step=4)), "--stall", "1",
           says="stood still")
