@@ -6,7 +6,8 @@
 #include "tests/kernels/numbers.h"
 #include "worker/cuda/convolution.h"
 
-namespace occam {
+// In the kernels' namespace, which a test may have renamed: else one test would run the other's.
+namespace occam::cuda {
 
 // side x side images of 64 channels, zero outside.
 struct Pixels {
@@ -28,15 +29,15 @@ inline void check_convolutions(int images, int side, int processors) {
     return value(w[static_cast<std::size_t>((out * 9 + shift) * 64 + in)]);
   };
   Halves y(count), dx(count), dw(w.size());
-  const cuda::ConvolutionShape shape{images, side, processors};
+  const ConvolutionShape shape{images, side, processors};
   std::vector<float> origin(64),
-      parts(static_cast<std::size_t>(cuda::convolution_parts(shape)) * 128, NAN);
+      parts(static_cast<std::size_t>(convolution_parts(shape)) * 128, NAN);
   for (float& one : origin) one = numbers.next();
   std::vector<float> scratch(
-      static_cast<std::size_t>(cuda::convolution_scratch_bytes(shape)) / sizeof(float), NAN);
-  cuda::convolve(shape, x.data(), w.data(), y.data(), {origin.data(), parts.data()}, nullptr);
-  cuda::convolve_backward_input(shape, dy.data(), w.data(), dx.data(), nullptr);
-  cuda::convolve_backward_weights(shape, dy.data(), x.data(), dw.data(), scratch.data(), nullptr);
+      static_cast<std::size_t>(convolution_scratch_bytes(shape)) / sizeof(float), NAN);
+  convolve(shape, x.data(), w.data(), y.data(), {origin.data(), parts.data()}, nullptr);
+  convolve_backward_input(shape, dy.data(), w.data(), dx.data(), nullptr);
+  convolve_backward_weights(shape, dy.data(), x.data(), dw.data(), scratch.data(), nullptr);
 
   Difference of_y, of_dx, of_dw, of_sums;
   const Pixels in{x, side}, out{y, side}, back{dx, side}, from{dy, side};
@@ -89,4 +90,4 @@ inline void check_convolutions(int images, int side, int processors) {
   EXPECT_LT(of_sums.relative(), 1e-6);
 }
 
-}  // namespace occam
+}  // namespace occam::cuda

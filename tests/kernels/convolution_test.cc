@@ -9,8 +9,8 @@ namespace occam {
 namespace {
 
 TEST(Convolution, OnHopperIsItsDefinition) {
-  check_convolutions(2, 32, 3);
-  check_convolutions(1, 64, 132);
+  cuda::check_convolutions(2, 32, 3);
+  cuda::check_convolutions(1, 64, 132);
 }
 
 TEST(Convolution, RefusesASideThatTilesDoNotFill) {

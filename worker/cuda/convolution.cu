@@ -449,6 +449,11 @@ void launch_tiles(const ConvolutionShape& shape, const void* x, const void* weig
 
 }  // namespace
 
+int convolution_shared_bytes() {
+  constexpr int kStatisticsBytes = kThreads / 32 * 2 * kChannels * sizeof(float);
+  return std::max(kConvolveBytes + kStatisticsBytes, kGradientBytes);
+}
+
 int convolution_parts(const ConvolutionShape& shape) { return static_cast<int>(blocks_of(shape)); }
 
 void convolve(const ConvolutionShape& shape, const void* x, const void* weights, void* y,

@@ -23,6 +23,9 @@ struct ConvolutionShape {
   int processors = 132;  // multiprocessors to keep busy; decides in which order sums are taken
 };
 
+// The shared memory that a block of these kernels takes.
+int convolution_shared_bytes();
+
 // What batch norm wants of y beside: each channel's sum over the pixels of y - origin, and of its
 // square. `parts` holds convolution_parts rows of 64 sums and 64 squares, to be added up.
 struct ConvolutionSums {

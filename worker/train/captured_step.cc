@@ -1,5 +1,6 @@
 #ifdef OCCAM_CUDA
 #include <ATen/ATen.h>
+#include <ATen/cuda/CUDAContext.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
@@ -581,7 +582,9 @@ class CapturedStep final : public TrainingStep {
     if (element_ != cuda::Element::bfloat16 || convolution.stride != 1 ||
         x.size(2) % cuda::kConvolutionColumns != 0 ||
         weight.sizes() !=
-            at::IntArrayRef{cuda::kConvolutionChannels, cuda::kConvolutionChannels, 3, 3})
+            at::IntArrayRef{cuda::kConvolutionChannels, cuda::kConvolutionChannels, 3, 3} ||
+        static_cast<std::size_t>(cuda::convolution_shared_bytes()) >
+            at::cuda::getCurrentDeviceProperties()->sharedMemPerBlockOptin)
       return std::nullopt;
     return cuda::ConvolutionShape{x.size(0), x.size(2), processors_};
   }
