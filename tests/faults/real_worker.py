@@ -50,7 +50,8 @@ for point in points:
     sweep = new()
     sweep.break_calls(f"{point} once")
     ends_well(f"a worker dies at: {point}", sweep, says="was killed by signal 9")
-    expect(not list(sweep.path.glob("occam.db.kept/*.partial*")), "  and leaves nothing half")
+    sweep.occam("gc", sweep.db)
+    expect(not list(sweep.path.glob("occam.db.kept/*.partial*")), "  and nothing half is left, after gc at the latest")
 
 # At any point, from outside.
 for point in ("start", "training", "outcome") if everything else ("training",):
