@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -149,19 +150,15 @@ Fitted gde(const FeatureRows& train) {
   return [=](TestRows& test) { return gaussian.surprise(test.rows.centred); };
 }
 
-// The dual's a for a kernel matrix of train rows, on the device of the matrix.
-torch::Tensor solve(const torch::Tensor& kernel, double nu) {
-  const torch::Tensor matrix = kernel.cpu().contiguous();
-  const std::vector<double> alphas = solve_one_class_svm(
-      {matrix.const_data_ptr<float>(), static_cast<std::size_t>(matrix.numel())},
-      static_cast<std::size_t>(matrix.size(0)), nu);
-  return at::tensor(alphas, torch::kDouble).to(kernel.device());
+// The dual's a, on the device of the train rows.
+torch::Tensor solve(const Kernel& kernel, double nu, torch::Device device) {
+  return at::tensor(solve_one_class_svm(kernel, nu), torch::kDouble).to(device);
 }
 
 Fitted oc_svm_rbf(const FeatureRows& train, KernelMatrix& kernel, double nu, double gamma_scale) {
   const double gamma = kernel_gamma(train.unit, gamma_scale);
   const torch::ScalarType type = exponentials(train, gamma);
-  const torch::Tensor alphas = solve(kernel.rbf(gamma), nu);
+  const torch::Tensor alphas = solve(kernel.rbf(gamma), nu, train.device());
   const torch::Tensor without_weight =
       at::zeros({1, train.count()}, at::device(train.device()).dtype(torch::kFloat))
           .masked_fill_(alphas.eq(0).unsqueeze(0), std::numeric_limits<float>::infinity());
@@ -172,7 +169,7 @@ Fitted oc_svm_rbf(const FeatureRows& train, KernelMatrix& kernel, double nu, dou
 }
 
 Fitted oc_svm_linear(const FeatureRows& train, KernelMatrix& kernel, double nu) {
-  const torch::Tensor alphas = solve(kernel.linear(), nu);
+  const torch::Tensor alphas = solve(kernel.linear(), nu, train.device());
   const std::int64_t at_a_time = rows_at_a_time(train.device(), train.features());
   torch::Tensor normal = at::zeros({train.features()}, alphas.options());
   for_each_chunk(train.count(), at_a_time, [&](const Chunk& chunk) {
@@ -207,6 +204,16 @@ Fitted fit(const Scoring& scoring, const FeatureRows& train, KernelMatrix& kerne
   throw std::logic_error("rotation scores read log-probabilities, not features");
 }
 
+// Linear SVMs first: they leave the distances to an RBF kernel.
+std::vector<std::size_t> order_of_fits(const std::vector<Scoring>& scorings) {
+  std::vector<std::size_t> order(scorings.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_partition(order.begin(), order.end(), [&](std::size_t i) {
+    return scorings[i].classifier == Classifier::oc_svm_linear;
+  });
+  return order;
+}
+
 }  // namespace
 
 double steady_seconds() {
@@ -229,11 +236,11 @@ std::vector<Scores> one_class_scores(const torch::Tensor& train, const torch::Te
   check_finite(train, "train");
   check_finite(test, "test");
   const FeatureRows inliers(train.detach().contiguous());
-  std::vector<Fitted> fitted;
+  std::vector<Fitted> fitted(scorings.size());
   {
     KernelMatrix kernel(inliers);
-    for (std::size_t i = 0; i < scorings.size(); ++i) {
-      fitted.push_back(fit(scorings[i], inliers, kernel));
+    for (const std::size_t i : order_of_fits(scorings)) {
+      fitted[i] = fit(scorings[i], inliers, kernel);
       charge(all[i]);
       on_part();
     }

@@ -18,13 +18,12 @@ torch::Tensor norms_of(const torch::Tensor& rows) {
 }  // namespace
 
 FeatureRows::FeatureRows(const torch::Tensor& rows, const std::optional<torch::Tensor>& around)
-    : given(rows) {
+    : given(rows), norm(norms_of(rows)) {
   assert(rows.dim() == 2 && rows.scalar_type() == torch::kFloat);
   // A row of zeros stays one; the smallest normal float keeps 1 / norm finite.
   constexpr float kTiny = std::numeric_limits<float>::min();
-  const torch::Tensor norms = norms_of(rows);
-  unit = rows / norms.clamp_min(kTiny);
-  square = norms.ge(kTiny).to(torch::kFloat);
+  unit = rows / norm.clamp_min(kTiny);
+  square = norm.ge(kTiny).to(torch::kFloat);
   centre = around ? *around : unit.mean(at::IntArrayRef{0}, true, torch::kDouble).to(torch::kFloat);
   centred = unit - centre;
   centred_square = norms_of(centred).square();

@@ -22,6 +22,7 @@ struct FeatureRows {
   torch::Device device() const { return given.device(); }
 
   torch::Tensor given;           // x
+  torch::Tensor norm;            // |x|
   torch::Tensor unit;            // x^ = x / |x|, and 0 for a row of zeros
   torch::Tensor square;          // |x^|^2: 1, or 0 for a row of zeros
   torch::Tensor centre;          // the point, 1 x features

@@ -3,33 +3,29 @@
 #include <torch/types.h>
 
 #include <optional>
-#include <variant>
 
 #include "worker/evaluate/feature_rows.h"
+#include "worker/evaluate/one_class_svm.h"
 
 namespace occam {
 
-// The kernel of all train rows with each other, one kernel after the other in the same n x n matrix
-// of float32 on the device of the rows: for large n, memory that is touched for the first time
-// costs as much as what is computed in it. Each call may overwrite what the one before it returned.
+// Kernels of the train rows with each other, all made of the distances of the unit rows, in one
+// n x n matrix of float32 on their device: what is large costs as much to touch for the first time
+// as to compute. A kernel is to be used before the next one is asked for.
 class KernelMatrix {
  public:
   explicit KernelMatrix(const FeatureRows& train) : train_(train) {}
 
-  const torch::Tensor& linear();           // <x_i, x_j>
-  const torch::Tensor& rbf(double gamma);  // exp(-gamma |x^_i - x^_j|^2)
+  Kernel linear();           // <x_i, x_j>; cheap beside the distances, which it leaves as they are
+  Kernel rbf(double gamma);  // exp(-gamma |x^_i - x^_j|^2), in the distances' place
 
  private:
-  struct Linear {
-    bool operator==(const Linear&) const = default;
-  };
-  using Kernel = std::variant<Linear, double>;  // or the RBF's gamma
-  template <class Fill>
-  const torch::Tensor& filled(const Kernel& kernel, Fill fill);
+  void make_distances();
 
   const FeatureRows& train_;
   torch::Tensor matrix_;
-  std::optional<Kernel> held_;
+  bool has_distances_ = false;
+  std::optional<double> gamma_;  // of the RBF that the matrix holds
 };
 
 }  // namespace occam
