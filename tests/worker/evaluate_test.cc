@@ -69,6 +69,10 @@ TEST(Evaluate, ScoresTheFeaturesThatWereAskedFor) {
   const auto auroc = [&](const std::vector<double>& scores) {
     return rate(scores, rows.test.is_outlier).auroc;
   };
+  const auto kde = [&](const torch::Tensor& fitted, const torch::Tensor& scored, double scale) {
+    return auroc(
+        one_class_scores(fitted, scored, {{Classifier::kde, {.gamma_scale = scale}}})[0].of_rows);
+  };
   const auto found = evaluate(*rotation, rows,
                               {{Features::pool, Classifier::kde, {}},
                                {Features::embed, Classifier::kde, {}},
@@ -77,14 +81,12 @@ TEST(Evaluate, ScoresTheFeaturesThatWereAskedFor) {
                                {Features::logit, Classifier::rotation_upright, {}},
                                {Features::pool, Classifier::kde, {.gamma_scale = 1}}},
                               ignore);
-  EXPECT_EQ(found[0].auroc, auroc(OneClassScorer(train.pool, test.pool).kde(10)));
-  EXPECT_EQ(found[1].auroc, auroc(OneClassScorer(train.embed, test.embed).kde(10)));
-  EXPECT_EQ(
-      found[2].auroc,
-      auroc(OneClassScorer(pixel_features(rows.train), pixel_features(rows.test.images)).kde(10)));
+  EXPECT_EQ(found[0].auroc, kde(train.pool, test.pool, 10));
+  EXPECT_EQ(found[1].auroc, kde(train.embed, test.embed, 10));
+  EXPECT_EQ(found[2].auroc, kde(pixel_features(rows.train), pixel_features(rows.test.images), 10));
   EXPECT_EQ(found[3].auroc, auroc(rotation_scores(test.logit)));
   EXPECT_EQ(found[4].auroc, auroc(rotation_upright_scores(test.logit.select(1, 0))));
-  EXPECT_EQ(found[5].auroc, auroc(OneClassScorer(train.pool, test.pool).kde(1)));
+  EXPECT_EQ(found[5].auroc, kde(train.pool, test.pool, 1));
 }
 
 // The rotation score is 1 - prod_k p(k | image turned k times); upright reads p(0 | image) alone.
@@ -125,16 +127,16 @@ TEST(Evaluate, WithATestLimitScoresTheFirstRows) {
             limited[0].auroc);
 }
 
-TEST(Evaluate, CountsImagesAndScoresWithoutEverStandingStill) {
+TEST(Evaluate, CountsImagesAndPartsWithoutEverStandingStill) {
   const auto rotation = network(Loss::rotation);
   const std::vector<EvaluationRequest> requests{{Features::pool, Classifier::kde, {}},
                                                 {Features::logit, Classifier::rotation, {}}};
-  std::vector<std::int64_t> images, scores;
+  std::vector<std::int64_t> images, parts;
   const TrialFeatures features =
       extract_all(*rotation, data(), 1, requests, [&](std::int64_t n) { images.push_back(n); });
   EXPECT_EQ(images, (std::vector<std::int64_t>{60, 140}));
-  evaluate(features, requests, [&](std::int64_t n) { scores.push_back(n); });
-  EXPECT_EQ(scores, (std::vector<std::int64_t>{1, 2}));
+  evaluate(features, requests, [&](std::int64_t n) { parts.push_back(n); });
+  EXPECT_EQ(parts, (std::vector<std::int64_t>{1, 2, 3})) << "a fit, the rows, the rotation score";
 }
 
 TEST(Evaluate, ScoresWhatValidationHoldsOutAsASplitOfItsOwn) {

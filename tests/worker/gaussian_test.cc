@@ -28,36 +28,36 @@ torch::Tensor by_definition(const torch::Tensor& train, const torch::Tensor& tes
 // Relative, for surprises far from the rows are some 1e6, the inverse of the floor.
 void expect_as_defined(const torch::Tensor& train, const torch::Tensor& test, double tolerance) {
   const torch::Tensor expected = by_definition(train, test);
-  const torch::Tensor found = gaussian_surprise(train, test);
+  const torch::Tensor found = Gaussian(train).surprise(test);
   ASSERT_EQ(found.sizes(), expected.sizes());
   const double apart =
       ((found - expected).abs() / expected.abs().clamp_min(1)).max().item<double>();
   EXPECT_LT(apart, tolerance) << train.size(0) << " x " << train.size(1);
 }
 
-TEST(GaussianSurprise, IsThatOfTheDefinitionWhateverTheShape) {
+TEST(Gaussian, IsThatOfTheDefinitionWhateverTheShape) {
   // On both sides of twice as many features as rows, and over more than one chunk of either.
   for (const auto& [rows, columns] : {std::pair{200, 30}, {60, 119}, {60, 120}, {7, 700}, {1, 3}})
     expect_as_defined(0.05 * gaussian(rows, columns, 1), 0.05 * gaussian(1500, columns, 2), 1e-8);
 }
 
-TEST(GaussianSurprise, KnowsTrainRowsAmongMoreFeatures) {
+TEST(Gaussian, KnowsTrainRowsAmongMoreFeatures) {
   // In the span of the train rows all but the 1e-6 of the floor cancels.
   const torch::Tensor train = 0.1 * gaussian(40, 300, 1);
   expect_as_defined(train, train, 1e-7);
   expect_as_defined(train, (train + train.flip(0)) / 2, 1e-7);
 }
 
-TEST(GaussianSurprise, TakesCopiesAndConstantColumnsAmongMoreFeatures) {
+TEST(Gaussian, TakesCopiesAndConstantColumnsAmongMoreFeatures) {
   torch::Tensor train = 0.1 * gaussian(40, 300, 1);
   train.narrow(0, 0, 20).copy_(train.narrow(0, 20, 20));
   train.narrow(1, 3, 9).fill_(0.2);
   expect_as_defined(train, 0.1 * gaussian(25, 300, 2), 1e-8);
 }
 
-TEST(GaussianSurprise, OfNoRowsIsNone) {
-  EXPECT_EQ(gaussian_surprise(gaussian(3, 20, 1), at::empty({0, 20})).numel(), 0);
-  EXPECT_EQ(gaussian_surprise(gaussian(30, 2, 1), at::empty({0, 2})).numel(), 0);
+TEST(Gaussian, OfNoRowsIsNone) {
+  EXPECT_EQ(Gaussian(gaussian(3, 20, 1)).surprise(at::empty({0, 20})).numel(), 0);
+  EXPECT_EQ(Gaussian(gaussian(30, 2, 1)).surprise(at::empty({0, 2})).numel(), 0);
 }
 
 }  // namespace

@@ -50,6 +50,15 @@ std::vector<float> linear(const Points& points) {
   return kernel;
 }
 
+std::vector<double> solved(const std::vector<float>& kernel, std::size_t rows, double nu,
+                           double tolerance = 1e-3) {
+  Kernel by_rows{{}, [&kernel, rows](std::size_t i, std::span<float> row) {
+                   std::copy_n(&kernel[i * rows], rows, row.begin());
+                 }};
+  for (std::size_t i = 0; i < rows; ++i) by_rows.diagonal.push_back(kernel[i * rows + i]);
+  return solve_one_class_svm(by_rows, nu, tolerance);
+}
+
 double row_times(const std::vector<float>& kernel, const std::vector<double>& alphas,
                  std::size_t row) {
   return std::inner_product(alphas.begin(), alphas.end(),
@@ -83,18 +92,17 @@ void expect_solved(const std::vector<float>& kernel, const std::vector<double>& 
 }
 
 TEST(OneClassSvm, GivesOneRowItsShare) {
-  EXPECT_EQ(solve_one_class_svm(std::vector<float>{1}, 1, 0.5), std::vector<double>{0.5});
+  EXPECT_EQ(solved(std::vector<float>{1}, 1, 0.5), std::vector<double>{0.5});
 }
 
 TEST(OneClassSvm, GivesEveryRowOneWhenNuIsOne) {
   const Points points = gaussian(13, 3);
-  EXPECT_EQ(solve_one_class_svm(rbf(points, 0.5), 13, 1), std::vector<double>(13, 1));
+  EXPECT_EQ(solved(rbf(points, 0.5), 13, 1), std::vector<double>(13, 1));
 }
 
 TEST(OneClassSvm, WeighsTwoRowsAgainstTheirNorms) {
   // min 1/2 (a² + 4 b²) with a + b = 1: a = 4/5.
-  const std::vector<double> alphas =
-      solve_one_class_svm(std::vector<float>{1, 0, 0, 4}, 2, 0.5, 1e-9);
+  const std::vector<double> alphas = solved(std::vector<float>{1, 0, 0, 4}, 2, 0.5, 1e-9);
   EXPECT_NEAR(alphas[0], 0.8, 1e-9);
   EXPECT_NEAR(alphas[1], 0.2, 1e-9);
 }
@@ -102,14 +110,13 @@ TEST(OneClassSvm, WeighsTwoRowsAgainstTheirNorms) {
 TEST(OneClassSvm, WeighsRowsOfASymmetricKernelEqually) {
   std::vector<float> kernel(36, 0.25F);
   for (std::size_t i = 0; i < 6; ++i) kernel[i * 7] = 1;
-  for (const double alpha : solve_one_class_svm(kernel, 6, 0.5, 1e-9))
-    EXPECT_NEAR(alpha, 0.5, 1e-8);
+  for (const double alpha : solved(kernel, 6, 0.5, 1e-9)) EXPECT_NEAR(alpha, 0.5, 1e-8);
 }
 
 TEST(OneClassSvm, PushesALineToItsNearEnd) {
   // Linear kernel of 1, 2, …, 6: |sum a_i x_i| is least on the first nu n rows.
   Points points{6, 1, {6, 5, 4, 3, 2, 1}};
-  const std::vector<double> alphas = solve_one_class_svm(linear(points), 6, 0.5);
+  const std::vector<double> alphas = solved(linear(points), 6, 0.5);
   EXPECT_EQ(alphas, (std::vector<double>{0, 0, 0, 1, 1, 1}));
 }
 
@@ -117,30 +124,30 @@ TEST(OneClassSvm, MeetsTheKktConditionsToTheTolerance) {
   for (const double nu : {0.01, 0.1, 0.5, 0.9})
     for (const double tolerance : {1e-3, 1e-6}) {
       const std::vector<float> kernel = rbf(gaussian(203, 5), 0.3);
-      expect_solved(kernel, solve_one_class_svm(kernel, 203, nu, tolerance), nu, tolerance);
+      expect_solved(kernel, solved(kernel, 203, nu, tolerance), nu, tolerance);
     }
 }
 
 TEST(OneClassSvm, MeetsTheKktConditionsOnALinearKernelOfLowRank) {
   const std::vector<float> kernel = linear(gaussian(150, 4));
-  expect_solved(kernel, solve_one_class_svm(kernel, 150, 0.3), 0.3, 1e-3);
+  expect_solved(kernel, solved(kernel, 150, 0.3), 0.3, 1e-3);
 }
 
 TEST(OneClassSvm, MeetsTheKktConditionsOnCopiesOfRows) {
   Points points = gaussian(120, 3);
   for (std::size_t i = 0; i < points.values.size(); ++i) points.values[i] = points.values[i % 30];
   const std::vector<float> kernel = rbf(points, 0.5);
-  expect_solved(kernel, solve_one_class_svm(kernel, 120, 0.4), 0.4, 1e-3);
+  expect_solved(kernel, solved(kernel, 120, 0.4), 0.4, 1e-3);
 }
 
 TEST(OneClassSvm, AcceptsTheStartWhenAllRowsAreEqual) {
   const std::vector<float> kernel(25, 1.0F);
-  EXPECT_EQ(solve_one_class_svm(kernel, 5, 0.5), (std::vector<double>{1, 1, 0.5, 0, 0}));
+  EXPECT_EQ(solved(kernel, 5, 0.5), (std::vector<double>{1, 1, 0.5, 0, 0}));
 }
 
 TEST(OneClassSvm, IsNeverBeatenByRandomExchanges) {
   const std::vector<float> kernel = rbf(gaussian(60, 2), 1);
-  const std::vector<double> alphas = solve_one_class_svm(kernel, 60, 0.5, 1e-6);
+  const std::vector<double> alphas = solved(kernel, 60, 0.5, 1e-6);
   const double best = objective(kernel, alphas);
   std::mt19937 random(1);
   for (int attempt = 0; attempt < 500; ++attempt) {
@@ -156,24 +163,22 @@ TEST(OneClassSvm, IsNeverBeatenByRandomExchanges) {
 
 TEST(OneClassSvm, KeepsItsObjectiveWhenRowsAreReordered) {
   Points points = gaussian(101, 4);
-  const double forth =
-      objective(rbf(points, 0.2), solve_one_class_svm(rbf(points, 0.2), 101, 0.5, 1e-6));
+  const double forth = objective(rbf(points, 0.2), solved(rbf(points, 0.2), 101, 0.5, 1e-6));
   std::reverse(points.values.begin(), points.values.end());
-  const double back =
-      objective(rbf(points, 0.2), solve_one_class_svm(rbf(points, 0.2), 101, 0.5, 1e-6));
+  const double back = objective(rbf(points, 0.2), solved(rbf(points, 0.2), 101, 0.5, 1e-6));
   EXPECT_NEAR(forth, back, 1e-4);
 }
 
 TEST(OneClassSvm, RefusesNuOutsideItsRange) {
   const std::vector<float> kernel{1};
-  EXPECT_THROW(solve_one_class_svm(kernel, 1, 0), Error);
-  EXPECT_THROW(solve_one_class_svm(kernel, 1, 1.01), Error);
-  EXPECT_THROW(solve_one_class_svm(kernel, 1, std::nan("")), Error);
+  EXPECT_THROW(solved(kernel, 1, 0), Error);
+  EXPECT_THROW(solved(kernel, 1, 1.01), Error);
+  EXPECT_THROW(solved(kernel, 1, std::nan("")), Error);
 }
 
 TEST(OneClassSvm, RefusesAKernelThatIsNotFinite) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  EXPECT_THROW(solve_one_class_svm(std::vector<float>{1, 0, 0, kInfinity}, 2, 0.5), Error);
+  EXPECT_THROW(solved(std::vector<float>{1, 0, 0, kInfinity}, 2, 0.5), Error);
 }
 
 }  // namespace

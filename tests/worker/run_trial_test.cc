@@ -285,9 +285,8 @@ TEST_F(RunTrial, NamesTheTrialWhoseFeaturesAreNotFinite) {
   what.keep.score_only = true;
   const Outcome found = outcome(what);
   EXPECT_EQ(found.status, OutcomeStatus::failed);
-  EXPECT_NE(
-      found.error.find("trial " + what.trial + ": pool, kde: features of test row 7 hold a NaN"),
-      std::string::npos)
+  EXPECT_NE(found.error.find("trial " + what.trial + ": pool: features of test row 7 hold a NaN"),
+            std::string::npos)
       << found.error;
 }
 

@@ -136,6 +136,11 @@ FeatureSet nearly_collapsed() {
                      point + 0.0012 * source.normal(200, 32));
 }
 
+std::vector<double> scores_of(const FeatureSet& set, Classifier classifier,
+                              const ClassifierParameters& parameters = {}) {
+  return one_class_scores(set.train, set.test, {{classifier, parameters}})[0].of_rows;
+}
+
 std::string quoted(const std::string& word) { return "'" + word + "'"; }
 
 // An interpreter that imports the module, beside scikit-learn.
@@ -198,11 +203,10 @@ TEST_P(ScoresAgainstSklearn, AgreeOnEveryClassifier) {
   const fs::path folder = temporary_folder();
   export_features(folder, set);
   const nlohmann::json expected = oracle(*python, folder);
-  OneClassScorer scorer(set.train, set.test);
   for (const Classifier classifier : {Classifier::nearest, Classifier::kde, Classifier::gde,
                                       Classifier::oc_svm_rbf, Classifier::oc_svm_linear}) {
     const std::string name = to_string(classifier);
-    const Metrics found = rate(scorer.score(classifier, {}), set.is_outlier);
+    const Metrics found = rate(scores_of(set, classifier), set.is_outlier);
     const nlohmann::json& theirs = expected.at(name);
     EXPECT_NEAR(found.auroc, theirs.at("auroc").get<double>(), 1e-4) << name;
     EXPECT_NEAR(found.average_precision, theirs.at("average_precision").get<double>(), 1e-3)
@@ -214,7 +218,7 @@ TEST_P(ScoresAgainstSklearn, AgreeOnEveryClassifier) {
   // Quantised features tie at the fifth place, and float32 tells some of those ties apart: both
   // sides are compared to five digits.
   std::vector<double> fifth =
-      scorer.score(Classifier::nearest, {.k = std::min<std::int64_t>(5, set.train.size(0))});
+      scores_of(set, Classifier::nearest, {.k = std::min<std::int64_t>(5, set.train.size(0))});
   for (double& score : fifth) score = std::round(1e5 * score);
   EXPECT_NEAR(rate(fifth, set.is_outlier).auroc,
               expected.at("nearest, k 5").at("auroc").get<double>(), 1e-4);
@@ -228,10 +232,9 @@ TEST_P(ScoresAgainstSklearn, AgreeWithLibsvmItself) {
   const fs::path folder = temporary_folder();
   export_features(folder, set);
   const nlohmann::json expected = oracle(*python, folder, "libsvm");
-  OneClassScorer scorer(set.train, set.test);
   for (const Classifier classifier : {Classifier::oc_svm_rbf, Classifier::oc_svm_linear}) {
     const std::string name = to_string(classifier);
-    EXPECT_NEAR(rate(scorer.score(classifier, {}), set.is_outlier).auroc,
+    EXPECT_NEAR(rate(scores_of(set, classifier), set.is_outlier).auroc,
                 expected.at(name).at("auroc").get<double>(), 1e-4)
         << name;
   }

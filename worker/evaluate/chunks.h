@@ -45,12 +45,13 @@ torch::Tensor large_matrix(std::int64_t rows, std::int64_t columns, torch::Devic
 // The side of the tiles in which large products are made.
 std::int64_t tile_side(torch::Device device);
 
-// A symmetric matrix of float32 whose lower half fill(tile, rows, columns) makes, tile by tile.
+// Fills a symmetric matrix of float32, whose lower half fill(tile, rows, columns) makes, tile by
+// tile.
 template <class Fill>
-torch::Tensor symmetric_matrix(std::int64_t size, torch::Device device, Fill fill) {
-  const torch::Tensor matrix = large_matrix(size, size, device);
-  const std::int64_t side = std::min(size, tile_side(device));
-  const Room made(side * side, torch::kFloat, device), turned(side * side, torch::kFloat, device);
+void fill_symmetric(const torch::Tensor& matrix, Fill fill) {
+  const std::int64_t size = matrix.size(0), side = std::min(size, tile_side(matrix.device()));
+  const Room made(side * side, torch::kFloat, matrix.device());
+  const Room turned(side * side, torch::kFloat, matrix.device());
   for_each_chunk(size, side, [&](const Chunk& rows) {
     for_each_chunk(rows.first + rows.count, side, [&](const Chunk& columns) {
       const torch::Tensor tile = made.shaped(rows.count, columns.count);
@@ -62,7 +63,6 @@ torch::Tensor symmetric_matrix(std::int64_t size, torch::Device device, Fill fil
       rows.columns_of(columns.of(matrix)).copy_(mirrored);
     });
   });
-  return matrix;
 }
 
 }  // namespace occam

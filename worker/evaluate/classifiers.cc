@@ -4,18 +4,55 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "experiments/error.h"
 #include "worker/evaluate/chunks.h"
+#include "worker/evaluate/feature_rows.h"
 #include "worker/evaluate/gaussian.h"
+#include "worker/evaluate/kernel_matrix.h"
 #include "worker/evaluate/one_class_svm.h"
 
 namespace occam {
 namespace {
+
+// Some test rows, as a fitted classifier sees them.
+class TestRows {
+ public:
+  // `room` is for the distances, and made by the first rows that need it: the others are no more.
+  TestRows(const torch::Tensor& given, const FeatureRows& train, torch::Tensor& room)
+      : rows(given, train.centre), train_(train), room_(room) {}
+
+  const FeatureRows rows;
+
+  // |y^ - x^_i|^2 to all train rows, made once.
+  const torch::Tensor& distances() {
+    if (distances_.defined()) return distances_;
+    if (!room_.defined()) room_ = large_matrix(rows.count(), train_.count(), rows.device());
+    distances_ = room_.narrow(0, 0, rows.count());
+    for_each_chunk(train_.count(), tile_side(rows.device()), [&](const Chunk& columns) {
+      squared_distances(columns.columns_of(distances_), rows, {0, rows.count()}, train_, columns);
+    });
+    return distances_;
+  }
+
+ private:
+  const FeatureRows& train_;
+  torch::Tensor& room_;
+  torch::Tensor distances_;
+};
+
+// A classifier once it has seen the train rows: makes the scores, in double, of test rows.
+using Fitted = std::function<torch::Tensor(TestRows&)>;
+
+// What 2 - 2 cos(y, x_i) is beside |y^ - x^_i|^2, of rows that are not zeros.
+torch::Tensor further_than_by_distance(const FeatureRows& train) { return 1 - train.square.t(); }
 
 std::vector<double> to_vector(const torch::Tensor& scores) {
   const torch::Tensor flat = scores.to(torch::kCPU, torch::kDouble).contiguous();
@@ -23,13 +60,40 @@ std::vector<double> to_vector(const torch::Tensor& scores) {
   return {first, first + flat.numel()};
 }
 
-// The dual's a for a kernel matrix of train rows, on the device of the matrix.
-torch::Tensor solve(const torch::Tensor& kernel, double nu) {
-  const torch::Tensor matrix = kernel.cpu().contiguous();
-  const std::vector<double> alphas = solve_one_class_svm(
-      {matrix.const_data_ptr<float>(), static_cast<std::size_t>(matrix.numel())},
-      static_cast<std::size_t>(matrix.size(0)), nu);
-  return at::tensor(alphas, torch::kDouble).to(kernel.device());
+Fitted nearest(const FeatureRows& train, std::int64_t k) {
+  if (k > train.count())
+    throw Error("nearest with k " + std::to_string(k) + " needs as many train rows; there are " +
+                std::to_string(train.count()));
+  const torch::Tensor further = further_than_by_distance(train);
+  return [&train, k, further](TestRows& test) {
+    const torch::Device device = train.device();
+    const std::int64_t rows = test.rows.count(), n = train.count(), d = train.features();
+    torch::Tensor found = at::empty({rows, k}, at::device(device).dtype(torch::kLong));
+    const std::int64_t searched_at_a_time = std::min(rows, rows_at_a_time(device, n));
+    const Room room(searched_at_a_time * n, torch::kFloat, device);
+    for_each_chunk(rows, searched_at_a_time, [&](const Chunk& chunk) {
+      torch::Tensor searched = room.shaped(chunk.count, n);
+      at::add_out(searched, chunk.of(test.distances()), further);
+      chunk.of(found).copy_(
+          k == 1 ? searched.argmin(1, true)
+                 : std::get<1>(searched.topk(k, 1, /*largest=*/false, /*sorted=*/false)));
+    });
+    // Measured anew in double, so that copies of train rows tie, at exactly 0.
+    torch::Tensor scores = at::empty({rows}, at::device(device).dtype(torch::kDouble));
+    for_each_chunk(rows, rows_at_a_time(device, k * d), [&](const Chunk& chunk) {
+      const torch::Tensor which = chunk.of(found).flatten();
+      const torch::Tensor neighbours =
+          train.unit.index_select(0, which).to(torch::kDouble).view({chunk.count, k, d});
+      const torch::Tensor distance =
+          neighbours.sub(chunk.of(test.rows.unit).unsqueeze(1)).square_().sum(2);
+      // 2 cos = |x^|^2 + |y^|^2 - |y^ - x^|^2
+      const torch::Tensor squares =
+          chunk.of(test.rows.square) +
+          train.square.flatten().index_select(0, which).view({chunk.count, k});
+      chunk.of(scores).copy_((1 - (squares - distance) / 2).amax(1));
+    });
+    return scores;
+  };
 }
 
 // sum_i weights_i exp(-gamma distance_i) of each row, as sums exp(-gamma least): the largest term
@@ -60,183 +124,138 @@ KernelSums kernel_sums(const torch::Tensor& distances, const torch::Tensor& furt
   return found;
 }
 
-void check_finite(const torch::Tensor& norms, const std::string& which) {
-  const torch::Tensor bad = at::isfinite(norms).logical_not().flatten().nonzero();
-  if (bad.size(0) > 0)
-    throw Error("features of " + which + " row " + std::to_string(bad[0].item<std::int64_t>()) +
-                " hold a NaN or an infinity, or are too large for float32");
-}
-
-torch::Tensor norms_of(const torch::Tensor& rows) {
-  // In double, so that tiny and huge rows have a norm too.
-  return at::linalg_vector_norm(rows, 2, {1}, true, torch::kDouble).to(torch::kFloat);
-}
-
-torch::Tensor as_given(const torch::Tensor& rows) {
-  assert(rows.dim() == 2 && rows.scalar_type() == torch::kFloat);
-  return rows.detach().contiguous();
-}
-
-}  // namespace
-
-OneClassScorer::OneClassScorer(const torch::Tensor& train, const torch::Tensor& test)
-    : train_(as_given(train)), test_(as_given(test)) {
-  assert(train_.size(1) == test_.size(1) && train_.device() == test_.device());
-  if (train_.size(0) == 0) throw Error("one-class scores need at least one train row");
-  check_finite(norms_of(train_), "train");
-  check_finite(norms_of(test_), "test");
-  unit_train_ = unit_rows(train_);
-  unit_test_ = unit_rows(test_);
-  const torch::Tensor mean =
-      unit_train_.rows.mean(at::IntArrayRef{0}, true, torch::kDouble).to(torch::kFloat);
-  centre(unit_train_, mean);
-  centre(unit_test_, mean);
-  further_than_by_distance_ = 1 - unit_train_.square.t();
-}
-
-OneClassScorer::UnitRows OneClassScorer::unit_rows(const torch::Tensor& rows) {
-  // A row of zeros stays one; the smallest normal float keeps 1 / norm finite.
-  constexpr float kTiny = std::numeric_limits<float>::min();
-  const torch::Tensor norms = norms_of(rows);
-  UnitRows unit;
-  unit.rows = rows / norms.clamp_min(kTiny);
-  unit.square = norms.ge(kTiny).to(torch::kFloat);
-  return unit;
-}
-
-void OneClassScorer::centre(UnitRows& unit, const torch::Tensor& mean) {
-  unit.centred = unit.rows - mean;
-  unit.centred_square = norms_of(unit.centred).square();
-}
-
-void OneClassScorer::squared_distances(torch::Tensor tile, const UnitRows& from, const Chunk& rows,
-                                       const UnitRows& to, const Chunk& columns) {
-  at::addmm_out(tile, columns.of(to.centred_square).t(), rows.of(from.centred),
-                columns.of(to.centred).t(), /*beta=*/1, /*alpha=*/-2);
-  tile.add_(rows.of(from.centred_square)).clamp_min_(0);
-}
-
-const torch::Tensor& OneClassScorer::test_to_train() {
-  if (test_to_train_.defined()) return test_to_train_;
-  const torch::Tensor distances = large_matrix(test_.size(0), train_.size(0), test_.device());
-  const std::int64_t side = tile_side(test_.device());
-  for_each_chunk(test_.size(0), side, [&](const Chunk& rows) {
-    for_each_chunk(train_.size(0), side, [&](const Chunk& columns) {
-      squared_distances(columns.columns_of(rows.of(distances)), unit_test_, rows, unit_train_,
-                        columns);
-    });
-  });
-  return test_to_train_ = distances;
-}
-
-std::vector<double> OneClassScorer::nearest(std::int64_t k) {
-  if (k > train_.size(0))
-    throw Error("nearest with k " + std::to_string(k) + " needs as many train rows; there are " +
-                std::to_string(train_.size(0)));
-  const torch::Tensor& distances = test_to_train();
-  const torch::Device device = distances.device();
-  const std::int64_t rows = distances.size(0), n = distances.size(1), d = train_.size(1);
-  torch::Tensor found = at::empty({rows, k}, at::device(device).dtype(torch::kLong));
-  const std::int64_t searched_at_a_time = std::min(rows, rows_at_a_time(device, n));
-  const Room room(searched_at_a_time * n, torch::kFloat, device);
-  for_each_chunk(rows, searched_at_a_time, [&](const Chunk& chunk) {
-    torch::Tensor searched = room.shaped(chunk.count, n);
-    at::add_out(searched, chunk.of(distances), further_than_by_distance_);
-    chunk.of(found).copy_(
-        k == 1 ? searched.argmin(1, true)
-               : std::get<1>(searched.topk(k, 1, /*largest=*/false, /*sorted=*/false)));
-  });
-  // Measured anew in double, so that copies of train rows tie, at exactly 0.
-  torch::Tensor scores = at::empty({rows}, at::device(device).dtype(torch::kDouble));
-  for_each_chunk(rows, rows_at_a_time(device, k * d), [&](const Chunk& chunk) {
-    const torch::Tensor which = chunk.of(found).flatten();
-    const torch::Tensor neighbours =
-        unit_train_.rows.index_select(0, which).to(torch::kDouble).view({chunk.count, k, d});
-    const torch::Tensor distance =
-        neighbours.sub(chunk.of(unit_test_.rows).unsqueeze(1)).square_().sum(2);
-    // 2 cos = |x^|^2 + |y^|^2 - |y^ - x^|^2
-    const torch::Tensor squares =
-        chunk.of(unit_test_.square) +
-        unit_train_.square.flatten().index_select(0, which).view({chunk.count, k});
-    chunk.of(scores).copy_((1 - (squares - distance) / 2).amax(1));
-  });
-  return to_vector(scores);
-}
-
-torch::ScalarType OneClassScorer::exponentials(double gamma) const {
+// What exp(-gamma |x^ - y^|^2) is taken in: float32 holds it near exactly, but where it is nearly
+// the same for all rows, as on collapsed features, the little by which they differ is lost in it.
+torch::ScalarType exponentials(const FeatureRows& train, double gamma) {
   constexpr double kFlat = 0.1;
-  const double apart = 2 * unit_train_.centred_square.mean(torch::kDouble).item<double>();
+  const double apart = 2 * train.centred_square.mean(torch::kDouble).item<double>();
   return gamma * apart > kFlat ? torch::kFloat : torch::kDouble;
 }
 
-std::vector<double> OneClassScorer::kde(double gamma_scale) {
-  const double gamma = kernel_gamma(unit_train_.rows, gamma_scale);
-  const KernelSums kernels =
-      kernel_sums(test_to_train(), further_than_by_distance_, gamma,
-                  at::ones({train_.size(0)}, at::device(train_.device()).dtype(torch::kDouble)),
-                  exponentials(gamma));
-  // 2 cos = 1 + |y^|^2 - (|y^ - x^|^2 + 1 - |x^|^2)
-  return to_vector(kernels.least - unit_test_.square.squeeze(1) - 1 - kernels.sums.log() / gamma);
+Fitted kde(const FeatureRows& train, double gamma_scale) {
+  const double gamma = kernel_gamma(train.unit, gamma_scale);
+  const torch::ScalarType type = exponentials(train, gamma);
+  const torch::Tensor further = further_than_by_distance(train);
+  const torch::Tensor ones =
+      at::ones({train.count()}, at::device(train.device()).dtype(torch::kDouble));
+  return [=](TestRows& test) {
+    const KernelSums kernels = kernel_sums(test.distances(), further, gamma, ones, type);
+    // 2 cos = 1 + |y^|^2 - (|y^ - x^|^2 + 1 - |x^|^2)
+    return kernels.least - test.rows.square.squeeze(1) - 1 - kernels.sums.log() / gamma;
+  };
 }
 
-std::vector<double> OneClassScorer::gde() {
-  return to_vector(gaussian_surprise(unit_train_.centred, unit_test_.centred));
+Fitted gde(const FeatureRows& train) {
+  const Gaussian gaussian(train.centred);
+  return [=](TestRows& test) { return gaussian.surprise(test.rows.centred); };
 }
 
-std::vector<double> OneClassScorer::oc_svm_rbf(double nu, double gamma_scale) {
-  const double gamma = kernel_gamma(unit_train_.rows, gamma_scale);
-  const torch::Tensor alphas =
-      solve(symmetric_matrix(train_.size(0), train_.device(),
-                             [&](torch::Tensor tile, const Chunk& rows, const Chunk& columns) {
-                               squared_distances(tile, unit_train_, rows, unit_train_, columns);
-                               tile.mul_(-gamma).exp_();
-                             }),
-            nu);
+// The dual's a, on the device of the train rows.
+torch::Tensor solve(const Kernel& kernel, double nu, torch::Device device) {
+  return at::tensor(solve_one_class_svm(kernel, nu), torch::kDouble).to(device);
+}
+
+Fitted oc_svm_rbf(const FeatureRows& train, KernelMatrix& kernel, double nu, double gamma_scale) {
+  const double gamma = kernel_gamma(train.unit, gamma_scale);
+  const torch::ScalarType type = exponentials(train, gamma);
+  const torch::Tensor alphas = solve(kernel.rbf(gamma), nu, train.device());
   const torch::Tensor without_weight =
-      at::zeros_like(further_than_by_distance_)
+      at::zeros({1, train.count()}, at::device(train.device()).dtype(torch::kFloat))
           .masked_fill_(alphas.eq(0).unsqueeze(0), std::numeric_limits<float>::infinity());
-  const KernelSums kernels =
-      kernel_sums(test_to_train(), without_weight, gamma, alphas, exponentials(gamma));
-  return to_vector(kernels.sums.mul(kernels.least.mul(-gamma).exp_()).neg_());
+  return [=](TestRows& test) {
+    const KernelSums kernels = kernel_sums(test.distances(), without_weight, gamma, alphas, type);
+    return kernels.sums.mul(kernels.least.mul(-gamma).exp_()).neg_();
+  };
 }
 
-std::vector<double> OneClassScorer::oc_svm_linear(double nu) {
-  const torch::Tensor alphas =
-      solve(symmetric_matrix(train_.size(0), train_.device(),
-                             [&](torch::Tensor tile, const Chunk& rows, const Chunk& columns) {
-                               at::mm_out(tile, rows.of(train_), columns.of(train_).t());
-                             }),
-            nu);
-  const std::int64_t at_a_time = rows_at_a_time(train_.device(), train_.size(1));
-  torch::Tensor normal = at::zeros({train_.size(1)}, alphas.options());
-  for_each_chunk(train_.size(0), at_a_time, [&](const Chunk& chunk) {
-    normal.addmv_(chunk.of(train_).to(torch::kDouble).t(), chunk.of(alphas));
+Fitted oc_svm_linear(const FeatureRows& train, KernelMatrix& kernel, double nu) {
+  const torch::Tensor alphas = solve(kernel.linear(), nu, train.device());
+  const std::int64_t at_a_time = rows_at_a_time(train.device(), train.features());
+  torch::Tensor normal = at::zeros({train.features()}, alphas.options());
+  for_each_chunk(train.count(), at_a_time, [&](const Chunk& chunk) {
+    normal.addmv_(chunk.of(train.given).to(torch::kDouble).t(), chunk.of(alphas));
   });
-  torch::Tensor scores = at::empty({test_.size(0)}, alphas.options());
-  for_each_chunk(test_.size(0), at_a_time, [&](const Chunk& chunk) {
-    chunk.of(scores).copy_(chunk.of(test_).to(torch::kDouble).mv(normal).neg_());
-  });
-  return to_vector(scores);
+  return [=](TestRows& test) {
+    torch::Tensor scores = at::empty({test.rows.count()}, normal.options());
+    for_each_chunk(test.rows.count(), at_a_time, [&](const Chunk& chunk) {
+      chunk.of(scores).copy_(chunk.of(test.rows.given).to(torch::kDouble).mv(normal).neg_());
+    });
+    return scores;
+  };
 }
 
-std::vector<double> OneClassScorer::score(Classifier classifier,
-                                          const ClassifierParameters& parameters) {
-  switch (classifier) {
+Fitted fit(const Scoring& scoring, const FeatureRows& train, KernelMatrix& kernel) {
+  const ClassifierParameters& parameters = scoring.parameters;
+  switch (scoring.classifier) {
     case Classifier::oc_svm_rbf:
-      return oc_svm_rbf(parameters.nu, parameters.gamma_scale);
+      return oc_svm_rbf(train, kernel, parameters.nu, parameters.gamma_scale);
     case Classifier::oc_svm_linear:
-      return oc_svm_linear(parameters.nu);
+      return oc_svm_linear(train, kernel, parameters.nu);
     case Classifier::kde:
-      return kde(parameters.gamma_scale);
+      return kde(train, parameters.gamma_scale);
     case Classifier::gde:
-      return gde();
+      return gde(train);
     case Classifier::nearest:
-      return nearest(parameters.k);
+      return nearest(train, parameters.k);
     case Classifier::rotation:
     case Classifier::rotation_upright:
       break;
   }
   throw std::logic_error("rotation scores read log-probabilities, not features");
+}
+
+// Linear SVMs first: they leave the distances to an RBF kernel.
+std::vector<std::size_t> order_of_fits(const std::vector<Scoring>& scorings) {
+  std::vector<std::size_t> order(scorings.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_partition(order.begin(), order.end(), [&](std::size_t i) {
+    return scorings[i].classifier == Classifier::oc_svm_linear;
+  });
+  return order;
+}
+
+}  // namespace
+
+double steady_seconds() {
+  using Clock = std::chrono::steady_clock;
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
+std::vector<Scores> one_class_scores(const torch::Tensor& train, const torch::Tensor& test,
+                                     const std::vector<Scoring>& scorings,
+                                     const std::function<void()>& on_part,
+                                     const std::function<double()>& clock) {
+  assert(train.size(1) == test.size(1) && train.device() == test.device());
+  if (train.size(0) == 0) throw Error("one-class scores need at least one train row");
+  std::vector<Scores> all(scorings.size());
+  double charged_until = clock();
+  const auto charge = [&](Scores& to) {
+    const double now = clock();
+    to.seconds += now - std::exchange(charged_until, now);
+  };
+  check_finite(train, "train");
+  check_finite(test, "test");
+  const FeatureRows inliers(train.detach().contiguous());
+  std::vector<Fitted> fitted(scorings.size());
+  {
+    KernelMatrix kernel(inliers);
+    for (const std::size_t i : order_of_fits(scorings)) {
+      fitted[i] = fit(scorings[i], inliers, kernel);
+      charge(all[i]);
+      on_part();
+    }
+  }
+  torch::Tensor room;
+  for_each_chunk(test.size(0), tile_side(test.device()), [&](const Chunk& chunk) {
+    TestRows rows(chunk.of(test).detach().contiguous(), inliers, room);
+    for (std::size_t i = 0; i < scorings.size(); ++i) {
+      const std::vector<double> scores = to_vector(fitted[i](rows));
+      all[i].of_rows.insert(all[i].of_rows.end(), scores.begin(), scores.end());
+      charge(all[i]);
+    }
+    on_part();
+  });
+  return all;
 }
 
 double kernel_gamma(const torch::Tensor& unit_train, double scale) {

@@ -2,63 +2,49 @@
 
 #include <torch/types.h>
 
+#include <functional>
 #include <vector>
 
 #include "experiments/evaluation.h"
-#include "worker/evaluate/chunks.h"
 
 namespace occam {
 
-// Anomaly scores of test rows, higher = more anomalous, from features of the inliers' train rows.
-// `train` is n x d and `test` m x d, float32 on one device; an Error names a row that is not
-// finite. Formulas: deep_representation_one_class train.py:522-582 at a36feaa. x^ is x / |x|, and 0
-// for a row of zeros, whose cosines are 0. Same input, device and one thread: the same bits. Beside
-// its input it holds three arrays of their size and one m x n matrix of float32; oc_svm_rbf and
-// oc_svm_linear add an n x n matrix (on the device and for the solver on the CPU) while they run,
-// gde what gaussian.h says; and room for some rows of these at a time, below 1 GB on a GPU.
-class OneClassScorer {
- public:
-  OneClassScorer(const torch::Tensor& train, const torch::Tensor& test);
-
-  // 1 - the k-th largest cos(y, x_i); k = 1 is the released one (train.py:526-529). Throws Error
-  // for more neighbours than train rows.
-  std::vector<double> nearest(std::int64_t k = 1);
-  // -(1/gamma) log sum_i exp(2 gamma cos(y, x_i))             (train.py:561-574)
-  std::vector<double> kde(double gamma_scale);
-  // -log N(y^; mean, covariance + 1e-6 I), covariance over n  (train.py:575-582)
-  std::vector<double> gde();
-  // -sum_i alpha_i k(x^_i, y^), RBF on normalised rows        (train.py:552-560)
-  std::vector<double> oc_svm_rbf(double nu, double gamma_scale);
-  // -sum_i alpha_i <x_i, y>, rows not normalised              (train.py:547-551)
-  std::vector<double> oc_svm_linear(double nu);
-
-  // One of the above, by name; not the rotation scores, which read no features.
-  std::vector<double> score(Classifier classifier, const ClassifierParameters& parameters);
-
- private:
-  // Rows of length 1 as seen from the mean of the unit train rows. Differences of rows are those of
-  // the unit rows themselves, but those of nearly equal rows no longer drown in rounding.
-  struct UnitRows {
-    torch::Tensor rows;            // x^
-    torch::Tensor centred;         // x^ - mean
-    torch::Tensor centred_square;  // |x^ - mean|^2
-    torch::Tensor square;          // |x^|^2: 1, or 0 for a row of zeros
-  };
-  static UnitRows unit_rows(const torch::Tensor& rows);
-  static void centre(UnitRows& unit, const torch::Tensor& mean);
-  // |x^ - y^|^2 for some rows x^ of one and y^ of the other.
-  static void squared_distances(torch::Tensor tile, const UnitRows& from, const Chunk& rows,
-                                const UnitRows& to, const Chunk& columns);
-  // What exp(-gamma |x^ - y^|^2) is taken in: float32 holds it near exactly, but where it is nearly
-  // the same for all rows, as on collapsed features, the little by which they differ is lost in it.
-  torch::ScalarType exponentials(double gamma) const;
-  const torch::Tensor& test_to_train();  // |y^ - x^_i|^2, made once
-
-  torch::Tensor train_, test_;
-  UnitRows unit_train_, unit_test_;
-  torch::Tensor further_than_by_distance_;  // 1 - |x^_i|^2, what 2 - 2 cos(y, x_i) is beside it
-  torch::Tensor test_to_train_;
+// A score to be made of features.
+struct Scoring {
+  Classifier classifier;
+  ClassifierParameters parameters;
 };
+
+struct Scores {
+  std::vector<double> of_rows;
+  double seconds = 0;  // the first of some that share work pays for it
+};
+
+double steady_seconds();
+
+// Anomaly scores of test rows, higher = more anomalous, from features of the inliers' train rows,
+// by each of the classifiers, in their order. `train` is n x d and `test` m x d, float32 on one
+// device; an Error names a row that is not finite. Formulas: deep_representation_one_class
+// train.py:522-582 at a36feaa. x^ is x / |x|, and 0 for a row of zeros, whose cosines are 0.
+//   nearest        1 - the k-th largest cos(y, x_i); k = 1 is the released one (train.py:526-529)
+//   kde            -(1/gamma) log sum_i exp(2 gamma cos(y, x_i))             (train.py:561-574)
+//   gde            -log N(y^; mean, covariance + 1e-6 I), covariance over n  (train.py:575-582)
+//   oc_svm_rbf     -sum_i alpha_i k(x^_i, y^), RBF on normalised rows        (train.py:552-560)
+//   oc_svm_linear  -sum_i alpha_i <x_i, y>, rows not normalised              (train.py:547-551)
+// Throws Error for more neighbours than train rows, and std::logic_error for a rotation score,
+// which reads no features.
+//
+// All classifiers are fitted first, then all score some test rows after the others, whose distances
+// to the train rows are made once. Same input, classifiers, device and one thread: the same bits.
+// Beside its input it holds two arrays of the train rows' size, those distances (below 1 GB on a
+// GPU for n up to 20,000), and while it fits an SVM an n x n matrix of float32, on the device and
+// for the solver on the CPU; for gde what gaussian.h says.
+//
+// `on_part` hears of each part of the work, a fit or some rows, and may throw to stop.
+std::vector<Scores> one_class_scores(
+    const torch::Tensor& train, const torch::Tensor& test, const std::vector<Scoring>& scorings,
+    const std::function<void()>& on_part = [] {},
+    const std::function<double()>& clock = steady_seconds);
 
 // scale / (d * population variance over all n*d entries of the L2-normalised train rows), which is
 // `scale` times scikit-learn's "scale" (train.py:557, 564); like there `scale` itself where the

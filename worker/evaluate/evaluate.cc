@@ -3,9 +3,9 @@
 #include <torch/types.h>
 
 #include <algorithm>
-#include <chrono>
-#include <memory>
-#include <tuple>
+#include <span>
+#include <string>
+#include <utility>
 
 #include "experiments/error.h"
 #include "worker/evaluate/classifiers.h"
@@ -30,64 +30,91 @@ const torch::Tensor& chosen(const ExtractedFeatures& extracted, const torch::Ten
   throw std::logic_error("unknown features");
 }
 
-// One scorer for all classifiers of the same features and rows, which stand together in a spec: it
-// holds a matrix of all distances, so there is never more than one.
-class Scorers {
- public:
-  explicit Scorers(const TrialFeatures& features) : features_(features) {}
-
-  std::vector<double> score(const EvaluationRequest& request) {
-    const HeldOutFeatures& held = features_.of(request.split);
-    const torch::Tensor& all = chosen(held.network, held.pixels, request.features);
-    const std::int64_t rows = rows_scored(request, static_cast<std::int64_t>(held.rows.size()));
-    if (request.classifier == Classifier::rotation) return rotation_scores(all.narrow(0, 0, rows));
-    if (request.classifier == Classifier::rotation_upright)
-      return rotation_upright_scores(all.narrow(0, 0, rows).select(1, 0));
-    const Key key{request.features, request.split, rows};
-    if (!scorer_ || key_ != key) {
-      scorer_.reset();
-      scorer_ = std::make_unique<OneClassScorer>(
-          chosen(features_.train, features_.train_pixels, request.features),
-          all.narrow(0, 0, rows));
-      key_ = key;
-    }
-    return scorer_->score(request.classifier, request.parameters);
-  }
-
- private:
-  using Key = std::tuple<Features, Split, std::int64_t>;
-  const TrialFeatures& features_;
-  Key key_{};
-  std::unique_ptr<OneClassScorer> scorer_;
+// What requests must have in common for one pass over the rows to answer them.
+struct Seen {
+  Features features;
+  Split split;
+  std::int64_t rows;
+  bool operator==(const Seen&) const = default;
 };
+
+Seen seen_by(const EvaluationRequest& request, const TrialFeatures& features) {
+  const auto rows = static_cast<std::int64_t>(features.of(request.split).rows.size());
+  return {request.features, request.split, rows_scored(request, rows)};
+}
+
+Scores rotation_scores_by(Classifier classifier, const torch::Tensor& log_probabilities) {
+  const double began = steady_seconds();
+  std::vector<double> scores = classifier == Classifier::rotation
+                                   ? rotation_scores(log_probabilities)
+                                   : rotation_upright_scores(log_probabilities.select(1, 0));
+  return {std::move(scores), steady_seconds() - began};
+}
+
+std::vector<Scores> score(const TrialFeatures& features, const Seen& seen,
+                          std::span<const EvaluationRequest> requests,
+                          const std::function<void()>& on_part) {
+  const HeldOutFeatures& held = features.of(seen.split);
+  const torch::Tensor rows =
+      chosen(held.network, held.pixels, seen.features).narrow(0, 0, seen.rows);
+  if (seen.features == Features::logit) {
+    std::vector<Scores> all;
+    for (const EvaluationRequest& request : requests) {
+      all.push_back(rotation_scores_by(request.classifier, rows));
+      on_part();
+    }
+    return all;
+  }
+  std::vector<Scoring> scorings;
+  for (const EvaluationRequest& request : requests)
+    scorings.push_back({request.classifier, request.parameters});
+  return one_class_scores(chosen(features.train, features.train_pixels, seen.features), rows,
+                          scorings, on_part);
+}
+
+ScoredRequest rated(const EvaluationRequest& request, Scores scores,
+                    const std::vector<std::uint8_t>& all_outliers) {
+  const std::vector<std::uint8_t> is_outlier(
+      all_outliers.begin(),
+      all_outliers.begin() + static_cast<std::ptrdiff_t>(scores.of_rows.size()));
+  const Metrics metrics = rate(scores.of_rows, is_outlier);
+  const std::int64_t outliers = std::count(is_outlier.begin(), is_outlier.end(), 1);
+  return {{request, metrics.auroc, metrics.average_precision, metrics.fpr95, outliers,
+           static_cast<std::int64_t>(is_outlier.size()) - outliers, scores.seconds},
+          std::move(scores.of_rows)};
+}
+
+// What `work` makes; its errors say of what.
+template <class Work>
+auto naming(const std::string& what, Work work) {
+  try {
+    return work();
+  } catch (const Error& problem) {
+    throw Error(what + ": " + problem.what());
+  }
+}
 
 }  // namespace
 
 std::vector<ScoredRequest> evaluate(const TrialFeatures& features,
                                     const std::vector<EvaluationRequest>& requests,
-                                    const std::function<void(std::int64_t)>& on_count) {
-  using Clock = std::chrono::steady_clock;
+                                    const std::function<void(std::int64_t)>& on_part) {
   const PrecisionScope exact(Precision::fp32);  // scores, whatever the network ran in
-  Scorers scorers(features);
+  std::int64_t parts = 0;
   std::vector<ScoredRequest> answers;
-  for (const EvaluationRequest& request : requests) {
-    const Clock::time_point began = Clock::now();
-    try {
-      std::vector<double> scores = scorers.score(request);
-      const auto& all = features.of(request.split).is_outlier;
-      const std::vector<std::uint8_t> is_outlier(
-          all.begin(), all.begin() + static_cast<std::ptrdiff_t>(scores.size()));
-      const Metrics metrics = rate(scores, is_outlier);
-      const std::int64_t outliers = std::count(is_outlier.begin(), is_outlier.end(), 1);
-      answers.push_back({{request, metrics.auroc, metrics.average_precision, metrics.fpr95,
-                          outliers, static_cast<std::int64_t>(scores.size()) - outliers,
-                          std::chrono::duration<double>(Clock::now() - began).count()},
-                         std::move(scores)});
-    } catch (const Error& problem) {
-      throw Error(to_string(request.features) + ", " + to_string(request.classifier) + ": " +
-                  problem.what());
-    }
-    on_count(static_cast<std::int64_t>(answers.size()));
+  // Those that see the same stand together in a spec.
+  for (auto first = requests.begin(); first != requests.end();) {
+    const Seen seen = seen_by(*first, features);
+    const auto last = std::find_if(first, requests.end(), [&](const EvaluationRequest& request) {
+      return seen_by(request, features) != seen;
+    });
+    std::vector<Scores> scores = naming(to_string(seen.features), [&] {
+      return score(features, seen, {first, last}, [&] { on_part(++parts); });
+    });
+    for (auto of = scores.begin(); first != last; ++first, ++of)
+      answers.push_back(naming(to_string(seen.features) + ", " + to_string(first->classifier), [&] {
+        return rated(*first, std::move(*of), features.of(seen.split).is_outlier);
+      }));
   }
   return answers;
 }

@@ -14,10 +14,11 @@ struct ScoredRequest {
   std::vector<double> scores;
 };
 
-// All requested scores. `on_count` hears how many are done, and may throw to stop. Throws Error,
-// with the features' name, for features that are not finite.
+// All requested scores. `on_part` hears how many parts of the work are done (one-class scores have
+// several, a rotation score is one), and may throw to stop. Throws Error, with the features' name,
+// for features that are not finite.
 std::vector<ScoredRequest> evaluate(const TrialFeatures& features,
                                     const std::vector<EvaluationRequest>& requests,
-                                    const std::function<void(std::int64_t)>& on_count);
+                                    const std::function<void(std::int64_t)>& on_part);
 
 }  // namespace occam

@@ -4,10 +4,26 @@
 
 namespace occam {
 
-// -log N(y; mean, covariance + 1e-6 I) of each row y of `test`, in double on its device, with mean
-// and covariance (over n) of the rows of `train`; both float32. Rows near 0 lose the fewest digits.
-// Where there are at most half as many train rows as features it works with an n x n matrix of
-// double, else with a d x d one. Throws Error if the covariance is not positive definite.
-torch::Tensor gaussian_surprise(const torch::Tensor& train, const torch::Tensor& test);
+// The normal distribution of the rows of `train`: their mean, and their covariance (over n) + 1e-6
+// I. Rows are float32, near 0 they lose the fewest digits; it works in double on their device.
+// Where there are at most half as many rows as features it works with an n x n matrix, else with a
+// d x d one. Throws Error if the covariance is not positive definite.
+class Gaussian {
+ public:
+  explicit Gaussian(const torch::Tensor& train);
+
+  torch::Tensor surprise(const torch::Tensor& rows) const;  // -log N(y) of each row y
+
+ private:
+  void fit_covariance();
+  void fit_products();
+  torch::Tensor by_covariance(const torch::Tensor& rows) const;
+  torch::Tensor by_products(const torch::Tensor& rows) const;
+
+  torch::Tensor train_, mean_;
+  bool few_rows_;
+  torch::Tensor factor_;  // Cholesky's, of the matrix
+  double least_;          // the surprise of the mean
+};
 
 }  // namespace occam

@@ -86,30 +86,33 @@ std::vector<double> initial_alphas(std::size_t rows, double nu) {
 
 class Smo {
  public:
-  Smo(std::span<const float> kernel, std::size_t rows, double nu)
-      : kernel_(kernel.data()),
-        rows_(rows),
-        alphas_(initial_alphas(rows, nu)),
-        gradient_(padded(rows), 0),
-        full_(padded(rows), kInfinity),
-        empty_(padded(rows), kInfinity),
-        diagonal_(padded(rows), 0) {
-    for (std::size_t i = 0; i < rows_; ++i) {
-      diagonal_[i] = row(i)[i];
-      note_bounds(i);
-    }
+  Smo(const Kernel& kernel, double nu)
+      : kernel_(kernel),
+        rows_(kernel.diagonal.size()),
+        alphas_(initial_alphas(rows_, nu)),
+        gradient_(padded(rows_), 0),
+        full_(padded(rows_), kInfinity),
+        empty_(padded(rows_), kInfinity),
+        diagonal_(padded(rows_), 0),
+        grower_row_(padded(rows_), 0),
+        shrinker_row_(padded(rows_), 0) {
+    std::copy(kernel.diagonal.begin(), kernel.diagonal.end(), diagonal_.begin());
+    for (std::size_t i = 0; i < rows_; ++i) note_bounds(i);
     for (std::size_t j = 0; j < rows_; ++j)
       if (alphas_[j] > 0) add_to_gradient(j, alphas_[j]);
   }
 
   void solve(double tolerance) {
     const std::size_t most_steps = std::max<std::size_t>(10'000'000, 100 * rows_);  // libsvm's
-    Extremes extremes = change_gradient(0, 0, 0);
+    Extremes extremes = change_gradient(0);
     for (std::size_t step = 0; step < most_steps; ++step) {
       if (violation(extremes) < tolerance) return;
       const std::size_t grower = extremes.lowest_to_grow.row(
           [this](std::size_t t) { return load(&gradient_[t]) + load(&full_[t]); });
-      extremes = move(grower, best_shrinker(grower));
+      read_row(grower, grower_row_);
+      const std::size_t shrinker = best_shrinker(grower);
+      read_row(shrinker, shrinker_row_);
+      extremes = move(grower, shrinker);
     }
     throw Error("one-class SVM: violation is still " + std::to_string(violation(extremes)) +
                 " after " + std::to_string(most_steps) + " steps, not below " +
@@ -120,18 +123,9 @@ class Smo {
   std::vector<double> alphas() && { return std::move(alphas_); }
 
  private:
-  const float* row(std::size_t i) const { return kernel_ + i * rows_; }
-
-  // A block of a row of the kernel, with zeros for what the matrix does not have of it.
-  struct KernelBlock {
-    KernelBlock(const Smo& smo, std::size_t i, std::size_t first) : entries(smo.row(i) + first) {
-      if (first + kBlock <= smo.rows_) return;
-      std::fill(std::copy(entries, smo.row(i) + smo.rows_, end), end + kBlock, 0.0F);
-      entries = end;
-    }
-    const float* entries;
-    float end[kBlock];
-  };
+  void read_row(std::size_t i, std::vector<float>& into) const {
+    kernel_.row(i, {into.data(), rows_});
+  }
 
   // Bounds are added to gradients, which keeps the loops over rows free of branches.
   void note_bounds(std::size_t i) {
@@ -140,7 +134,8 @@ class Smo {
   }
 
   void add_to_gradient(std::size_t j, double change) {
-    const float* __restrict kernel = row(j);
+    read_row(j, grower_row_);
+    const float* __restrict kernel = grower_row_.data();
     double* __restrict gradient = gradient_.data();
     for (std::size_t t = 0; t < rows_; ++t) gradient[t] += change * kernel[t];
   }
@@ -154,12 +149,14 @@ class Smo {
     return -extremes.negative_highest_to_shrink.value() - extremes.lowest_to_grow.value();
   }
 
-  // Adds change (K_up - K_down), and finds the extremes of what comes of it in the same pass.
-  Extremes change_gradient(std::size_t up, std::size_t down, double change) {
+  // Adds change (K_grower - K_shrinker), and finds the extremes of what comes of it in the same
+  // pass.
+  Extremes change_gradient(double change) {
     const Two both{change, change};
     Extremes extremes;
     for (std::size_t first = 0; first < rows_; first += kBlock) {
-      const KernelBlock more(*this, up, first), less(*this, down, first);
+      const float* more = &grower_row_[first];
+      const float* less = &shrinker_row_[first];
       double* gradient = &gradient_[first];
       const double* full = &full_[first];
       const double* empty = &empty_[first];
@@ -169,8 +166,7 @@ class Smo {
       for (std::size_t t = 0; t < kBlock; t += kStep)
         for (std::size_t k = 0; k < kTwos; ++k) {
           const std::size_t at = t + 2 * k;
-          const Two changed =
-              load(gradient + at) + both * (load(more.entries + at) - load(less.entries + at));
+          const Two changed = load(gradient + at) + both * (load(more + at) - load(less + at));
           std::memcpy(gradient + at, &changed, sizeof changed);
           to_grow[k] = lesser(changed + load(full + at), to_grow[k]);
           to_shrink[k] = lesser(load(empty + at) - changed, to_shrink[k]);
@@ -181,13 +177,12 @@ class Smo {
     return extremes;
   }
 
-  // Of t and t + 1, which are in the block at `first` and that of the grower's kernel.
-  Two negative_gains(std::size_t grower, const float* kernel, std::size_t first,
-                     std::size_t t) const {
+  // Of t and t + 1.
+  Two negative_gains(std::size_t grower, std::size_t t) const {
     const Two lowest{gradient_[grower], gradient_[grower]};
     const Two own{diagonal_[grower], diagonal_[grower]};
     const Two difference = greater(load(&gradient_[t]) - lowest, Two{0, 0});
-    const Two curvature = own + load(&diagonal_[t]) - 2.0 * load(kernel + (t - first));
+    const Two curvature = own + load(&diagonal_[t]) - 2.0 * load(&grower_row_[t]);
     return load(&empty_[t]) - difference * difference /
                                   greater(curvature, Two{kSmallestCurvature, kSmallestCurvature});
   }
@@ -196,22 +191,19 @@ class Smo {
   std::size_t best_shrinker(std::size_t grower) const {
     Minimum best;
     for (std::size_t first = 0; first < rows_; first += kBlock) {
-      const KernelBlock kernel(*this, grower, first);
       Two gains[kTwos];
       std::fill_n(gains, kTwos, kInfinities);
       for (std::size_t t = first; t < first + kBlock; t += kStep)
         for (std::size_t k = 0; k < kTwos; ++k)
-          gains[k] = lesser(negative_gains(grower, kernel.entries, first, t + 2 * k), gains[k]);
+          gains[k] = lesser(negative_gains(grower, t + 2 * k), gains[k]);
       best.see(first, gains);
     }
-    const KernelBlock kernel(*this, grower, best.block());
-    return best.row(
-        [&](std::size_t t) { return negative_gains(grower, kernel.entries, best.block(), t); });
+    return best.row([&](std::size_t t) { return negative_gains(grower, t); });
   }
 
   Extremes move(std::size_t grower, std::size_t shrinker) {
     const double curvature =
-        diagonal_[grower] + diagonal_[shrinker] - 2.0 * static_cast<double>(row(grower)[shrinker]);
+        diagonal_[grower] + diagonal_[shrinker] - 2.0 * static_cast<double>(grower_row_[shrinker]);
     const double wanted =
         (gradient_[shrinker] - gradient_[grower]) / std::max(curvature, kSmallestCurvature);
     const double room = 1 - alphas_[grower];
@@ -222,29 +214,28 @@ class Smo {
     alphas_[shrinker] = moved == stock ? 0 : stock - moved;
     note_bounds(grower);
     note_bounds(shrinker);
-    return change_gradient(grower, shrinker, moved);
+    return change_gradient(moved);
   }
 
-  const float* kernel_;
+  const Kernel& kernel_;
   std::size_t rows_;
   std::vector<double> alphas_;
   std::vector<double> gradient_;      // K a
   std::vector<double> full_, empty_;  // infinite where a_i cannot grow, cannot shrink; else 0
   std::vector<double> diagonal_;
+  std::vector<float> grower_row_, shrinker_row_;  // of the kernel, of the pair that moves
 };
 
 }  // namespace
 
-std::vector<double> solve_one_class_svm(std::span<const float> kernel, std::size_t rows, double nu,
-                                        double tolerance) {
-  assert(kernel.size() == rows * rows);
+std::vector<double> solve_one_class_svm(const Kernel& kernel, double nu, double tolerance) {
   if (!(nu > 0 && nu <= 1))
     throw Error("one-class SVM: nu is " + std::to_string(nu) + ", not in (0, 1]");
-  for (std::size_t i = 0; i < rows; ++i)
-    if (!std::isfinite(kernel[i * rows + i]))
+  for (std::size_t i = 0; i < kernel.diagonal.size(); ++i)
+    if (!std::isfinite(kernel.diagonal[i]))
       throw Error("one-class SVM: the kernel of train row " + std::to_string(i) +
                   " with itself is not finite: its features are too large for float32");
-  Smo smo(kernel, rows, nu);
+  Smo smo(kernel, nu);
   smo.solve(tolerance);
   return std::move(smo).alphas();
 }
