@@ -9,6 +9,7 @@
 #include "results/store_error.h"
 #include "results/store_lock.h"
 #include "results/store_step.h"
+#include "results/tally.h"
 
 namespace occam {
 namespace {
@@ -100,6 +101,7 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
       lock_ = std::make_unique<StoreLock>(path);
       explained(path, [&] {
         database_ = open_for_writing(path, journal);
+        complete_tallies(*database_);
         // In place of SQLite's own folding in, which a commit of every 1,000 pages would wait for.
         sqlite3_wal_hook(
             database_->getHandle(),
