@@ -1,7 +1,6 @@
 #include "results/store.h"
 
 #include <SQLiteCpp/Database.h>
-#include <SQLiteCpp/Statement.h>
 #include <sqlite3.h>
 
 #include "results/open_database.h"
@@ -13,8 +12,6 @@
 
 namespace occam {
 namespace {
-
-using SQLite::Statement;
 
 // 32 MiB: what a sweep of a hundred outcomes a second writes in some ten seconds. Most of it are
 // the same pages over and over.
