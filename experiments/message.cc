@@ -142,7 +142,7 @@ std::string dumped(const json& message) {
 }
 
 Gang gang_from_json(const json& text) {
-  const Gang gang{integer_at(text, "rank"), integer_at(text, "size"), text.at("ticket")};
+  Gang gang{integer_at(text, "rank"), integer_at(text, "size"), text.at("ticket")};
   if (gang.size < 1 || gang.rank < 0 || gang.rank >= gang.size)
     throw Error("there is no rank " + std::to_string(gang.rank) + " in a gang of " +
                 std::to_string(gang.size));

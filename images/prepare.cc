@@ -243,7 +243,7 @@ PreparedHeader prepare(const fs::path& folder, const ImageFiles& files, int thre
   const fs::path path = prepared_path(folder);
   const std::string sources = digest_of_sources(folder, files);
   if (fs::exists(path)) {
-    const PreparedHeader known = read_prepared_header(Dataset::folder, folder);
+    PreparedHeader known = read_prepared_header(Dataset::folder, folder);
     if (known.sources == sources) return known;
   }
   // Named by what they are made of, so that a part of other files is never taken for one of these.

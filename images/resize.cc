@@ -112,8 +112,8 @@ std::vector<Taps> bicubic_taps(int from, int to) {
   std::vector<Taps> all;
   for (int out = 0; out < to; ++out) {
     const double centre = (out + 0.5) * scale;
-    const int first = std::max(0, static_cast<int>(centre - support + 0.5));
-    const int end = std::min(from, static_cast<int>(centre + support + 0.5));
+    const int first = std::max(0, static_cast<int>(std::lround(centre - support)));
+    const int end = std::min(from, static_cast<int>(std::lround(centre + support)));
     std::vector<double> weights;
     double total = 0;
     for (int in = first; in < end; ++in) {

@@ -128,9 +128,9 @@ const PublishedValues::Method* PublishedValues::method_of(const Trial& trial) co
 
 const PublishedValues::Column* PublishedValues::column_of(const TableEntries& cell) const {
   const Column* found = nullptr;
-  std::set<const SharedLabels*> seen;
+  std::set<const std::string* const*> seen;
   for (const TableEntry* entry : cell) {
-    if (!seen.insert(entry->of_trial.get()).second) continue;
+    if (!seen.insert(entry->of_trial).second) continue;
     const ClassifierParameters released;
     const bool released_score =
         entry->request.parameters == released &&

@@ -77,7 +77,7 @@ std::span<const std::string_view> names_of<RowFormat>() {
 }
 
 std::string csv_cell(const nlohmann::json& value) {
-  const std::string text = plain(value);
+  std::string text = plain(value);
   if (!value.is_string()) return text;
   if (!text.empty() && text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";

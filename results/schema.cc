@@ -142,6 +142,72 @@ CREATE INDEX cancelled_trial ON sweep_trial(sweep, trial) WHERE cancelled_at IS 
 CREATE INDEX attempt_without_outcome ON attempt(trial, number) WHERE state != 'completed';
 CREATE INDEX gang_attempt ON attempt(trial, number) WHERE device GLOB '[1-9]* x *';
 CREATE INDEX attempt_by_start ON attempt(started_at);
+)sql",
+                                                     R"sql(
+-- For occam status: what a sweep's trials, without the orphans, have brought; see results/tally.h.
+DROP INDEX attempt_by_start;
+CREATE TABLE tally(
+  sweep TEXT PRIMARY KEY REFERENCES sweep ON DELETE CASCADE,
+  trials INTEGER NOT NULL,
+  completed INTEGER NOT NULL,
+  diverged INTEGER NOT NULL,
+  collapsed INTEGER NOT NULL,
+  train_seconds REAL NOT NULL,
+  evaluate_seconds REAL NOT NULL,
+  started_at TEXT NOT NULL,      -- of the first attempt; '' without one
+  last_outcome_at TEXT NOT NULL  -- whether it counts or not; '' without one
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER attempt_begins AFTER INSERT ON attempt BEGIN
+  UPDATE tally SET started_at = new.started_at
+  WHERE (started_at = '' OR started_at > new.started_at) AND EXISTS (SELECT 1 FROM sweep_trial s
+    WHERE s.sweep = tally.sweep AND s.trial = new.trial AND s.orphaned_at IS NULL);
+END;
+CREATE TRIGGER outcome_comes AFTER INSERT ON outcome BEGIN
+  UPDATE tally SET last_outcome_at = max(last_outcome_at, new.recorded_at),
+    completed = completed + (new.retired_at IS NULL) * (new.status = 'completed'),
+    diverged = diverged + (new.retired_at IS NULL) * (new.status = 'diverged'),
+    collapsed = collapsed + (new.retired_at IS NULL) * (new.collapsed != ''),
+    train_seconds = train_seconds + (new.retired_at IS NULL) * new.train_seconds,
+    evaluate_seconds = evaluate_seconds + (new.retired_at IS NULL) * new.evaluate_seconds
+  WHERE EXISTS (SELECT 1 FROM sweep_trial s
+    WHERE s.sweep = tally.sweep AND s.trial = new.trial AND s.orphaned_at IS NULL);
+END;
+CREATE TRIGGER outcome_is_retired_or_not AFTER UPDATE OF retired_at ON outcome
+WHEN (new.retired_at IS NULL) != (old.retired_at IS NULL) BEGIN
+  UPDATE tally SET
+    completed = completed + iif(new.retired_at IS NULL, 1, -1) * (new.status = 'completed'),
+    diverged = diverged + iif(new.retired_at IS NULL, 1, -1) * (new.status = 'diverged'),
+    collapsed = collapsed + iif(new.retired_at IS NULL, 1, -1) * (new.collapsed != ''),
+    train_seconds = train_seconds + iif(new.retired_at IS NULL, 1, -1) * new.train_seconds,
+    evaluate_seconds = evaluate_seconds + iif(new.retired_at IS NULL, 1, -1) * new.evaluate_seconds
+  WHERE EXISTS (SELECT 1 FROM sweep_trial s
+    WHERE s.sweep = tally.sweep AND s.trial = new.trial AND s.orphaned_at IS NULL);
+END;
+
+-- What cannot be followed by adding drops the rows: they are counted anew.
+CREATE TRIGGER attempt_changes AFTER UPDATE OF trial, started_at ON attempt BEGIN
+  DELETE FROM tally;
+END;
+CREATE TRIGGER attempt_goes AFTER DELETE ON attempt BEGIN
+  DELETE FROM tally;
+END;
+CREATE TRIGGER outcome_changes AFTER UPDATE OF trial, status, collapsed, train_seconds,
+  evaluate_seconds, recorded_at ON outcome BEGIN
+  DELETE FROM tally;
+END;
+CREATE TRIGGER outcome_goes AFTER DELETE ON outcome BEGIN
+  DELETE FROM tally;
+END;
+CREATE TRIGGER trial_is_planned AFTER INSERT ON sweep_trial BEGIN
+  DELETE FROM tally WHERE sweep = new.sweep;
+END;
+CREATE TRIGGER plan_changes AFTER UPDATE OF sweep, trial, orphaned_at ON sweep_trial BEGIN
+  DELETE FROM tally WHERE sweep IN (old.sweep, new.sweep);
+END;
+CREATE TRIGGER trial_is_planned_no_more AFTER DELETE ON sweep_trial BEGIN
+  DELETE FROM tally WHERE sweep = old.sweep;
+END;
 )sql"};
 
 std::string literal(const nlohmann::json& value) {

@@ -7,7 +7,7 @@
 namespace occam {
 
 inline constexpr int kApplicationId = 0x6f63636d;  // "occm"
-inline constexpr int kSchemaVersion = 5;
+inline constexpr int kSchemaVersion = 6;
 
 // Brings a new or older database of ours to this schema, and its views to the fields that this
 // occam knows.

@@ -1,7 +1,6 @@
 #include "results/store.h"
 
 #include <SQLiteCpp/Database.h>
-#include <SQLiteCpp/Statement.h>
 #include <sqlite3.h>
 
 #include "results/open_database.h"
@@ -9,11 +8,10 @@
 #include "results/store_error.h"
 #include "results/store_lock.h"
 #include "results/store_step.h"
+#include "results/tally.h"
 
 namespace occam {
 namespace {
-
-using SQLite::Statement;
 
 // 32 MiB: what a sweep of a hundred outcomes a second writes in some ten seconds. Most of it are
 // the same pages over and over.
@@ -100,6 +98,7 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
       lock_ = std::make_unique<StoreLock>(path);
       explained(path, [&] {
         database_ = open_for_writing(path, journal);
+        complete_tallies(*database_);
         // In place of SQLite's own folding in, which a commit of every 1,000 pages would wait for.
         sqlite3_wal_hook(
             database_->getHandle(),

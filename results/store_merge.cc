@@ -14,6 +14,7 @@
 #include "results/store.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
+#include "results/tally.h"
 
 namespace occam {
 namespace {
@@ -472,6 +473,7 @@ std::vector<MergedShard> Store::merge(const std::vector<std::string>& shards, Me
     }
     if (!conflicts.empty()) refuse(conflicts);
     number_sweeps(*database_);
+    complete_tallies(*database_);
     transaction.commit();
     return merged;
   });

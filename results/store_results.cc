@@ -13,6 +13,7 @@
 #include "results/store_error.h"
 #include "results/store_lock.h"
 #include "results/table_spec_json.h"
+#include "results/tally.h"
 #include "results/trial_reader.h"
 
 namespace occam {
@@ -217,9 +218,8 @@ std::unordered_set<std::string> failed_trials(SQLite::Database& database) {
   return failed;
 }
 
-// One sweep's numbers, each from the smallest table or index that knows them: of a large sweep most
-// trials have no attempt yet, or one and an outcome. ?1 is its name. The seconds are a worker's,
-// and a gang has several, as its attempt's device says ("2 x NVIDIA H100").
+// What a sweep's tally does not tell, from indexes that hold only what is rare. ?1 is its name. The
+// seconds are a worker's, and a gang has several, as its attempt's device says ("2 x NVIDIA H100").
 constexpr const char* kStatus = R"sql(
 WITH mine AS MATERIALIZED (
   SELECT a.*, s.cancelled_at,
@@ -229,39 +229,22 @@ WITH mine AS MATERIALIZED (
   CROSS JOIN sweep_trial s ON s.sweep = ?1 AND s.trial = a.trial
   WHERE a.state != 'completed' AND s.orphaned_at IS NULL)
 SELECT
-  (SELECT count(*) FROM sweep_trial WHERE sweep = ?1)
-    - (SELECT count(*) FROM sweep_trial INDEXED BY orphan
-       WHERE sweep = ?1 AND orphaned_at IS NOT NULL),
-  count(*) FILTER (WHERE o.status = 'completed'),
-  count(*) FILTER (WHERE o.status = 'diverged'),
   (SELECT count(*) FROM mine WHERE number = last AND state = 'failed' AND NOT done
    AND forgiven_at IS NULL AND cancelled_at IS NULL),
   (SELECT count(*) FROM mine WHERE number = last AND state = 'running'),
-  count(*) FILTER (WHERE o.collapsed != ''),
-  total(o.train_seconds)
-    + (SELECT total((CAST(a.device AS INTEGER) - 1) * g.train_seconds)
-       FROM attempt a INDEXED BY gang_attempt
-       CROSS JOIN outcome g ON g.trial = a.trial AND g.attempt = a.number
-       CROSS JOIN sweep_trial s ON s.sweep = ?1 AND s.trial = a.trial
-       WHERE a.device GLOB '[1-9]* x *' AND g.retired_at IS NULL AND s.orphaned_at IS NULL),
-  total(o.evaluate_seconds),
+  (SELECT total((CAST(a.device AS INTEGER) - 1) * g.train_seconds)
+   FROM attempt a INDEXED BY gang_attempt
+   CROSS JOIN outcome g ON g.trial = a.trial AND g.attempt = a.number
+   CROSS JOIN sweep_trial s ON s.sweep = ?1 AND s.trial = a.trial
+   WHERE a.device GLOB '[1-9]* x *' AND g.retired_at IS NULL AND s.orphaned_at IS NULL),
   (SELECT total(max(0, julianday(a.ended_at) - coalesce(julianday(
        (SELECT max(c.continued_at) FROM attempt c WHERE c.trial = a.trial AND c.continued = a.lease)),
        julianday(a.started_at))) * 86400
      * CASE WHEN a.device GLOB '[1-9]* x *' THEN CAST(a.device AS INTEGER) ELSE 1 END)
    FROM mine a WHERE a.state != 'running' AND (a.state = 'failed' OR a.number < a.last)),
-  (SELECT a.started_at FROM attempt a WHERE EXISTS
-     (SELECT 1 FROM sweep_trial s WHERE s.sweep = ?1 AND s.trial = a.trial)
-   ORDER BY a.started_at LIMIT 1),
-  max(o.recorded_at),
   (SELECT count(*) FROM sweep_trial s INDEXED BY cancelled_trial
    WHERE s.sweep = ?1 AND s.orphaned_at IS NULL AND s.cancelled_at IS NOT NULL AND NOT EXISTS
-     (SELECT 1 FROM outcome c WHERE c.trial = s.trial AND c.retired_at IS NULL))
-FROM outcome o NOT INDEXED
-WHERE o.retired_at IS NULL
-  AND EXISTS (SELECT 1 FROM sweep_trial s WHERE s.sweep = ?1 AND s.trial = o.trial)
-  AND NOT EXISTS (SELECT 1 FROM sweep_trial s INDEXED BY orphan
-    WHERE s.sweep = ?1 AND s.trial = o.trial AND s.orphaned_at IS NOT NULL))sql";
+     (SELECT 1 FROM outcome c WHERE c.trial = s.trial AND c.retired_at IS NULL)))sql";
 
 }  // namespace
 
@@ -391,20 +374,21 @@ SweepResults Store::results(const std::string& sweep, bool orphaned) const {
 
 std::vector<SweepStatus> Store::status() const {
   return explained(path_, [&] {
+    const Transaction snapshot(*database_);
     const bool alive = is_written(path_);
     std::vector<SweepStatus> all;
     Statement row(*database_, kStatus);
     for (const std::string& name : sweep_names(*database_)) {
+      const Tally tally = tally_of(*database_, name);
       row.reset();
       row.bind(1, name);
       row.executeStep();
-      const std::int64_t running = row.getColumn(4).getInt64();
-      all.push_back({name, row.getColumn(0).getInt64(), row.getColumn(1).getInt64(),
-                     row.getColumn(2).getInt64(), row.getColumn(3).getInt64(), alive ? running : 0,
-                     row.getColumn(5).getInt64(), alive ? 0 : running, row.getColumn(6).getDouble(),
-                     row.getColumn(7).getDouble(), row.getColumn(8).getDouble(),
-                     row.getColumn(9).getString(), row.getColumn(10).getString(),
-                     row.getColumn(11).getInt64()});
+      const std::int64_t running = row.getColumn(1).getInt64();
+      all.push_back({name, tally.trials, tally.completed, tally.diverged,
+                     row.getColumn(0).getInt64(), alive ? running : 0, tally.collapsed,
+                     alive ? 0 : running, tally.train_seconds + row.getColumn(2).getDouble(),
+                     tally.evaluate_seconds, row.getColumn(3).getDouble(), tally.started_at,
+                     tally.last_outcome_at, row.getColumn(4).getInt64()});
     }
     return all;
   });

@@ -8,6 +8,7 @@
 #include "results/store_error.h"
 #include "results/store_step.h"
 #include "results/table_spec_json.h"
+#include "results/tally.h"
 
 namespace occam {
 namespace {
@@ -176,6 +177,7 @@ void Store::record_sweep(const Spec& spec, const Expansion& expansion) {
     insert_requests(*database_, spec.name, expansion.evaluations);
     insert_trials(*database_, spec.name, expansion, ids);
     keep_orphans(*database_, spec.name, expansion);
+    complete_tallies(*database_);
     step.commit();
     database_->exec("DROP TABLE temp.old_trial; DROP TABLE temp.old_request");
   });

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory_resource>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -12,6 +14,14 @@
 
 namespace occam {
 namespace {
+
+// Of result_fields(), those of a request come last.
+std::size_t trial_fields() {
+  static const std::size_t count = static_cast<std::size_t>(
+      std::find_if(result_fields().begin(), result_fields().end(), is_of_request) -
+      result_fields().begin());
+  return count;
+}
 
 // Makes entries; what many of them have in common is worked out and held once.
 class TableEntryMaker {
@@ -28,19 +38,35 @@ class TableEntryMaker {
       of_trial_ = describe(planned.trial, planned.variant);
       position_ = planned.position;
     }
-    std::shared_ptr<const SharedLabels>& of_request = of_request_[at];
+    const std::string* const*& of_request = of_request_[at];
     if (!of_request) {
-      std::vector<const std::string*> texts;
+      std::vector<const std::string*> labels;
       for (const std::string& field : result_fields())
         if (is_of_request(field))
-          texts.push_back(text(value_text(field, planned.trial, planned.variant, request)));
-      of_request = std::make_shared<const SharedLabels>(SharedLabels{std::move(texts), texts_});
+          labels.push_back(text(value_text(field, planned.trial, planned.variant, request)));
+      of_request = kept(labels);
     }
-    return {&planned.trial, request,   {planned.position, at}, {}, false, false, false, "", "",
-            of_trial_,      of_request};
+    return {
+        &planned.trial, request, {planned.position, at}, {}, false, false, false, "", "", of_trial_,
+        of_request,     texts_};
   }
 
  private:
+  // Rows are many and go together.
+  struct Texts {
+    std::unordered_set<std::string> texts;
+    std::pmr::monotonic_buffer_resource rows;
+  };
+
+  const std::string* text(std::string one) { return &*texts_->texts.insert(std::move(one)).first; }
+
+  const std::string* const* kept(const std::vector<const std::string*>& labels) {
+    const std::string** row =
+        std::pmr::polymorphic_allocator<const std::string*>(&texts_->rows).allocate(labels.size());
+    std::uninitialized_copy(labels.begin(), labels.end(), row);
+    return row;
+  }
+
   std::size_t number(const EvaluationRequest& one) {
     for (std::size_t i = 0; i < numbered_.size(); ++i)
       if (numbered_[i] == one) return numbers_[i];
@@ -51,40 +77,32 @@ class TableEntryMaker {
     return numbers_.back();
   }
 
-  const std::string* text(std::string one) { return &*texts_->insert(std::move(one)).first; }
-
   // Neighbours differ in few fields, so that only those are spelled anew.
-  std::shared_ptr<const SharedLabels> describe(const Trial& trial, const std::string& variant) {
+  const std::string* const* describe(const Trial& trial, const std::string& variant) {
     const auto& fields = result_fields();
     std::vector<std::size_t> anew;
     if (last_) {
       anew = differing_fields(*last_, trial);
-      for (std::size_t i = field_names().size(); i < fields.size(); ++i) anew.push_back(i);
+      for (std::size_t i = field_names().size(); i < trial_fields(); ++i) anew.push_back(i);
     } else {
-      labels_.resize(fields.size());
-      for (std::size_t i = 0; i < fields.size(); ++i) anew.push_back(i);
+      labels_.resize(trial_fields());
+      for (std::size_t i = 0; i < trial_fields(); ++i) anew.push_back(i);
     }
     for (const std::size_t i : anew)
-      if (!is_of_request(fields[i]))
-        labels_[i] = text(value_text(fields[i], trial, variant, {Features::pool, {}, {}}));
+      labels_[i] = text(value_text(fields[i], trial, variant, {Features::pool, {}, {}}));
     last_ = &trial;
-    SharedLabels made{{}, texts_};
-    made.texts.reserve(fields.size());
-    for (std::size_t i = 0; i < fields.size(); ++i)
-      if (!is_of_request(fields[i])) made.texts.push_back(labels_[i]);
-    return std::make_shared<const SharedLabels>(std::move(made));
+    return kept(labels_);
   }
 
   std::vector<EvaluationRequest> numbered_;
   std::vector<std::size_t> numbers_;
   std::map<std::string, std::size_t> by_name_;
-  std::shared_ptr<std::unordered_set<std::string>> texts_ =
-      std::make_shared<std::unordered_set<std::string>>();
+  std::shared_ptr<Texts> texts_ = std::make_shared<Texts>();
   const Trial* last_ = nullptr;
-  std::vector<const std::string*> labels_;  // of the last trial, by result_fields()
+  std::vector<const std::string*> labels_;  // of the last trial
   std::int64_t position_ = 0;
-  std::shared_ptr<const SharedLabels> of_trial_;
-  std::map<std::size_t, std::shared_ptr<const SharedLabels>> of_request_;
+  const std::string* const* of_trial_ = nullptr;
+  std::map<std::size_t, const std::string* const*> of_request_;
 };
 
 bool accepts(const std::string& field, const std::vector<std::string>& values,
@@ -110,11 +128,10 @@ std::size_t TableEntry::place_of(std::string_view field) {
 
 const std::string& TableEntry::value_at(std::size_t place) const {
   static const std::string none(kNoValue);
-  const std::size_t trials = of_trial->texts.size();
-  if (place >= trials) return *of_request->texts.at(place - trials);
+  if (place >= trial_fields()) return *of_request[place - trial_fields()];
   if (request.features == Features::pixels && !concerns(result_fields()[place], request.features))
     return none;
-  return *of_trial->texts[place];
+  return *of_trial[place];
 }
 
 std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split) {
@@ -151,6 +168,12 @@ Labels labels_of(const TableEntry& entry, const Labels& fields) {
   Labels labels;
   for (const std::string& field : fields) labels.push_back(entry.value(field));
   return labels;
+}
+
+std::size_t Grouping::HashOfAddresses::operator()(
+    const std::vector<const std::string*>& key) const {
+  const auto bytes = std::as_bytes(std::span(key));
+  return std::hash<std::string_view>()({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 Grouping::Grouping(const Labels& fields) : key_(fields.size()) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -19,13 +20,6 @@ using Where = FieldValues;
 // A one-class task.
 using Task = std::pair<Dataset, std::int64_t>;  // and its inlier class
 
-// Texts of the fields that describe a trial or a request, in the order of result_fields(). Equal
-// ones of a sweep's trials are one string, held by what all its entries share.
-struct SharedLabels {
-  std::vector<const std::string*> texts;
-  std::shared_ptr<const void> holder;
-};
-
 // One planned score of one trial, with or without its value.
 struct TableEntry {
   const Trial* trial;
@@ -35,8 +29,11 @@ struct TableEntry {
   std::optional<double> auroc;
   bool diverged = false, failed = false, collapsed = false;
   std::string build, data;
-  // What describes the trial, then the request; many entries share them.
-  std::shared_ptr<const SharedLabels> of_trial, of_request;
+  // Texts of the fields that describe the trial, then of those that describe the request, in the
+  // order of result_fields(). Entries of one trial have the same; equal texts are one string.
+  const std::string* const* of_trial;
+  const std::string* const* of_request;
+  std::shared_ptr<const void> texts;  // holds both, for all entries
 
   // Of one of result_fields(); kNoValue where it does not apply.
   const std::string& value(std::string_view field) const { return value_at(place_of(field)); }
@@ -66,7 +63,10 @@ class Grouping {
   std::vector<std::size_t> places_;
   std::vector<const std::string*> key_;
   // Strings that are one have the same address; few others are equal.
-  std::map<std::vector<const std::string*>, std::size_t> by_address_;
+  struct HashOfAddresses {
+    std::size_t operator()(const std::vector<const std::string*>& key) const;
+  };
+  std::unordered_map<std::vector<const std::string*>, std::size_t, HashOfAddresses> by_address_;
   std::map<Labels, std::size_t> by_text_;
   std::vector<Labels> labels_;
 };

@@ -14,7 +14,7 @@ namespace {
 // once.
 TableEntries kinds_of(TableEntries entries) {
   const auto labels = [](const TableEntry* entry) {
-    return std::pair(entry->of_trial.get(), entry->of_request.get());
+    return std::pair(entry->of_trial, entry->of_request);
   };
   std::sort(entries.begin(), entries.end(),
             [&](const auto* a, const auto* b) { return labels(a) < labels(b); });

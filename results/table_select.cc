@@ -1,6 +1,7 @@
 #include "results/table_select.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "results/statistics/paired.h"
 
@@ -71,6 +72,7 @@ Selection selected(const TableEntries& entries, const std::vector<TableEntry>& b
       best = &setting;
       best_mean = mean;
     }
+    assert(best);  // no cell is without a setting
     for (const TableEntry* entry : best->second.entries) {
       selection.entries.push_back(entry);
       if (settings.size() > 1) selection.chosen.emplace(entry, written(select, best->first));

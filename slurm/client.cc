@@ -144,7 +144,7 @@ std::string submit_script(const std::vector<std::string>& words) {
     throw Error(words_of(answer) + "; whether the job is there, `squeue --me` shows");
   if (!answer.ok())
     throw Error("Slurm refused the job, and nothing was submitted:\n  " + words_of(answer));
-  const std::string id = trimmed(answer.out.substr(0, answer.out.find(';')));  // "12;cluster"
+  std::string id = trimmed(answer.out.substr(0, answer.out.find(';')));  // "12;cluster"
   if (id.empty() || id.find_first_not_of("0123456789") != std::string::npos)
     throw Error("Slurm gave the job no number, and nothing was submitted:\n  " + words_of(answer));
   return id;

@@ -160,7 +160,8 @@ Layout layout_of(const Figure& figure) {
     }
   }
   for (std::size_t i = 0; i < figure.panels.size(); ++i) {
-    const auto column = static_cast<double>(i % columns), row = static_cast<double>(i / columns);
+    const std::size_t panel_row = i / columns;
+    const auto column = static_cast<double>(i % columns), row = static_cast<double>(panel_row);
     const double from = left + column * (panel_width + between);
     const double top = layout.height - title - row * row_height - panel_title;
     layout.panels.push_back({from / layout.width, (from + panel_width) / layout.width,

@@ -107,7 +107,7 @@ std::string csv_value(const Record& value) {
   if (value.is_null()) return "";
   if (value.is_number_float()) return spelled(value.get<double>());
   if (!value.is_string()) return value.dump();
-  const std::string text = value.get<std::string>();
+  std::string text = value.get<std::string>();
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char one : text) quoted += one == '"' ? "\"\"" : std::string(1, one);

@@ -318,7 +318,7 @@ TEST(Expand, TakesObjectsAsTheValuesOfExtra) {
 TEST(Expand, AsksWhatTheImagesAreWhereTheSizeOfADataSetIsNotKnown) {
   std::vector<std::string> asked;
   const Expansion found =
-      expand(spec(R"({
+      expand(parsed(R"({
     "name": "x", "trial": {"epochs": 1},
     "blocks": [{"trial": {"dataset": "folder", "source": "screws", "class": "all"},
                 "grid": {"seed": [1, 2]}},

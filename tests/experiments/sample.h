@@ -9,8 +9,8 @@
 
 namespace occam {
 
-inline Spec spec(const std::string& text) { return parse_spec(text, "spec.json"); }
-inline Expansion expansion(const std::string& text) { return expand(spec(text)); }
+inline Spec parsed(const std::string& text) { return parse_spec(text, "spec.json"); }
+inline Expansion expansion(const std::string& text) { return expand(parsed(text)); }
 inline std::string refusal(const std::string& text) {
   return message_of([&] { expansion(text); });
 }

@@ -16,18 +16,18 @@ const std::string kStart =
 std::string third_line(const std::string& line) { return refusal(kStart + line + "\n}"); }
 
 std::vector<EvaluationRequest> evaluated(const std::string& evaluate) {
-  return spec(kStart + "\"evaluate\": " + evaluate + "}").blocks.at(0).evaluations;
+  return parsed(kStart + "\"evaluate\": " + evaluate + "}").blocks.at(0).evaluations;
 }
 
 TEST(Spec, MayHaveComments) {
-  EXPECT_EQ(spec("// what\n{/* the */ \"name\": \"x\", \"trial\": {\"dataset\": \"synthetic\", "
-                 "\"class\": 0}} // end")
+  EXPECT_EQ(parsed("// what\n{/* the */ \"name\": \"x\", \"trial\": {\"dataset\": \"synthetic\", "
+                   "\"class\": 0}} // end")
                 .name,
             "x");
 }
 
 TEST(Spec, KeepsItsText) {
-  EXPECT_EQ(spec(kStart + "\"grid\": {}}").text, kStart + "\"grid\": {}}");
+  EXPECT_EQ(parsed(kStart + "\"grid\": {}}").text, kStart + "\"grid\": {}}");
 }
 
 TEST(Spec, IsReadFromItsFile) {
@@ -180,7 +180,7 @@ TEST(Spec, RefusesAnExclusionOfEverything) {
 }
 
 TEST(Evaluate, AsksForFourClassifiersOnPooledFeaturesUnlessTold) {
-  EXPECT_EQ(spec(kStart + "\"grid\": {}}").blocks.at(0).evaluations, default_evaluations());
+  EXPECT_EQ(parsed(kStart + "\"grid\": {}}").blocks.at(0).evaluations, default_evaluations());
   EXPECT_EQ(evaluated("{}"), default_evaluations());
 }
 
@@ -247,7 +247,7 @@ TEST(Evaluate, RefusesWhatItDoesNotUnderstandWhereItStands) {
 }
 
 TEST(Tables, NameRowsColumnsAndReferences) {
-  const Spec one = spec(kStart + R"("tables": {"main": {"rows": "batch_size",
+  const Spec one = parsed(kStart + R"("tables": {"main": {"rows": "batch_size",
       "columns": ["loss", "classifier"], "where": {"seed": [1, 2], "loss": "rotation"},
       "references": {"untrained": {"epochs": 0}}, "caption": "What it costs"}}})");
   ASSERT_EQ(one.tables.size(), 1U);
@@ -267,7 +267,7 @@ TEST(Tables, NameRowsColumnsAndReferences) {
 
 TEST(Tables, MayGiveTheirFieldsAsOneText) {
   const Spec one =
-      spec(kStart + R"("tables": {"a": {"rows": "loss,variant", "columns": "class_name"}}})");
+      parsed(kStart + R"("tables": {"a": {"rows": "loss,variant", "columns": "class_name"}}})");
   EXPECT_EQ(one.tables[0].second.rows, (std::vector<std::string>{"loss", "variant"}));
 }
 
@@ -286,7 +286,7 @@ TEST(Tables, RefuseAFieldThatNoResultHas) {
 }
 
 TEST(Tables, SayHowTheyCompareChooseAndPrint) {
-  const Spec one = spec(kStart + R"("tables": {"a": {"rows": "batch_size", "columns": "loss",
+  const Spec one = parsed(kStart + R"("tables": {"a": {"rows": "batch_size", "columns": "loss",
       "mean": true, "baseline": {"loss": "contrastive"}, "claim": "tasks", "spread": "ci95", "best": "row",
       "select": "learning_rate", "on": "test", "sort": "mean", "order": {"loss": ["rotation", "contrastive"]},
       "labels": {"batch_size": "Batch", "loss": {"rotation": "Rotation"}}}}})");
@@ -393,7 +393,7 @@ TEST(Spec, AnswersAnyDamageWithAUsageErrorOrATrialThatCanRun) {
   for (int i = 0; i < 4000; ++i) {
     const std::string text = damaged(kRich, random);
     try {
-      for (const PlannedTrial& planned : expand(spec(text)).trials) check(planned.trial);
+      for (const PlannedTrial& planned : expand(parsed(text)).trials) check(planned.trial);
       ++good;
     } catch (const UsageError& problem) {
       EXPECT_EQ(std::string(problem.what()).rfind("spec.json:", 0), 0U) << problem.what();
@@ -405,15 +405,15 @@ TEST(Spec, AnswersAnyDamageWithAUsageErrorOrATrialThatCanRun) {
 }
 
 TEST(Spec, TakesNumbersOfNeighbours) {
-  const Spec found = spec(R"({"name": "x", "trial": {"dataset": "synthetic", "class": 0},
+  const Spec found = parsed(R"({"name": "x", "trial": {"dataset": "synthetic", "class": 0},
     "evaluate": {"classifiers": [{"name": "nearest", "k": [1, 5]}]}})");
   ASSERT_EQ(found.blocks[0].evaluations.size(), 2);
   EXPECT_EQ(found.blocks[0].evaluations[1].parameters.k, 5);
   for (const char* wrong : {"0", "-1", "1.5", "\"five\""})
     EXPECT_NE(message_of([&] {
-                spec(R"({"name": "x", "trial": {"dataset": "synthetic", "class": 0},
+                parsed(R"({"name": "x", "trial": {"dataset": "synthetic", "class": 0},
                   "evaluate": {"classifiers": [{"name": "nearest", "k": )" +
-                     std::string(wrong) + "}]}}");
+                       std::string(wrong) + "}]}}");
               }).find("is not a number of neighbours"),
               std::string::npos)
         << wrong;

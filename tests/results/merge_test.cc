@@ -318,7 +318,7 @@ TEST_F(MergeTest, LeavesNoTableOut) {
   shard("occam.db", plan_, {});
   EXPECT_EQ(ask("SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_master WHERE type = "
                 "'table' AND name NOT LIKE 'sqlite_%' ORDER BY name)"),
-            "attempt epoch evaluation outcome request sweep sweep_trial trial");
+            "attempt epoch evaluation outcome request sweep sweep_trial tally trial");
 }
 
 }  // namespace
