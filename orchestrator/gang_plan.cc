@@ -200,7 +200,7 @@ GangRates measured_gang_rates(const Store& store) {
       "'%NVIDIA%' ORDER BY o.recorded_at DESC LIMIT 1000");
   std::map<std::int64_t, std::vector<double>> ratios;
   for (const auto& row : rows) {
-    const Trial trial = trial_from_json(nlohmann::json::parse(row[0].value()));
+    const Trial trial = store.read_trial(row[0].value());
     const std::int64_t gpus = gang_size(row[3].value());
     if (gpus == 1 && images_per_step(trial) < kWholeWorker) continue;
     ratios[gpus].push_back(std::stod(row[1].value()) / std::stod(row[2].value()) /

@@ -63,9 +63,8 @@ std::optional<double> measured_scale(const Store& store, bool on_gpus) {
       std::string(on_gpus ? "1" : "0") + " ORDER BY a.lease DESC LIMIT 400");
   std::map<std::string, std::vector<Attempt>> by_worker;
   for (const auto& row : rows) {
-    Attempt attempt{trial_from_json(nlohmann::json::parse(row[0].value())),
-                    std::stod(row[2].value()), std::stod(row[3].value()), std::stod(row[4].value()),
-                    row[5].value() == "1"};
+    Attempt attempt{store.read_trial(row[0].value()), std::stod(row[2].value()),
+                    std::stod(row[3].value()), std::stod(row[4].value()), row[5].value() == "1"};
     constexpr double kClock = 0.1;  // seconds that the two clocks may be apart
     attempt.counts &= attempt.seconds <= attempt.ended - attempt.began + kClock;
     by_worker[row[1].value()].push_back(std::move(attempt));

@@ -227,7 +227,7 @@ std::optional<double> measured_seconds_per_work(const Store& store) {
       "LIMIT 200");
   double work = 0, seconds = 0;
   for (const auto& row : rows) {
-    work += training_macs(trial_from_json(nlohmann::json::parse(row[0].value())));
+    work += training_macs(store.read_trial(row[0].value()));
     seconds += std::stod(row[1].value());
   }
   if (work <= 0 || seconds <= 0) return std::nullopt;

@@ -13,10 +13,6 @@
 namespace occam {
 namespace {
 
-// 32 MiB: what a sweep of a hundred outcomes a second writes in some ten seconds. Most of it are
-// the same pages over and over.
-constexpr int kLongLog = 8192;
-
 // The attempt that holds a lease, while it runs.
 struct RunningAttempt {
   std::string trial;
@@ -99,14 +95,6 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
       explained(path, [&] {
         database_ = open_for_writing(path, journal);
         complete_tallies(*database_);
-        // In place of SQLite's own folding in, which a commit of every 1,000 pages would wait for.
-        sqlite3_wal_hook(
-            database_->getHandle(),
-            [](void* pages, sqlite3*, const char*, int now) {
-              *static_cast<int*>(pages) = now;
-              return SQLITE_OK;
-            },
-            &log_pages_);
         statements_ = std::make_unique<Statements>(*database_);
         const OutcomeSpool spool(path);
         for (const Outcome& outcome : spool.waiting()) taken_in_ += record_outcome(outcome);
@@ -210,12 +198,6 @@ void Store::commit_group() {
       throw;
     }
   });
-}
-
-void Store::fold_long_log() {
-  if (log_pages_ < kLongLog) return;
-  database_->tryExec("PRAGMA wal_checkpoint(PASSIVE)");
-  log_pages_ = 0;
 }
 
 void Store::close() {

@@ -164,9 +164,6 @@ class Store {
   // so; then all of it is as if it had never been.
   void begin_group();
   void commit_group();
-  // Folds the write-ahead log in once it is long: that takes several syncs, so it is for a moment
-  // when nobody waits for a commit. One that fails is tried again the next time.
-  void fold_long_log();
 
   // The number that the next attempt gets; grows for ever, over all sweeps.
   std::int64_t next_lease() const;
@@ -224,6 +221,8 @@ class Store {
   // The rows alone, values as text; reals so that they read back.
   using Texts = std::vector<std::optional<std::string>>;
   std::vector<Texts> texts(const std::string& sql) const;
+  // A trial out of the column `config` that these gave.
+  Trial read_trial(const std::string& config) const;
 
   // Folds the write-ahead log in, so that the one file is the result and copying it loses nothing;
   // while somebody reads, the log stays. The store can be used on.
@@ -235,7 +234,6 @@ class Store {
   std::unique_ptr<SQLite::Database> database_;
   std::unique_ptr<Statements> statements_;  // none when reading
   bool grouped_ = false;
-  int log_pages_ = 0;  // of the write-ahead log after the last commit
   std::size_t taken_in_ = 0;
 };
 

@@ -150,4 +150,8 @@ std::vector<Store::Texts> Store::texts(const std::string& sql) const {
   return rows;
 }
 
+Trial Store::read_trial(const std::string& config) const {
+  return explained(path_, [&] { return trial_from_json(nlohmann::json::parse(config)); });
+}
+
 }  // namespace occam

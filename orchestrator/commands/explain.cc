@@ -84,8 +84,7 @@ int run(const std::vector<std::string>& words) {
   const std::string trial = trial_of(store, arguments.positional()[1]);
   const std::string id = sql_text(trial);
   const auto config = rows_of(store, "SELECT config FROM trial WHERE id = " + id);
-  fmt::print("trial {}: {}\n", trial,
-             identity(trial_from_json(nlohmann::json::parse(*config.front().front()))));
+  fmt::print("trial {}: {}\n", trial, identity(store.read_trial(*config.front().front())));
   for (const Row& one : rows_of(store,
                                 "SELECT sweep, position, orphaned_at FROM sweep_trial WHERE "
                                 "trial = " +

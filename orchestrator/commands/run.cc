@@ -70,7 +70,7 @@ class Rank {
   bool broken() const { return broken_; }
 
   // Until every node has left.
-  void serve_sweep(Sweep& sweep, Requests& requests, Store& store) {
+  void serve_sweep(Sweep& sweep, Requests& requests) {
     int stop_signal = 0;
     sweep.begin();
     while (!sweep.over()) {
@@ -80,8 +80,6 @@ class Rank {
       requests.tick(Clock::now());
       link_.flush();
       if (sweep.over()) break;
-      // All that was said has left; who speaks next waits at most for this.
-      if (link_.patience().count() > 0) store.fold_long_log();
       wait(agent_, signals_, link_);
       if (const int signal = signals_.take()) {
         // Slurm warns by USR1 and may end the job by TERM while it still checkpoints.
@@ -262,7 +260,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
     if (!more.starts.empty()) check(more);
   };
   Requests requests(store, sweep, sweep_options.work, source_finder(options.data), prepare);
-  rank.serve_sweep(sweep, requests, store);
+  rank.serve_sweep(sweep, requests);
   progress.finish();
   std::error_code ignored;
   fs::remove(sweep_options.work, ignored);  // when nothing is left in it

@@ -24,21 +24,6 @@ std::string refusal(const std::string& path, Store::Mode mode) {
 
 constexpr Store::Mode kBothModes[] = {Store::Mode::read, Store::Mode::write};
 
-// ---- the log ----
-
-TEST_F(StoreTest, FoldsALongLogInOnlyWhenItIsTold) {
-  Store store(path_, Store::Mode::write, Journal::wal);
-  store.record_sweep(spec(), expansion({trial(0)}));
-  const auto before = fs::file_size(path_);
-  store.fold_long_log();
-  EXPECT_EQ(fs::file_size(path_), before) << "it is short";
-  for (int i = 0; i < 9; ++i)
-    store.end_attempt(begin(store, trial(0)), AttemptState::failed, std::string(4 << 20, 'x'));
-  EXPECT_EQ(fs::file_size(path_), before);
-  store.fold_long_log();
-  EXPECT_GT(fs::file_size(path_), 9u * (4 << 20));
-}
-
 // ---- exactly once ----
 
 TEST_F(StoreTest, GivesBackTheOutcomeThatItTook) {
@@ -481,6 +466,14 @@ TEST_F(StoreTest, RefusesADamagedDatabaseAndSaysHowToSaveIt) {
   file.close();
   EXPECT_THAT(refusal(path_, Store::Mode::write),
               testing::AllOf(HasSubstr("is damaged"), HasSubstr(".recover")));
+}
+
+TEST_F(StoreTest, SaysThatATrialsTextIsDamagedWhereItCannotBeRead) {
+  const Store store(path_, Store::Mode::write);
+  const std::string text = to_json(trial(3)).dump();
+  EXPECT_EQ(id_of(store.read_trial(text)), id_of(trial(3)));
+  EXPECT_THAT(message_of([&] { store.read_trial(text.substr(0, 40) + "\xff\xff"); }),
+              testing::AllOf(HasSubstr(path_), HasSubstr("is damaged")));
 }
 
 // What the step throws for a user who is not root and does not own the folder.
