@@ -11,6 +11,8 @@
 
 #include "experiments/cost.h"
 #include "experiments/disk.h"
+#include "experiments/error.h"
+#include "experiments/number.h"
 
 namespace occam {
 
@@ -47,6 +49,7 @@ class Simulator {
           end(event.number, event.version);
           break;
         case Event::failure:
+          check_hope();
           fail(static_cast<int>(random_() % static_cast<std::uint64_t>(workers_)));
           events_.push({now_ + pause(), Event::failure, 0});
           break;
@@ -156,6 +159,19 @@ class Simulator {
     start(coordinator_.on_outcome(lease, OutcomeStatus::completed));
   }
 
+  // Where trials come to no end, neither would this.
+  void check_hope() {
+    constexpr std::int64_t kMostEach = 1000, kMost = 10'000'000;
+    const auto trials = static_cast<std::int64_t>(coordinator_.tasks().size());
+    if (++struck_ < kMost && result_.failures < kMostEach * trials) return;
+    throw UsageError("with a failure every " + shortest(failures_.every) +
+                     " s trials hardly come to an end: after " + std::to_string(struck_) +
+                     " of them " + std::to_string(coordinator_.pending() + coordinator_.running()) +
+                     " of " + std::to_string(trials) +
+                     " trials are left; checkpoint more often (--checkpoint-every), or give a " +
+                     "larger --mtbf");
+  }
+
   void fail(int worker) {
     bool joined = false;
     for (auto one = running_.begin(); one != running_.end();) {
@@ -184,6 +200,7 @@ class Simulator {
   }
 
   int workers_, slots_;
+  std::int64_t struck_ = 0;  // failures, also of workers that were down or idle
   const std::vector<Pace>& paces_;
   Failures failures_;
   std::mt19937_64 random_;

@@ -13,6 +13,7 @@
 #include "experiments/error.h"
 #include "results/schema.h"
 #include "results/store_error.h"
+#include "results/store_lock.h"
 
 namespace occam {
 namespace {
@@ -44,11 +45,19 @@ std::string header_of(const std::string& path) {
 }
 
 void check_is_file(const std::string& path) {
+  // The lock, the log and what else is the file's lie beside the name that SQLite resolves.
+  if (fs::is_symlink(path))
+    throw Error(path + ": is a symbolic link; name the file itself, " +
+                fs::weakly_canonical(folder_of(path) / fs::read_symlink(path)).string() +
+                ", beside which its lock and its log lie");
   if (fs::is_directory(path))
     throw Error(path + ": is a folder; name a database file, such as " +
                 (fs::path(path) / "occam.db").string());
   if (fs::exists(path) && !fs::is_regular_file(path))
     throw Error(path + ": is a device or a pipe; name a database file, such as occam.db");
+  if (fs::exists(path) && fs::hard_link_count(path) > 1)
+    throw Error(path + ": has a second name (a hard link), under which another process could " +
+                "write it unseen; remove one of the names, or work on a copy");
 }
 
 Error of_another_program(const std::string& path) {
@@ -85,6 +94,17 @@ void check_whole(const std::string& path, const std::string& header) {
   if (has_header && page > 0 && bytes % page == 0 && bytes >= page * number_at(header, kPages, 4))
     return;
   throw damaged_error(path, "it was cut off after " + std::to_string(bytes) + " bytes");
+}
+
+// A writer that dies within a transaction leaves a rollback journal. Nobody can read the file
+// before that is played back, which SQLite does for the first one who may write.
+void play_back_left_journal(const std::string& path) {
+  if (!fs::exists(path + "-journal") || is_written(path)) return;
+  if (access(path.c_str(), W_OK) != 0 || access(folder_of(path).c_str(), W_OK | X_OK) != 0)
+    throw Error(path + ": its last writer died in the middle of a change, which has to be undone " +
+                "from " + path + "-journal first; run this command once where you may write both");
+  SQLite::Database(path, SQLite::OPEN_READWRITE, kPatienceMs)
+      .execAndGet("SELECT count(*) FROM sqlite_master");
 }
 
 bool is_new(SQLite::Database& database) {
@@ -159,6 +179,7 @@ void check_writable(const std::string& path) {
 }
 
 std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path) {
+  play_back_left_journal(path);
   // A writer's log exists as long as the writer does. Without one, the file is all there is, and
   // taken as immutable it can be read where nothing may be created beside it.
   const std::string header = header_of(path);

@@ -308,9 +308,9 @@ WHERE s.orphaned_at IS NULL AND (e.trial IS NOT NULL OR o.status = 'diverged'))s
       "CREATE VIEW trials AS SELECT\n  s.sweep,\n  s.position,\n  s.trial,\n" +
       columns_of_trials() + R"sql(  CASE
     WHEN o.status IS NOT NULL THEN o.status
-    WHEN last.state = 'running' OR last.state = 'failed' AND last.forgiven_at IS NULL
-      THEN last.state
+    WHEN last.state = 'running' THEN last.state
     WHEN s.cancelled_at IS NOT NULL THEN 'cancelled'
+    WHEN last.state = 'failed' AND last.forgiven_at IS NULL THEN last.state
     ELSE 'waiting' END AS state,
   coalesce(last.number, 0) AS attempts,
   (SELECT count(*) FROM attempt f WHERE f.trial = s.trial AND f.state = 'failed'

@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/Statement.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace occam {
@@ -39,10 +40,12 @@ Tally tally_of(SQLite::Database& database, const std::string& sweep) {
     Statement row(database, sql);
     row.bind(1, sweep);
     if (!row.executeStep()) continue;
-    return {row.getColumn(0).getInt64(),  row.getColumn(1).getInt64(),
-            row.getColumn(2).getInt64(),  row.getColumn(3).getInt64(),
-            row.getColumn(4).getDouble(), row.getColumn(5).getDouble(),
-            row.getColumn(6).getString(), row.getColumn(7).getString()};
+    return {row.getColumn(0).getInt64(), row.getColumn(1).getInt64(), row.getColumn(2).getInt64(),
+            row.getColumn(3).getInt64(),
+            // Taking away again what was added leaves a rounding.
+            std::max(0.0, row.getColumn(4).getDouble()),
+            std::max(0.0, row.getColumn(5).getDouble()), row.getColumn(6).getString(),
+            row.getColumn(7).getString()};
   }
   return {};
 }

@@ -27,8 +27,9 @@ int run(const std::vector<std::string>& words) {
   po::options_description described("Options");
   described.add_options()("where", po::value(&where)->composing(),
                           "FIELD=VALUE[,VALUE] of the view trials; may be given again")(
-      "build", po::value(&build), "results of this build alone")(
-      "dry-run", po::bool_switch(&dry_run), "say which, change nothing");
+      "build", po::value(&build),
+      "results of this build alone; without --where also of trials that no spec has any "
+      "more")("dry-run", po::bool_switch(&dry_run), "say which, change nothing");
   const Arguments arguments(words, described, 1, 1, kUsage);
   if (arguments.helped()) return 0;
   if (where.empty() && build.empty())
@@ -45,13 +46,17 @@ int run(const std::vector<std::string>& words) {
       if (std::find(known.begin(), known.end(), build) == known.end())
         throw UsageError("--build " + build + ": no attempt is of that; there are: " +
                          joined(known) + did_you_mean(build, known));
-      such +=
-          " AND EXISTS (SELECT 1 FROM outcome o JOIN attempt a ON a.trial = o.trial AND "
-          "a.number = o.attempt WHERE o.trial = trials.trial AND o.retired_at IS NULL AND "
-          "a.build = " +
-          sql_text(build) + ")";
+      const std::string of_build =
+          "SELECT o.trial FROM outcome o JOIN attempt a ON a.trial = o.trial AND a.number = "
+          "o.attempt WHERE o.retired_at IS NULL AND a.build = " +
+          sql_text(build);
+      // Alone it is also of trials that the spec has left out: they would count again with it.
+      if (where.empty())
+        for (const auto& row : store.texts(of_build + " ORDER BY o.trial"))
+          chosen.push_back(row.front().value_or(""));
+      such += " AND trial IN (" + of_build + ")";
     }
-    chosen = trials_where(store, where, such);
+    if (!where.empty()) chosen = trials_where(store, where, such);
   }
   return change_chosen(database, chosen, dry_run,
                        [&](Store& store) { return store.forget(chosen, build); },

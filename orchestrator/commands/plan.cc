@@ -99,6 +99,9 @@ int run(const std::vector<std::string>& words) {
   if (arguments.helped()) return 0;
   if (arguments.has("workers") && workers < 1) throw UsageError("--workers must be at least 1");
   if (arguments.has("gpus") && gpus < 1) throw UsageError("--gpus must be at least 1");
+  constexpr int kMostWorkers = 1'000'000;
+  if (std::max(workers, gpus) > kMostWorkers)
+    throw UsageError("a plan is of at most a million workers or GPUs");
   if (workers > 0 && gpus > 0) throw UsageError("give --workers or --gpus, not both");
   if (arguments.has("mtbf") && !(failures.every > 0)) throw UsageError("--mtbf must be above 0");
   if (!(failures.checkpoint_every > 0)) throw UsageError("--checkpoint-every must be above 0");

@@ -1,5 +1,6 @@
 #include "orchestrator/plan.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <random>
 
 #include "experiments/disk.h"
+#include "tests/message_of.h"
 
 namespace occam {
 namespace {
@@ -76,6 +78,14 @@ TEST(Simulate, FindsASharedWorkersTrialsWhereAFailureLeftThem) {
   // when it failed, 400; a failure undoes 5 s of what runs, and costs a restart.
   EXPECT_GE(result.wall_seconds, 280 + count);
   EXPECT_LE(result.wall_seconds, 400 + count * (5 + 1) + 1e-6);
+}
+
+TEST(Simulate, RefusesFailuresThatLetNoTrialComeToItsEnd) {
+  for (const double every : {1e-9, 1.0})
+    EXPECT_THAT(message_of([&] {
+                  simulate(tasks({100, 100}), 2, 1, 1, {.every = every, .restart = 1});
+                }),
+                testing::HasSubstr("2 of 2 trials are left"));
 }
 
 TEST(Simulate, GivesAGangItsWorkersAndItsSpeed) {

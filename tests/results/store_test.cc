@@ -468,6 +468,44 @@ TEST_F(StoreTest, RefusesADamagedDatabaseAndSaysHowToSaveIt) {
               testing::AllOf(HasSubstr("is damaged"), HasSubstr(".recover")));
 }
 
+TEST_F(StoreTest, ReadsWhatAWriterLeftThatDiedInAChange) {
+  {
+    Store store(path_, Store::Mode::write, Journal::rollback);
+    store.record_sweep(spec(), expansion({trial(0), trial(1)}));
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    SQLite::Database database(path_, SQLite::OPEN_READWRITE);
+    database.exec("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN");
+    // So much that it goes to the file before the end.
+    database.exec(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT "
+        "INTO attempt(trial, number, state, host, device, build, revision, libraries, "
+        "deterministic, started_at) SELECT (SELECT min(id) FROM trial), i, 'running', '', '', '', "
+        "'', '', 0, '' FROM n");
+    _exit(0);
+  }
+  int status = 1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  ASSERT_TRUE(fs::exists(path_ + "-journal"));
+  EXPECT_EQ(Store(path_, Store::Mode::read).status()[0].running, 0);
+  EXPECT_FALSE(fs::exists(path_ + "-journal"));
+}
+
+TEST_F(StoreTest, RefusesNamesBesideWhichTheLockDoesNotLie) {
+  { Store store(path_, Store::Mode::write); }
+  const std::string link = path_ + ".link";
+  fs::create_symlink(path_, link);
+  for (const Store::Mode mode : kBothModes)
+    EXPECT_THAT(refusal(link, mode), testing::AllOf(HasSubstr("is a symbolic link"),
+                                                    HasSubstr(fs::canonical(path_).string())));
+  fs::remove(link);
+  fs::create_hard_link(path_, link);
+  for (const Store::Mode mode : kBothModes)
+    EXPECT_THAT(refusal(path_, mode), HasSubstr("a second name"));
+}
+
 TEST_F(StoreTest, SaysThatATrialsTextIsDamagedWhereItCannotBeRead) {
   const Store store(path_, Store::Mode::write);
   const std::string text = to_json(trial(3)).dump();
