@@ -6,32 +6,33 @@
 #include "tests/kernels/numbers.h"
 #include "worker/cuda/convolution.h"
 
-// In the kernels' namespace, which a test may have renamed: else one test would run the other's.
+// In the kernels' namespace, which a test may have renamed.
 namespace occam::cuda {
 
-// side x side images of 64 channels, zero outside.
+// side x side images, zero outside.
 struct Pixels {
   const Halves& all;
-  int side;
+  int side, channels;
   double at(int image, int row, int column, int channel) const {
     if (row < 0 || column < 0 || row >= side || column >= side) return 0;
-    return value(all[(static_cast<std::size_t>((image * side + row) * side + column)) * 64 +
-                     static_cast<std::size_t>(channel)]);
+    return value(
+        all[static_cast<std::size_t>(((image * side + row) * side + column) * channels + channel)]);
   }
 };
 
-inline void check_convolutions(int images, int side, int processors) {
+inline void check_convolutions(int channels, int images, int side, int processors) {
   Numbers numbers(7);
-  const std::size_t count = static_cast<std::size_t>(images * side * side) * 64;
-  const Halves x = numbers.halves(count, 1), w = numbers.halves(64 * 9 * 64, 0.05F),
+  const auto width = static_cast<std::size_t>(channels);
+  const std::size_t count = static_cast<std::size_t>(images * side * side) * width;
+  const Halves x = numbers.halves(count, 1), w = numbers.halves(width * 9 * width, 0.05F),
                dy = numbers.halves(count, 1);
   const auto weight = [&](int out, int shift, int in) {
-    return value(w[static_cast<std::size_t>((out * 9 + shift) * 64 + in)]);
+    return value(w[static_cast<std::size_t>((out * 9 + shift) * channels + in)]);
   };
   Halves y(count), dx(count), dw(w.size());
-  const ConvolutionShape shape{images, side, processors};
-  std::vector<float> origin(64),
-      parts(static_cast<std::size_t>(convolution_parts(shape)) * 128, NAN);
+  const ConvolutionShape shape{images, side, channels, processors};
+  std::vector<float> origin(width),
+      parts(static_cast<std::size_t>(convolution_parts(shape)) * 2 * width, NAN);
   for (float& one : origin) one = numbers.next();
   std::vector<float> scratch(
       static_cast<std::size_t>(convolution_scratch_bytes(shape)) / sizeof(float), NAN);
@@ -40,18 +41,19 @@ inline void check_convolutions(int images, int side, int processors) {
   convolve_backward_weights(shape, dy.data(), x.data(), dw.data(), scratch.data(), nullptr);
 
   Difference of_y, of_dx, of_dw, of_sums;
-  const Pixels in{x, side}, out{y, side}, back{dx, side}, from{dy, side};
+  const Pixels in{x, side, channels}, out{y, side, channels}, back{dx, side, channels},
+      from{dy, side, channels};
   for (int i = 0; i < 3000; ++i) {
     const auto below = [&](int most) {
       return static_cast<int>(numbers.below(static_cast<std::size_t>(most)));
     };
     // Many at the border.
-    const int image = below(images), channel = below(64);
+    const int image = below(images), channel = below(channels);
     const int row = i % 5 == 0 ? below(2) * (side - 1) : below(side);
     const int column = i % 7 == 0 ? below(2) * (side - 1) : below(side);
     double forward = 0, backward = 0;
     for (int shift = 0; shift < 9; ++shift)
-      for (int k = 0; k < 64; ++k) {
+      for (int k = 0; k < channels; ++k) {
         const int down = shift / 3 - 1, right = shift % 3 - 1;
         forward += in.at(image, row + down, column + right, k) * weight(channel, shift, k);
         backward += from.at(image, row - down, column - right, k) * weight(k, shift, channel);
@@ -60,26 +62,26 @@ inline void check_convolutions(int images, int side, int processors) {
     of_dx.add(back.at(image, row, column, channel), backward);
   }
   for (int i = 0; i < 100; ++i) {
-    const auto output = static_cast<int>(numbers.below(64)),
-               input = static_cast<int>(numbers.below(64)), shift = i % 9;
+    const auto output = static_cast<int>(numbers.below(width)),
+               input = static_cast<int>(numbers.below(width)), shift = i % 9;
     double sum = 0;
     for (int image = 0; image < images; ++image)
       for (int row = 0; row < side; ++row)
         for (int column = 0; column < side; ++column)
           sum += from.at(image, row, column, output) *
                  in.at(image, row + shift / 3 - 1, column + shift % 3 - 1, input);
-    of_dw.add(value(dw[static_cast<std::size_t>((output * 9 + shift) * 64 + input)]), sum);
+    of_dw.add(value(dw[static_cast<std::size_t>((output * 9 + shift) * channels + input)]), sum);
   }
-  for (std::size_t channel = 0; channel < 64; ++channel) {
+  for (std::size_t channel = 0; channel < width; ++channel) {
     double sum = 0, square = 0, found = 0, found_square = 0;
-    for (std::size_t i = channel; i < count; i += 64) {
+    for (std::size_t i = channel; i < count; i += width) {
       const double centred = value(y[i]) - origin[channel];
       sum += centred;
       square += centred * centred;
     }
-    for (std::size_t part = 0; part < parts.size(); part += 128) {
+    for (std::size_t part = 0; part < parts.size(); part += 2 * width) {
       found += parts[part + channel];
-      found_square += parts[part + 64 + channel];
+      found_square += parts[part + width + channel];
     }
     of_sums.add(found, sum);
     of_sums.add(found_square, square);

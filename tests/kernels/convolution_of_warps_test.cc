@@ -9,7 +9,7 @@
 namespace occam {
 namespace {
 
-TEST(Convolution, OnOtherGpusIsItsDefinition) { cuda::check_convolutions(2, 32, 3); }
+TEST(Convolution, OnOtherGpusIsItsDefinition) { cuda::check_convolutions(64, 2, 32, 3); }
 
 }  // namespace
 }  // namespace occam

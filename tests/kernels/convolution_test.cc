@@ -9,12 +9,16 @@ namespace occam {
 namespace {
 
 TEST(Convolution, OnHopperIsItsDefinition) {
-  cuda::check_convolutions(2, 32, 3);
-  cuda::check_convolutions(1, 64, 132);
+  cuda::check_convolutions(64, 2, 32, 3);
+  cuda::check_convolutions(64, 1, 64, 132);
 }
 
-TEST(Convolution, RefusesASideThatTilesDoNotFill) {
-  EXPECT_THROW(cuda::convolve({1, 28, 1}, nullptr, nullptr, nullptr, {}, nullptr), Error);
+TEST(Convolution, RefusesShapesThatTilesDoNotFill) {
+  for (const cuda::ConvolutionShape& shape :
+       {cuda::ConvolutionShape{1, 28, 64}, {1, 32, 128}, {1, 16, 64}, {1, 32, 32}, {0, 32, 64}}) {
+    EXPECT_EQ(cuda::convolution_shared_bytes(shape), 0);
+    EXPECT_THROW(cuda::convolve(shape, nullptr, nullptr, nullptr, {}, nullptr), Error);
+  }
 }
 
 }  // namespace

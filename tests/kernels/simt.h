@@ -231,6 +231,13 @@ inline float __shfl_xor_sync(unsigned, float value, int mask) {
   simt::together(simt::Together::shuffle);
   return simt::me().value;
 }
+inline std::uint32_t __shfl_xor_sync(unsigned mask, std::uint32_t value, int lanes) {
+  float bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  bits = __shfl_xor_sync(mask, bits, lanes);
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
 
 namespace occam::cuda {
 

@@ -235,9 +235,12 @@ __global__ void __launch_bounds__(kPartsThreads)
   __shared__ float of_share[kShares][kValues];
   __shared__ float totals[kValues];
   const int value = threadIdx.x % kValues, share = threadIdx.x / kValues;
+  const std::int64_t first_channel = std::int64_t{blockIdx.x} * kPartsChannels;
+  const float* const from =
+      sums + value / kPartsChannels * layout.channels + first_channel + value % kPartsChannels;
   float sum = 0;
 #pragma unroll 8
-  for (int part = share; part < parts; part += kShares) sum += sums[part * kValues + value];
+  for (int part = share; part < parts; part += kShares) sum += from[part * 2 * layout.channels];
   of_share[share][value] = sum;
   __syncthreads();
   if (share == 0) {
@@ -248,7 +251,7 @@ __global__ void __launch_bounds__(kPartsThreads)
   }
   __syncthreads();
   if (threadIdx.x < kThreads)
-    finish_statistics(layout, 0, kPartsChannels, totals, parameters, saved);
+    finish_statistics(layout, first_channel, kPartsChannels, totals, parameters, saved);
 }
 
 template <class T, int V>
@@ -622,10 +625,12 @@ void norm_statistics_of_sums(std::int64_t rows, std::int64_t channels, const flo
   check_launch("norm_statistics_of_sums");
 }
 
-void norm_statistics_of_parts(std::int64_t rows, int parts, const float* sums,
-                              const NormParameters& parameters, float* saved, Stream stream) {
-  finish_statistics_of_parts<<<1, kPartsThreads, 0, stream>>>(layout_of_all(rows, kPartsChannels),
-                                                              sums, parts, parameters, saved);
+void norm_statistics_of_parts(std::int64_t rows, std::int64_t channels, int parts,
+                              const float* sums, const NormParameters& parameters, float* saved,
+                              Stream stream) {
+  finish_statistics_of_parts<<<static_cast<unsigned>(channels / kPartsChannels), kPartsThreads, 0,
+                               stream>>>(layout_of_all(rows, channels), sums, parts, parameters,
+                                         saved);
   check_launch("norm_statistics_of_parts");
 }
 

@@ -4,30 +4,30 @@
 
 #include "worker/cuda/device.h"
 
-// 3 x 3 convolutions of 64 channels into 64, stride 1, padding 1, in bfloat16, NHWC: those of a
-// residual network's first stage at full width. Sums are float32, in a fixed order, so the same
-// input gives the same bits.
+// 3 x 3 convolutions, stride 1, padding 1, in bfloat16, NHWC, of as many channels as come in: 64 on
+// images whose sides are multiples of 32, and 128 on images of 16 x 16. In a residual network of
+// full width on images of 32 x 32 those are the first stage's and most of the second's. Sums are
+// float32, in a fixed order, so the same input gives the same bits.
 //
 // A block holds a tile of the image with its border in shared memory and takes all nine shifts from
 // there, so every value is read from the cache once; general kernels read it nine times, and are
-// slow where 64 channels are too few for their tiles.
+// slow where so few channels do not fill their tiles.
 
 namespace occam::cuda {
-
-constexpr std::int64_t kConvolutionChannels = 64;
-constexpr std::int64_t kConvolutionColumns = 32;  // of a tile; sides are multiples
 
 struct ConvolutionShape {
   std::int64_t images;
   std::int64_t side;
+  std::int64_t channels;
   int processors = 132;  // multiprocessors to keep busy; decides in which order sums are taken
 };
 
-// The shared memory that a block of these kernels takes.
-int convolution_shared_bytes();
+// The shared memory that a block of these kernels takes; 0 for a shape that they do not do.
+int convolution_shared_bytes(const ConvolutionShape& shape);
 
 // What batch norm wants of y beside: each channel's sum over the pixels of y - origin, and of its
-// square. `parts` holds convolution_parts rows of 64 sums and 64 squares, to be added up.
+// square. `parts` holds convolution_parts rows of all channels' sums, then all squares', to be
+// added up.
 struct ConvolutionSums {
   const float* origin = nullptr;  // by channel
   float* parts = nullptr;         // null leaves them out

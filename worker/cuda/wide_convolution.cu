@@ -2,49 +2,33 @@
 
 #include <algorithm>
 
-#include "worker/cuda/element.cuh"
+#include "worker/cuda/convolution.cuh"
 #include "worker/cuda/launch.cuh"
-#include "worker/cuda/matrix.cuh"
+#include "worker/cuda/weight_gradient.cuh"
 
 namespace occam::cuda {
 namespace {
 
-using Bf16 = __nv_bfloat16;
-
 constexpr int kChannels = kWideChannels, kSide = kWideSide;
-constexpr int kShifts = 9;
-constexpr int kPlaneChannels = 64;  // rows of 128 bytes: half of a pixel's channels
-constexpr int kPlanes = kChannels / kPlaneChannels;
-constexpr int kRowBytes = kPlaneChannels * 2, kChunks = kRowBytes / 16;
-constexpr int kBorderedSide = kSide + 2, kPixels = kBorderedSide * kBorderedSide;
-constexpr int kPlaneBytes = kPixels * kRowBytes, kImageBytes = kPlanes * kPlaneBytes;
+using Image = Geometry<kChannels, kSide, kSide>;
+constexpr int kPlanes = Image::kPlanes;
+// Of the tensor cores' matrices none lies here, so planes follow each other closely.
+constexpr int kPlaneBytes = Image::kBorderedPixels * kRowBytes, kImageBytes = kPlanes * kPlaneBytes;
+constexpr int kImageCopies = kPlanes * Image::kBorderedPixels * kChunks;
 
 // Two groups of four warps, each with half of the image's rows.
-constexpr int kThreads = 256;
+constexpr int kThreads = 2 * kGroup;
 // A stage is one shift's weights of one plane; a few are in shared memory, in turn.
 constexpr int kStages = kShifts * kPlanes, kSlots = 4, kAhead = 2;
 constexpr int kStageBytes = kChannels * kRowBytes;
 constexpr int kBytes = kSlots * kStageBytes + 2 * kImageBytes;
 
-__device__ inline int place(int row, int chunk) {
-  return row * kRowBytes + ((chunk ^ (row & 7)) << 4);
-}
-// As in convolution.cu: a lane is to have eight neighbouring outputs at a time.
-__device__ inline int weight_row(int channel) {
-  return (channel / 32 * 4 + channel % 8 / 2) * 8 + channel % 32 / 8 * 2 + channel % 2;
-}
-
 // The i-th sixteen bytes of an image with its border.
 __device__ inline void copy_pixel(const Bf16* images, std::int64_t image, int i, Shared to) {
-  const int chunk = i % kChunks, plane = i / kChunks % kPlanes, pixel = i / (kChunks * kPlanes);
-  const int row = pixel / kBorderedSide - 1, column = pixel % kBorderedSide - 1;
-  const bool outside = row < 0 || row >= kSide || column < 0 || column >= kSide;
-  const Bf16* from = outside ? images
-                             : images + ((image * kSide + row) * kSide + column) * kChannels +
-                                   plane * kPlaneChannels + chunk * 8;
-  copy_16(to + plane * kPlaneBytes + place(pixel, chunk), from, outside);
+  const int plane = i / (Image::kBorderedPixels * kChunks);
+  copy_bordered<Image>(images, {image, 0, 0}, plane, kSide, i % (Image::kBorderedPixels * kChunks),
+                       to + plane * kPlaneBytes);
 }
-constexpr int kImageCopies = kPixels * kPlanes * kChunks;
 
 // Forward: 128 rows of outputs x 64 inputs. Turned: twice (for halves of the inputs, which are the
 // product's columns) 64 rows of outputs x 64 inputs.
@@ -55,12 +39,12 @@ __device__ inline void copy_stage(const Bf16* weights, int stage, Shared to) {
     const int chunk = i % kChunks, row = i / kChunks;
     if constexpr (kTurned) {
       const int half = row / kPlaneChannels, output = plane * kPlaneChannels + row % kPlaneChannels;
-      copy_16(to + place(row, chunk),
+      copy_16(to + place_128(row, chunk),
               weights + (output * kShifts + kShifts - 1 - shift) * kChannels +
                   half * kPlaneChannels + chunk * 8,
               false);
     } else {
-      copy_16(to + place(weight_row(row), chunk),
+      copy_16(to + place_128(row, chunk),
               weights + (row * kShifts + shift) * kChannels + plane * kPlaneChannels + chunk * 8,
               false);
     }
@@ -80,10 +64,11 @@ __device__ inline void load_inputs(Shared image, int shift, int plane, Inputs& t
   const int lane = threadIdx.x % 32;
 #pragma unroll
   for (int block = 0; block < 2; ++block) {
-    const int pixel = (row_of(block) + shift / 3) * kBorderedSide + shift % 3 + lane % 16;
+    const int pixel = (row_of(block) + shift / 3) * Image::kBorderedColumns + shift % 3 + lane % 16;
 #pragma unroll
     for (int k = 0; k < 4; ++k)
-      load_matrices(image + plane * kPlaneBytes + place(pixel, 2 * k + lane / 16), to.a[block][k]);
+      load_matrices(image + plane * kPlaneBytes + place_128(pixel, 2 * k + lane / 16),
+                    to.a[block][k]);
   }
 }
 
@@ -119,10 +104,10 @@ __device__ inline void multiply_in_warps(const Inputs& inputs, Shared stage, boo
         std::uint32_t b[4];
         const Shared from = stage + half * (kStageBytes / 2);
         if constexpr (kTurned)
-          load_transposed(from + place(16 * k + lane % 16, 2 * pair + lane / 16), b);
+          load_transposed(from + place_128(16 * k + lane % 16, 2 * pair + lane / 16), b);
         else
           load_matrices(
-              from + place(8 * (2 * pair + lane / 16) + lane % 8, 2 * k + lane / 8 % 2), b);
+              from + place_128(8 * (2 * pair + lane / 16) + lane % 8, 2 * k + lane / 8 % 2), b);
 #pragma unroll
         for (int block = 0; block < 2; ++block)
 #pragma unroll
@@ -132,41 +117,125 @@ __device__ inline void multiply_in_warps(const Inputs& inputs, Shared stage, boo
       }
 }
 
-template <bool kTurned>
-__device__ inline void store_sums(const Sums& sum, std::int64_t image, Bf16* y) {
+// Lane q of four gets what the others hold in their q-th place.
+__device__ inline void turn_in_fours(std::uint32_t (&v)[4]) {
+#pragma unroll
+  for (int bit = 1; bit < 4; bit *= 2) {
+    const bool upper = threadIdx.x & bit;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      if (i & bit) continue;
+      const std::uint32_t other = __shfl_xor_sync(~0U, upper ? v[i] : v[i | bit], bit);
+      (upper ? v[i] : v[i | bit]) = other;
+    }
+  }
+}
+
+// Each lane gets the sum of one of eight values over the lanes with its last two bits: value
+// lane / 4, its bits from the other end.
+__device__ inline float sum_by_lane(float (&v)[8]) {
+#pragma unroll
+  for (int count = 4; count > 0; count /= 2) {
+    const int offset = 16 / (4 / count);
+    const bool upper = threadIdx.x & offset;
+#pragma unroll
+    for (int i = 0; i < count; ++i)
+      v[i] =
+          (upper ? v[i + count] : v[i]) + __shfl_xor_sync(~0U, upper ? v[i] : v[i + count], offset);
+  }
+  return v[0];
+}
+
+// A lane stores eight neighbouring channels of a pixel at a time; there are so many of those.
+constexpr int kEights = kChannels / 32;
+__device__ inline int first_of_eight(int eight) {
+  return 32 * eight + 8 * static_cast<int>(threadIdx.x % 4);
+}
+
+// Sums and sums of squares about an origin over a warp's pixels, of four channels a lane.
+struct Statistics {
+  const float* origins;
+  float sum[kEights] = {}, square[kEights] = {};
+  float origin[8], of_pixels[8], of_squares[8];
+
+  __device__ explicit Statistics(const float* origins) : origins(origins) {}
+  __device__ void begin(int eight) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      origin[i] = origins[first_of_eight(eight) + i];
+      of_pixels[i] = of_squares[i] = 0;
+    }
+  }
+  __device__ void add(const std::uint32_t (&eight)[4]) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      add_squares(eight[i], origin + 2 * i, of_pixels + 2 * i, of_squares + 2 * i);
+  }
+  __device__ void end(int eight) {
+    sum[eight] += sum_by_lane(of_pixels);
+    square[eight] += sum_by_lane(of_squares);
+  }
+  // Of all threads of the block, warp after warp: a row of sums, then one of squares.
+  __device__ void write(float* to) {
+    __shared__ float total[2 * kChannels];
+    static_assert(2 * kChannels == kThreads);
+    const int lane = threadIdx.x % 32;
+    const int among =
+        lane / 16 * 4 + lane / 8 % 2 * 2 + lane / 4 % 2;  // as sum_by_lane leaves them
+    for (int warp = 0; warp < kThreads / 32; ++warp) {
+      if (static_cast<int>(threadIdx.x) / 32 == warp)
+#pragma unroll
+        for (int eight = 0; eight < kEights; ++eight) {
+          float* const at = total + first_of_eight(eight) + among;
+          at[0] = (warp > 0 ? at[0] : 0) + sum[eight];
+          at[kChannels] = (warp > 0 ? at[kChannels] : 0) + square[eight];
+        }
+      __syncthreads();
+    }
+    to[threadIdx.x] = total[threadIdx.x];
+  }
+};
+struct NoStatistics {
+  __device__ explicit NoStatistics(const float*) {}
+  __device__ void begin(int) {}
+  __device__ void add(const std::uint32_t (&)[4]) {}
+  __device__ void end(int) {}
+  __device__ void write(float*) {}
+};
+
+template <class S>
+__device__ inline void store_sums(const Sums& sum, std::int64_t image, Bf16* y, S& statistics) {
   const int lane = threadIdx.x % 32;
 #pragma unroll
-  for (int block = 0; block < 2; ++block)
+  for (int eight = 0; eight < kEights; ++eight) {
+    statistics.begin(eight);
 #pragma unroll
-    for (int low = 0; low < 2; ++low) {
-      Bf16* const to =
-          y + ((image * kSide + row_of(block)) * kSide + 8 * low + lane / 4) * kChannels;
+    for (int block = 0; block < 2; ++block)
 #pragma unroll
-      for (int half = 0; half < 2; ++half)
+      for (int low = 0; low < 2; ++low) {
+        std::uint32_t packed[4];
 #pragma unroll
-        for (int part = 0; part < 2; ++part) {
-          const auto two = [&](int j) {
-            const float(&four)[4] = sum[block][half][4 * part + j];
-            return pack(four[2 * low], four[2 * low + 1]);
-          };
-          if constexpr (kTurned) {
-#pragma unroll
-            for (int j = 0; j < 4; ++j)
-              *reinterpret_cast<std::uint32_t*>(to + 64 * half + 8 * (4 * part + j) +
-                                                lane % 4 * 2) = two(j);
-          } else {
-            *reinterpret_cast<uint4*>(to + 64 * half + 32 * part + 8 * (lane % 4)) =
-                uint4{two(0), two(1), two(2), two(3)};
-          }
+        for (int i = 0; i < 4; ++i) {
+          const float(&four)[4] = sum[block][eight / 2][4 * (eight % 2) + i];
+          packed[i] = pack(four[2 * low], four[2 * low + 1]);
         }
-    }
+        turn_in_fours(packed);
+        statistics.add(packed);
+        Bf16* const to =
+            y + ((image * kSide + row_of(block)) * kSide + 8 * low + lane / 4) * kChannels;
+        *reinterpret_cast<uint4*>(to + first_of_eight(eight)) =
+            uint4{packed[0], packed[1], packed[2], packed[3]};
+      }
+    statistics.end(eight);
+  }
 }
 
 // Every block takes every gridDim.x-th image, and copies the next one and the stages to come while
 // it multiplies.
-template <bool kTurned>
+template <bool kTurned, class S>
 __global__ void __launch_bounds__(kThreads, 1)
-    convolve_images(const Bf16* x, const Bf16* weights, Bf16* y, std::int64_t images) {
+    convolve_images(const Bf16* x, const Bf16* weights, Bf16* y, std::int64_t images,
+                    ConvolutionSums sums) {
   const Shared slots = shared_memory(), inputs = slots + kSlots * kStageBytes;
   int slot = 0;
   for (int i = threadIdx.x; i < kImageCopies; i += kThreads) copy_pixel(x, blockIdx.x, i, inputs);
@@ -174,6 +243,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     copy_stage<kTurned>(weights, stage, slots + stage * kStageBytes);
     end_copies();
   }
+  S statistics(sums.origin);
   Inputs operands[kPlanes];
   Sums sum;
   int now = 0;
@@ -214,31 +284,54 @@ __global__ void __launch_bounds__(kThreads, 1)
           load_inputs(here, shift + 1, 0, operands[0]);
       }
     groups_done<0>();
-    store_sums<kTurned>(sum, image, y);
+    store_sums(sum, image, y, statistics);
   }
+  statistics.write(sums.parts + static_cast<std::int64_t>(blockIdx.x) * 2 * kChannels);
 }
 
 // --- launches ---------------------------------------------------------------------------------
 
-template <bool kTurned>
-void launch_images(std::int64_t images, int processors, const void* x, const void* weights, void* y,
-                   Stream stream) {
-  launch("wide_convolve", convolve_images<kTurned>,
-         static_cast<unsigned>(std::min<std::int64_t>(images, processors)), kThreads, kBytes,
-         stream, static_cast<const Bf16*>(x), static_cast<const Bf16*>(weights),
-         static_cast<Bf16*>(y), images);
+unsigned blocks_of(const ConvolutionShape& shape) {
+  return static_cast<unsigned>(std::min<std::int64_t>(shape.images, shape.processors));
+}
+
+template <bool kTurned, class S>
+void launch_images(const ConvolutionShape& shape, const void* x, const void* weights, void* y,
+                   const ConvolutionSums& sums, Stream stream) {
+  launch("convolve", convolve_images<kTurned, S>, blocks_of(shape), kThreads, kBytes, stream,
+         static_cast<const Bf16*>(x), static_cast<const Bf16*>(weights), static_cast<Bf16*>(y),
+         shape.images, sums);
 }
 
 }  // namespace
 
-void wide_convolve(std::int64_t images, int processors, const void* x, const void* weights, void* y,
-                   Stream stream) {
-  launch_images<false>(images, processors, x, weights, y, stream);
+int wide_shared_bytes() {
+  constexpr int kStatisticsBytes = 2 * kChannels * sizeof(float);
+  return std::max(kBytes + kStatisticsBytes, kGradientBytes<Image>);
 }
 
-void wide_convolve_backward_input(std::int64_t images, int processors, const void* dy,
+int wide_parts(const ConvolutionShape& shape) { return static_cast<int>(blocks_of(shape)); }
+
+void wide_convolve(const ConvolutionShape& shape, const void* x, const void* weights, void* y,
+                   const ConvolutionSums& sums, Stream stream) {
+  if (sums.parts)
+    launch_images<false, Statistics>(shape, x, weights, y, sums, stream);
+  else
+    launch_images<false, NoStatistics>(shape, x, weights, y, sums, stream);
+}
+
+void wide_convolve_backward_input(const ConvolutionShape& shape, const void* dy,
                                   const void* weights, void* dx, Stream stream) {
-  launch_images<true>(images, processors, dy, weights, dx, stream);
+  launch_images<true, NoStatistics>(shape, dy, weights, dx, {}, stream);
+}
+
+std::int64_t wide_scratch_bytes(const ConvolutionShape& shape) {
+  return gradient_scratch_bytes<Image>(shape);
+}
+
+void wide_convolve_backward_weights(const ConvolutionShape& shape, const void* dy, const void* x,
+                                    void* dweights, void* scratch, Stream stream) {
+  launch_weight_gradient<Image>(shape, dy, x, dweights, scratch, stream);
 }
 
 }  // namespace occam::cuda

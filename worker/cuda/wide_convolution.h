@@ -4,17 +4,21 @@
 
 #include "worker/cuda/convolution.h"
 
+// Of convolution.h, 128 channels on images of 16 x 16: a block has a whole image in shared memory,
+// and the weights pass by.
+
 namespace occam::cuda {
 
-// As in convolution.h, of 128 channels into 128 on images of 16 x 16: those of a residual network's
-// second stage at full width. A block has a whole image in shared memory, and the weights pass by.
+constexpr std::int64_t kWideChannels = 128, kWideSide = 16;
 
-constexpr std::int64_t kWideChannels = 128;
-constexpr std::int64_t kWideSide = 16;
-
-void wide_convolve(std::int64_t images, int processors, const void* x, const void* weights, void* y,
-                   Stream stream);
-void wide_convolve_backward_input(std::int64_t images, int processors, const void* dy,
+int wide_shared_bytes();
+int wide_parts(const ConvolutionShape& shape);
+void wide_convolve(const ConvolutionShape& shape, const void* x, const void* weights, void* y,
+                   const ConvolutionSums& sums, Stream stream);
+void wide_convolve_backward_input(const ConvolutionShape& shape, const void* dy,
                                   const void* weights, void* dx, Stream stream);
+std::int64_t wide_scratch_bytes(const ConvolutionShape& shape);
+void wide_convolve_backward_weights(const ConvolutionShape& shape, const void* dy, const void* x,
+                                    void* dweights, void* scratch, Stream stream);
 
 }  // namespace occam::cuda

@@ -579,14 +579,14 @@ class CapturedStep final : public TrainingStep {
   std::optional<cuda::ConvolutionShape> own_shape(const Tensor& x,
                                                   const Convolution& convolution) const {
     const Tensor& weight = weights_[convolution.weight];
+    const cuda::ConvolutionShape shape{x.size(0), x.size(2), x.size(1), processors_};
+    const int shared_bytes = cuda::convolution_shared_bytes(shape);
     if (element_ != cuda::Element::bfloat16 || convolution.stride != 1 ||
-        x.size(2) % cuda::kConvolutionColumns != 0 ||
-        weight.sizes() !=
-            at::IntArrayRef{cuda::kConvolutionChannels, cuda::kConvolutionChannels, 3, 3} ||
-        static_cast<std::size_t>(cuda::convolution_shared_bytes()) >
+        weight.sizes() != at::IntArrayRef{x.size(1), x.size(1), 3, 3} || shared_bytes == 0 ||
+        static_cast<std::size_t>(shared_bytes) >
             at::cuda::getCurrentDeviceProperties()->sharedMemPerBlockOptin)
       return std::nullopt;
-    return cuda::ConvolutionShape{x.size(0), x.size(2), processors_};
+    return shape;
   }
   // With the statistics of the norm behind it.
   Tensor convolve(const Tensor& x, const Convolution& convolution, const Norm& norm) {
@@ -596,12 +596,13 @@ class CapturedStep final : public TrainingStep {
                    : at::conv2d(x, weight, {}, convolution.stride, convolution.padding);
     if (own && !group_) {
       const int parts = cuda::convolution_parts(*own);
-      const Tensor sums = torch::empty({parts, 2 * cuda::kConvolutionChannels},
-                                       torch::dtype(torch::kFloat32).device(device_));
+      const Tensor sums =
+          torch::empty({parts, 2 * own->channels}, torch::dtype(torch::kFloat32).device(device_));
       cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(),
                      {parameters(norm).running_mean, sums.data_ptr<float>()}, stream_);
-      cuda::norm_statistics_of_parts(shape(y).rows, parts, sums.const_data_ptr<float>(),
-                                     parameters(norm), saved(norm), stream_);
+      cuda::norm_statistics_of_parts(shape(y).rows, own->channels, parts,
+                                     sums.const_data_ptr<float>(), parameters(norm), saved(norm),
+                                     stream_);
       return y;
     }
     // A group's statistics are sums over its members.
