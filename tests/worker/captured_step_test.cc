@@ -164,34 +164,36 @@ TEST_F(Gpu, NormAppliesTheShortcutsNormToTheResidual) {
       1e-6);
 }
 
-class GpuConvolution : public Gpu, public testing::WithParamInterface<std::pair<int, int>> {};
-INSTANTIATE_TEST_SUITE_P(ImagesAndSides, GpuConvolution,
-                         testing::Values(std::pair{64, 32}, std::pair{3, 64}, std::pair{1, 32},
-                                         std::pair{600, 32}));
+class GpuConvolution : public Gpu, public testing::WithParamInterface<std::tuple<int, int, int>> {};
+INSTANTIATE_TEST_SUITE_P(ImagesSidesAndChannels, GpuConvolution,
+                         testing::Values(std::tuple{64, 32, 64}, std::tuple{3, 64, 64},
+                                         std::tuple{1, 32, 64}, std::tuple{600, 32, 64},
+                                         std::tuple{64, 16, 128}, std::tuple{1, 16, 128},
+                                         std::tuple{601, 16, 128}));
 
 // Forward, and both gradients, against ATen's in float64, on whatever lay in the memory before.
 TEST_P(GpuConvolution, AgreesWithAten) {
-  const auto [images, side] = GetParam();
+  const auto [images, side, channels] = GetParam();
   const auto on_gpu = [](const Tensor& t) {
     return t.to(kGpu, torch::kBFloat16).contiguous(kChannelsLast);
   };
-  const Tensor x = on_gpu(at::randn({images, 64, side, side}));
-  const Tensor weights = on_gpu(at::randn({64, 64, 3, 3}) / 24);
-  const Tensor dy = on_gpu(at::randn({images, 64, side, side}));
+  const Tensor x = on_gpu(at::randn({images, channels, side, side}));
+  const Tensor weights = on_gpu(at::randn({channels, channels, 3, 3}) / 24);
+  const Tensor dy = on_gpu(at::randn({images, channels, side, side}));
   Tensor y = at::full_like(x, NAN), dx = at::full_like(x, NAN), dw = at::full_like(weights, NAN);
   for (const int processors : {132, 32}) {
-    const cuda::ConvolutionShape shape{images, side, processors};
+    const cuda::ConvolutionShape shape{images, side, channels, processors};
     const Tensor scratch = at::full({cuda::convolution_scratch_bytes(shape) / 4}, NAN,
                                     torch::dtype(torch::kFloat32).device(kGpu));
     const auto floats = torch::dtype(torch::kFloat32).device(kGpu);
-    const Tensor origin = at::randn({64}, floats);
-    const Tensor sums = at::full({cuda::convolution_parts(shape), 2, 64}, NAN, floats);
+    const Tensor origin = at::randn({channels}, floats);
+    const Tensor sums = at::full({cuda::convolution_parts(shape), 2, channels}, NAN, floats);
     cuda::convolve(shape, x.data_ptr(), weights.data_ptr(), y.data_ptr(),
                    {origin.data_ptr<float>(), sums.data_ptr<float>()}, stream());
     Tensor plain = at::full_like(y, NAN);
     cuda::convolve(shape, x.data_ptr(), weights.data_ptr(), plain.data_ptr(), {}, stream());
     EXPECT_TRUE(at::equal(plain, y));
-    const Tensor about = y.to(torch::kFloat64) - origin.view({1, 64, 1, 1});
+    const Tensor about = y.to(torch::kFloat64) - origin.view({1, channels, 1, 1});
     EXPECT_LT(relative(sums.to(torch::kFloat64).sum(0),
                        at::stack({about.sum({0, 2, 3}), about.square().sum({0, 2, 3})})),
               1e-5);
