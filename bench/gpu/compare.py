@@ -62,7 +62,7 @@ for loss, batch in {"contrastive": 32, "rotation": 64}.items():
         occam(loss, batch, "1,8,8/4" if loss == "contrastive" else "1,4,8/4")
         peer(loss, batch, "eager,compile,graphs")
 if "contrastive" in options.losses.split(",") and not options.skip_large:
-    occam("contrastive", 2048, "1")
+    occam("contrastive", 2048, "1,2/2,4/4")
     run(lambda one: f"PyTorch {one['peer']}", sys.executable, peers, "--loss", "contrastive", "--batch", 2048,
         "--kinds", "compile,graphs", "--trials", 1)
 

@@ -3,7 +3,9 @@
 // Prints JSON lines (compare.py puts them beside PyTorch's), each the median of --rounds.
 #include <ATen/ATen.h>
 #include <cuda_runtime_api.h>
+#include <fmt/format.h>
 #include <torch/types.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <atomic>
@@ -32,11 +34,17 @@ double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
+struct Trained {
+  double seconds;
+  std::uint64_t parameters;  // a digest of all trials'
+};
+
 // So many trials one after the other over the slots of a worker, trained and nothing else.
-double train_all(const Trial& trial, const torch::Tensor& images, int trials, int slots) {
+Trained train_all(const Trial& trial, const torch::Tensor& images, int trials, int slots) {
   Benches benches({torch::kCUDA, 0}, slots, [](const std::string& text) { std::cerr << text; });
   std::atomic<int> next{0}, running{0};
   std::vector<std::thread> threads;
+  std::vector<torch::Tensor> parameters(static_cast<std::size_t>(trials));
   const Clock::time_point began = Clock::now();
   for (int slot = 0; slot < std::min(slots, trials); ++slot)
     threads.emplace_back([&] {
@@ -46,13 +54,16 @@ double train_all(const Trial& trial, const torch::Tensor& images, int trials, in
         ++running;
         std::unique_ptr<Bench> bench = benches.take(mine, 1.0 / slots, running);
         bench->enter_training();
-        train(mine, images, *bench, {}, {});
+        const Training training = train(mine, images, *bench, {}, {});
+        parameters[static_cast<std::size_t>(i)] = training.network->flat().cpu();
         benches.give_back(std::move(bench));
         --running;
       }
     });
   for (std::thread& thread : threads) thread.join();
-  return seconds_since(began);
+  const double seconds = seconds_since(began);
+  const torch::Tensor all = at::cat(parameters);
+  return {seconds, XXH3_64bits(all.const_data_ptr(), all.nbytes())};
 }
 
 void show_kernels(const Trial& trial, const torch::Tensor& images, int slots, int parts,
@@ -101,9 +112,10 @@ int main(int count, char** words) {
       "rounds", po::value(&rounds)->default_value(3), "whose median is printed")(
       "head-layers", po::value(&trial.head_layers)->default_value(8), "");
   options.add_options()("deterministic", po::bool_switch(&deterministic), "");
-  options.add_options()("trials", po::value(&trials)->default_value(0),
-                        "instead: so many whole trainings of --epochs over the slots, in seconds")(
-      "epochs", po::value(&trial.epochs)->default_value(20), "");
+  options.add_options()(
+      "trials", po::value(&trials)->default_value(0),
+      "instead: so many whole trainings of --epochs over the slots, in seconds, and a "
+      "digest of their parameters")("epochs", po::value(&trial.epochs)->default_value(20), "");
   options.add_options()("kernels", po::bool_switch(&kernels),
                         "instead: where the GPU's time goes in a step")(
       "in-order", po::bool_switch(&in_order), "with it: each kernel of a step");
@@ -124,10 +136,15 @@ int main(int count, char** words) {
       const std::size_t slash = slots.find('/');
       const int parts = slash == std::string::npos ? 1 : std::stoi(slots.substr(slash + 1));
       if (trials > 0) {
-        const double taken = train_all(canonical(trial), images, trials, std::stoi(slots));
-        std::cout << nlohmann::ordered_json{{"loss", loss},     {"batch", trial.batch_size},
-                                            {"trials", trials}, {"epochs", trial.epochs},
-                                            {"slots", slots},   {"seconds", taken}}
+        const Trained trained = train_all(canonical(trial), images, trials, std::stoi(slots));
+        std::cout << nlohmann::ordered_json{{"loss", loss},
+                                            {"batch", trial.batch_size},
+                                            {"trials", trials},
+                                            {"epochs", trial.epochs},
+                                            {"slots", slots},
+                                            {"seconds", trained.seconds},
+                                            {"parameters",
+                                             fmt::format("{:016x}", trained.parameters)}}
                          .dump()
                   << std::endl;
         continue;

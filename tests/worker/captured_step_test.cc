@@ -190,9 +190,6 @@ TEST_P(GpuConvolution, AgreesWithAten) {
     const Tensor sums = at::full({cuda::convolution_parts(shape), 2, channels}, NAN, floats);
     cuda::convolve(shape, x.data_ptr(), weights.data_ptr(), y.data_ptr(),
                    {origin.data_ptr<float>(), sums.data_ptr<float>()}, stream());
-    Tensor plain = at::full_like(y, NAN);
-    cuda::convolve(shape, x.data_ptr(), weights.data_ptr(), plain.data_ptr(), {}, stream());
-    EXPECT_TRUE(at::equal(plain, y));
     const Tensor about = y.to(torch::kFloat64) - origin.view({1, channels, 1, 1});
     EXPECT_LT(relative(sums.to(torch::kFloat64).sum(0),
                        at::stack({about.sum({0, 2, 3}), about.square().sum({0, 2, 3})})),

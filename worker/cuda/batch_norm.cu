@@ -229,15 +229,15 @@ __global__ void __launch_bounds__(kThreads)
 constexpr int kPartsThreads = 1024, kPartsChannels = 64;
 
 __global__ void __launch_bounds__(kPartsThreads)
-    finish_statistics_of_parts(Layout layout, const float* sums, int parts,
-                               NormParameters parameters, float* saved) {
+    finish_statistics_of_parts(Layout layout, const float* of_parts, int parts,
+                               NormParameters parameters, float* saved, float* sums_out) {
   constexpr int kValues = 2 * kPartsChannels, kShares = kPartsThreads / kValues;
   __shared__ float of_share[kShares][kValues];
   __shared__ float totals[kValues];
   const int value = threadIdx.x % kValues, share = threadIdx.x / kValues;
   const std::int64_t first_channel = std::int64_t{blockIdx.x} * kPartsChannels;
   const float* const from =
-      sums + value / kPartsChannels * layout.channels + first_channel + value % kPartsChannels;
+      of_parts + value / kPartsChannels * layout.channels + first_channel + value % kPartsChannels;
   float sum = 0;
 #pragma unroll 8
   for (int part = share; part < parts; part += kShares) sum += from[part * 2 * layout.channels];
@@ -250,7 +250,10 @@ __global__ void __launch_bounds__(kPartsThreads)
     totals[value] = total;
   }
   __syncthreads();
-  if (threadIdx.x < kThreads)
+  if (threadIdx.x >= kThreads) return;
+  if (sums_out)
+    write_sums(layout, kPartsChannels, totals, sums_out);
+  else
     finish_statistics(layout, first_channel, kPartsChannels, totals, parameters, saved);
 }
 
@@ -602,6 +605,14 @@ void launch_backward_sums(const NormShape& shape, const NormGradient& gradient, 
   check_launch("norm_backward_sums");
 }
 
+void launch_of_parts(const Layout& layout, const float* of_parts, int parts,
+                     const NormParameters& parameters, float* saved, float* sums, Stream stream) {
+  const auto blocks = static_cast<unsigned>(layout.channels / kPartsChannels);
+  finish_statistics_of_parts<<<blocks, kPartsThreads, 0, stream>>>(layout, of_parts, parts,
+                                                                   parameters, saved, sums);
+  check_launch("norm_statistics_of_parts");
+}
+
 }  // namespace
 
 std::int64_t norm_scratch_bytes(std::int64_t most_channels) {
@@ -625,13 +636,16 @@ void norm_statistics_of_sums(std::int64_t rows, std::int64_t channels, const flo
   check_launch("norm_statistics_of_sums");
 }
 
+void norm_sums_of_parts(std::int64_t channels, int parts, const float* of_parts, float* sums,
+                        Stream stream) {
+  launch_of_parts(layout_of_all(0, channels), of_parts, parts, {}, nullptr, sums, stream);
+}
+
 void norm_statistics_of_parts(std::int64_t rows, std::int64_t channels, int parts,
-                              const float* sums, const NormParameters& parameters, float* saved,
+                              const float* of_parts, const NormParameters& parameters, float* saved,
                               Stream stream) {
-  finish_statistics_of_parts<<<static_cast<unsigned>(channels / kPartsChannels), kPartsThreads, 0,
-                               stream>>>(layout_of_all(rows, channels), sums, parts, parameters,
-                                         saved);
-  check_launch("norm_statistics_of_parts");
+  launch_of_parts(layout_of_all(rows, channels), of_parts, parts, parameters, saved, nullptr,
+                  stream);
 }
 
 void norm_apply(const NormShape& shape, const void* x, const float* saved, const void* residual,

@@ -90,10 +90,12 @@ void norm_statistics_sums(const NormShape& shape, const void* x, const NormParam
                           float* sums, bool few, void* scratch, Stream stream);
 void norm_statistics_of_sums(std::int64_t rows, std::int64_t channels, const float* sums,
                              const NormParameters& parameters, float* saved, Stream stream);
-// The second half where the sums come in parts that are to be added up (parts x 2 x channels);
-// channels are a multiple of 64.
+// Where the sums come in parts (parts x 2 x channels, channels a multiple of 64): adds them up, and
+// both that and the second half.
+void norm_sums_of_parts(std::int64_t channels, int parts, const float* of_parts, float* sums,
+                        Stream stream);
 void norm_statistics_of_parts(std::int64_t rows, std::int64_t channels, int parts,
-                              const float* sums, const NormParameters& parameters, float* saved,
+                              const float* of_parts, const NormParameters& parameters, float* saved,
                               Stream stream);
 
 // Likewise the first half of norm_backward_sums, of which norm_backward_apply is the second: the

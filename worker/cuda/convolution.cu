@@ -291,10 +291,8 @@ void convolve(const ConvolutionShape& shape, const void* x, const void* weights,
               const ConvolutionSums& sums, Stream stream) {
   if (is_wide(shape))
     wide_convolve(shape, x, weights, y, sums, stream);
-  else if (sums.parts)
-    launch_tiles<false, Statistics>(shape, x, weights, y, sums, stream);
   else
-    launch_tiles<false, NoStatistics>(shape, x, weights, y, sums, stream);
+    launch_tiles<false, Statistics>(shape, x, weights, y, sums, stream);
 }
 
 void convolve_backward_input(const ConvolutionShape& shape, const void* dy, const void* weights,

@@ -30,7 +30,7 @@ int convolution_shared_bytes(const ConvolutionShape& shape);
 // added up.
 struct ConvolutionSums {
   const float* origin = nullptr;  // by channel
-  float* parts = nullptr;         // null leaves them out
+  float* parts = nullptr;
 };
 int convolution_parts(const ConvolutionShape& shape);
 

@@ -314,10 +314,7 @@ int wide_parts(const ConvolutionShape& shape) { return static_cast<int>(blocks_o
 
 void wide_convolve(const ConvolutionShape& shape, const void* x, const void* weights, void* y,
                    const ConvolutionSums& sums, Stream stream) {
-  if (sums.parts)
-    launch_images<false, Statistics>(shape, x, weights, y, sums, stream);
-  else
-    launch_images<false, NoStatistics>(shape, x, weights, y, sums, stream);
+  launch_images<false, Statistics>(shape, x, weights, y, sums, stream);
 }
 
 void wide_convolve_backward_input(const ConvolutionShape& shape, const void* dy,

@@ -594,20 +594,23 @@ class CapturedStep final : public TrainingStep {
     const auto own = own_shape(x, convolution);
     Tensor y = own ? torch::empty_like(x)
                    : at::conv2d(x, weight, {}, convolution.stride, convolution.padding);
-    if (own && !group_) {
-      const int parts = cuda::convolution_parts(*own);
-      const Tensor sums =
-          torch::empty({parts, 2 * own->channels}, torch::dtype(torch::kFloat32).device(device_));
-      cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(),
-                     {parameters(norm).running_mean, sums.data_ptr<float>()}, stream_);
-      cuda::norm_statistics_of_parts(shape(y).rows, own->channels, parts,
-                                     sums.const_data_ptr<float>(), parameters(norm), saved(norm),
-                                     stream_);
+    if (!own) {
+      statistics(y, norm);
       return y;
     }
-    // A group's statistics are sums over its members.
-    if (own) cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(), {}, stream_);
-    statistics(y, norm);
+    const int parts = cuda::convolution_parts(*own);
+    const Tensor sums =
+        torch::empty({parts, 2 * own->channels}, torch::dtype(torch::kFloat32).device(device_));
+    const auto* of_parts = sums.const_data_ptr<float>();
+    cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(),
+                   {parameters(norm).running_mean, sums.data_ptr<float>()}, stream_);
+    if (group_) {
+      cuda::norm_sums_of_parts(own->channels, parts, of_parts, shared_sums(), stream_);
+      statistics_of_sums(y, norm);
+    } else {
+      cuda::norm_statistics_of_parts(shape(y).rows, own->channels, parts, of_parts,
+                                     parameters(norm), saved(norm), stream_);
+    }
     return y;
   }
 
@@ -654,6 +657,10 @@ class CapturedStep final : public TrainingStep {
                                    norm_scratch_.data_ptr(), stream_);
     cuda::norm_statistics_sums(shape(x), x.data_ptr(), parameters(norm), shared_sums(), few,
                                norm_scratch_.data_ptr(), stream_);
+    statistics_of_sums(x, norm);
+  }
+  // In a group: of this member's sums.
+  void statistics_of_sums(const Tensor& x, const Norm& norm) {
     sum_over_members(x);
     cuda::norm_statistics_of_sums(shape(x).rows * group_->size(), x.size(1), shared_sums(),
                                   parameters(norm), saved(norm), stream_);
