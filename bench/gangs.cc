@@ -39,7 +39,7 @@ class WithoutNorms final : public Group {
   WithoutNorms(Group& group, const Gang& gang)
       : Group(gang, std::chrono::seconds(300)), group_(group) {}
   void join(const std::function<void(const std::string&)>&) override {}
-  void all_reduce(const torch::Tensor& values, Lane lane) override {
+  void all_reduce(torch::TensorList values, Lane lane) override {
     if (lane == Lane::second) group_.all_reduce(values, lane);
   }
   torch::Tensor all_gather(const torch::Tensor& rows) override { return group_.all_gather(rows); }
@@ -104,15 +104,6 @@ class Runner {
   std::int64_t steps_per_epoch_, done_ = 0;
 };
 
-std::unique_ptr<TrainingStep> make(const Options& options, const Trial& trial, Group* group,
-                                   [[maybe_unused]] bool captured) {
-#ifdef OCCAM_CUDA
-  if (options.device.is_cuda() && !captured)
-    return make_captured_step(trial, options.images, options.device, group, false);
-#endif
-  return make_step(trial, options.images, options.device, group);
-}
-
 // Rank 0's number on all.
 std::int64_t agreed(std::int64_t number, torch::Device device, Group* group) {
   if (!group) return number;
@@ -123,10 +114,11 @@ std::int64_t agreed(std::int64_t number, torch::Device device, Group* group) {
 }
 
 void time_step(const Options& options, std::int64_t batch, Group* group, const std::string& name,
-               bool captured, bool speaks) {
+               bool speaks) {
   const Trial trial = options.trial(batch);
   const Clock::time_point began = Clock::now();
-  const std::unique_ptr<TrainingStep> step = make(options, trial, group, captured);
+  const std::unique_ptr<TrainingStep> step =
+      make_step(trial, options.images, options.device, group);
   Runner runner(*step, trial, options.images);
   const double built = seconds_since(began);
   runner.run(3);
@@ -149,7 +141,8 @@ void time_step(const Options& options, std::int64_t batch, Group* group, const s
 void train_to_file(const Options& options, Group* group, const std::string& path, bool speaks) {
   const std::int64_t steps = options.given.value("steps", std::int64_t{20});
   const Trial trial = options.trial(options.given.at("batches").at(0));
-  const std::unique_ptr<TrainingStep> step = make(options, trial, group, true);
+  const std::unique_ptr<TrainingStep> step =
+      make_step(trial, options.images, options.device, group);
   Runner(*step, trial, options.images).run(steps);
   const torch::Tensor weights = step->network()->flat().cpu().contiguous();
   if (!speaks) return;
@@ -204,7 +197,7 @@ void as_member(const Options& options) {
       for (const std::string what : given.at("what")) {
         WithoutNorms bare(*group, gang);
         Group* used = what == "no norms" ? &bare : group.get();
-        time_step(options, batch, used, what, what != "not captured", speaks);
+        time_step(options, batch, used, what, speaks);
       }
   }
   group->leave();
@@ -224,7 +217,8 @@ void until_asked_to_leave(const Options& options) {
     group->join([](const std::string& ticket) { say({{"ticket", ticket}}); });
     std::thread reader;
     try {
-      const std::unique_ptr<TrainingStep> step = make(options, trial, group.get(), true);
+      const std::unique_ptr<TrainingStep> step =
+          make_step(trial, options.images, options.device, group.get());
       Runner runner(*step, trial, options.images);
       runner.run(3);
       say({{"running", gang.rank}});
@@ -241,7 +235,7 @@ void until_asked_to_leave(const Options& options) {
     if (reader.joinable()) reader.join();
   }
   say({{"left_after_seconds", seconds_since(asked)}});
-  const std::unique_ptr<TrainingStep> step = make(options, trial, nullptr, true);
+  const std::unique_ptr<TrainingStep> step = make_step(trial, options.images, options.device);
   Runner(*step, trial, options.images).run(3);
   say({{"usable", true}});
 }
@@ -303,7 +297,7 @@ void run(const json& given) {
   if (given.at("work") == "packed") return packed(options);
   if (given.contains("file")) return train_to_file(options, nullptr, given["file"], true);
   for (const std::int64_t batch : given.at("batches"))
-    time_step(options, batch, nullptr, "no gang", true, true);
+    time_step(options, batch, nullptr, "no gang", true);
 }
 
 }  // namespace

@@ -232,9 +232,7 @@ def main():
             if "what" in line:
                 rates[1, "no gang", line["batch"]] = line["images_per_second"]
         for size in sizes:
-            what = ["gang"] if arguments.device == "cpu" else ["gang", "not captured"]
-            if size > 1:
-                what.append("no norms")
+            what = ["gang", "no norms"] if size > 1 else ["gang"]
             for line in gang(program, size, speed | {"what": what}):
                 if "what" in line:
                     rates[size, line["what"], line["batch"]] = line["images_per_second"]
@@ -262,7 +260,7 @@ def table(said, sizes, rates, rows, independent, left):
     about = next((line for line in said if "device" in line), {})
     print(f"\n{about.get('device', arguments.device)}, torch {about.get('torch', '?')}, {arguments.loss}")
     if rates:
-        print(f"\n{'batch':>6} {'R':>2} {'images/s':>10} {'speed-up':>9} {'efficiency':>10} {'no graph':>10} "
+        print(f"\n{'batch':>6} {'R':>2} {'images/s':>10} {'speed-up':>9} {'efficiency':>10} "
               f"{'norms, ms':>10} {'norms, %':>9}")  # fmt: skip
     for batch in arguments.batches if rates else []:
         one = rates.get((1, "no gang", batch))
@@ -272,11 +270,10 @@ def table(said, sizes, rates, rows, independent, left):
             rate = rates.get((size, "gang", batch))
             if not rate:
                 continue
-            loose, bare = rates.get((size, "not captured", batch)), rates.get((size, "no norms", batch))
+            bare = rates.get((size, "no norms", batch))
             norms = (1 / rate - 1 / bare) * views * batch * 1000 if bare else None
             print(
                 f"{batch:>6} {size:>2} {rate:>10,.0f} {rate / one:>9.3f} {rate / one / size:>10.3f} "
-                + (f"{loose:>10,.0f} " if loose else f"{'':>11}")
                 + (f"{norms:>10.2f} {100 * (1 - rate / bare):>9.1f}" if norms is not None else "")
             )
     if rows:

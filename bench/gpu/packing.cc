@@ -3,7 +3,6 @@
 // Prints JSON lines (compare.py puts them beside PyTorch's), each the median of --rounds.
 #include <ATen/ATen.h>
 #include <cuda_runtime_api.h>
-#include <fmt/format.h>
 #include <torch/types.h>
 #include <xxhash.h>
 
@@ -143,8 +142,7 @@ int main(int count, char** words) {
                                             {"epochs", trial.epochs},
                                             {"slots", slots},
                                             {"seconds", trained.seconds},
-                                            {"parameters",
-                                             fmt::format("{:016x}", trained.parameters)}}
+                                            {"parameters", trained.parameters}}
                          .dump()
                   << std::endl;
         continue;

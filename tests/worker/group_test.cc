@@ -38,8 +38,12 @@ TEST_P(EverySize, SumsInTheOrderOfTheRanks) {
       group.all_reduce(values);
       EXPECT_TRUE(same_bits(values, expected)) << "rank " << group.rank();
     }
+    // Several at once, of any types and orders of dimensions.
+    Tensor values =
+        own(group.rank(), 1000).view({2, 5, 10, 10}).contiguous(at::MemoryFormat::ChannelsLast);
     Tensor counts = at::full({3}, group.rank() + 1, torch::kInt64);
-    group.all_reduce(counts);
+    group.all_reduce({values, counts}, Group::Lane::second);
+    EXPECT_TRUE(at::equal(values.flatten(), expected)) << "rank " << group.rank();
     EXPECT_EQ(counts[2].item<std::int64_t>(), size * (size + 1) / 2);
   });
 }

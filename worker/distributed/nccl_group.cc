@@ -110,12 +110,17 @@ class NcclGroup final : public Group {
     barrier();
   }
 
-  void all_reduce(const torch::Tensor& values, Lane lane) override {
+  void all_reduce(torch::TensorList values, Lane lane) override {
     call(
         [&] {
-          return ncclAllReduce(values.const_data_ptr(), values.data_ptr(),
-                               static_cast<std::size_t>(values.numel()), type_of(values), ncclSum,
-                               comm(lane), stream());
+          ncclResult_t result = ncclGroupStart();
+          for (const torch::Tensor& one : values)
+            if (result == ncclSuccess)
+              result = ncclAllReduce(one.const_data_ptr(), one.data_ptr(),
+                                     static_cast<std::size_t>(one.numel()), type_of(one), ncclSum,
+                                     comm(lane), stream());
+          const ncclResult_t ended = ncclGroupEnd();
+          return result == ncclSuccess ? ended : result;
         },
         static_cast<std::size_t>(lane), "ncclAllReduce");
   }

@@ -112,24 +112,8 @@ class StoreGroup final : public Group {
     barrier();
   }
 
-  void all_reduce(const torch::Tensor& values, Lane) override {
-    const auto bytes = static_cast<std::size_t>(values.nbytes());
-    const std::size_t width = values.element_size();
-    auto* at = static_cast<std::uint8_t*>(values.data_ptr());
-    const at::NoGradGuard no_gradient;
-    for (std::size_t done = 0; done < bytes || done == 0; done += kMostBytes) {
-      const std::size_t part = std::min(kMostBytes, bytes - done);
-      std::vector<Bytes> all = exchange(at + done, part);
-      const auto tensor_of = [&](void* data) {
-        return torch::from_blob(data, {static_cast<std::int64_t>(part / width)},
-                                values.options().requires_grad(false));
-      };
-      torch::Tensor sum = tensor_of(at + done);
-      for (std::size_t member = 0; member < all.size(); ++member) {
-        const torch::Tensor one = tensor_of(all[member].data());
-        member == 0 ? sum.copy_(one) : sum.add_(one);
-      }
-    }
+  void all_reduce(torch::TensorList values, Lane) override {
+    for (const torch::Tensor& one : values) sum(one);
   }
 
   torch::Tensor all_gather(const torch::Tensor& rows) override {
@@ -182,6 +166,26 @@ class StoreGroup final : public Group {
   }
 
  private:
+  void sum(const torch::Tensor& values) {
+    const auto bytes = static_cast<std::size_t>(values.nbytes());
+    const std::size_t width = values.element_size();
+    auto* at = static_cast<std::uint8_t*>(values.data_ptr());
+    const at::NoGradGuard no_gradient;
+    for (std::size_t done = 0; done < bytes || done == 0; done += kMostBytes) {
+      const std::size_t part = std::min(kMostBytes, bytes - done);
+      std::vector<Bytes> all = exchange(at + done, part);
+      const auto tensor_of = [&](void* data) {
+        return torch::from_blob(data, {static_cast<std::int64_t>(part / width)},
+                                values.options().requires_grad(false));
+      };
+      torch::Tensor sum = tensor_of(at + done);
+      for (std::size_t member = 0; member < all.size(); ++member) {
+        const torch::Tensor one = tensor_of(all[member].data());
+        member == 0 ? sum.copy_(one) : sum.add_(one);
+      }
+    }
+  }
+
   void on_abort() override { heart_wakes_.notify_all(); }
   void poll() override {}
 

@@ -47,15 +47,13 @@ void demand(cudaError_t error) {
 //
 // In a group every member makes the views of its share of the batch. The norms' sums are added up
 // over the members before they are used; the whole batch's outputs are gathered, and every member
-// computes the whole loss; gradients go into the network's flat buffer, a stretch of which is added
-// up on a stream beside as soon as the backward pass has left it behind.
+// computes the whole loss; gradients are added up where they lie, many at a time, on a stream
+// beside as soon as the backward pass has left them behind.
 class CapturedStep final : public TrainingStep {
  public:
-  CapturedStep(const Trial& trial, const Tensor& images, torch::Device device, Group* group,
-               bool captured)
+  CapturedStep(const Trial& trial, const Tensor& images, torch::Device device, Group* group)
       : trial_(trial),
         group_(group),
-        captured_(captured),
         device_(device),
         stream_(c10::cuda::getCurrentCUDAStream(device.index())),
         element_(trial.precision == Precision::bf16 ? cuda::Element::bfloat16
@@ -65,7 +63,6 @@ class CapturedStep final : public TrainingStep {
                                                              : cuda::processors(stream_)),
         plan_(augment_plan(trial, static_cast<int>(images.size(2)),
                            static_cast<int>(images.size(1)), share_of(trial.batch_size, group))) {
-    if (!group_ && !captured_) throw Error("a step that is not captured needs a group");
     if (group_) open_beside();
     on_build_thread(processors_, [this] {
       const c10::cuda::CUDAStreamGuard guard(stream_);
@@ -139,7 +136,6 @@ class CapturedStep final : public TrainingStep {
       demand(cudaEventRecord(event, stream_));
     }
     ++launched_;
-    if (!captured_) return launch_one_by_one();
     demand(cudaGraphLaunch(graph_->raw_cuda_graph_exec(), stream_));
   }
 
@@ -226,9 +222,7 @@ class CapturedStep final : public TrainingStep {
       const bool is_norm = value.dim() == 1 && !is_bias(i);
       if (is_stem)
         segment.inner = 3, segment.padded = segment.gradient_padded = cuda::kInputChannels;
-      // A group's gradients are all in the network's buffer.
-      if (group_) segment.gradient_padded = segment.inner;
-      if (is_norm || group_) segment.gradient_element = cuda::Element::float32;
+      if (is_norm) segment.gradient_element = cuda::Element::float32;
       if (is_norm) {
         weights_.push_back(value.detach());
       } else if (is_stem) {
@@ -280,21 +274,19 @@ class CapturedStep final : public TrainingStep {
     // The graph has memory of its own: that of the trial steps would lie about unused.
     c10::cuda::CUDACachingAllocator::emptyCache();
 
-    if (captured_) {
-      graph_ = std::make_unique<at::cuda::CUDAGraph>();
-      graph_->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
-      try {
-        whole_step();
-      } catch (...) {
-        end_capture_of_nothing();
-        throw;
-      }
-      graph_->capture_end();
+    graph_ = std::make_unique<at::cuda::CUDAGraph>();
+    graph_->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+    try {
+      whole_step();
+    } catch (...) {
+      end_capture_of_nothing();
+      throw;
     }
+    graph_->capture_end();
     std::vector<const void*> places;
     for (const Tensor& gradient : gradients_) places.push_back(gradient.data_ptr());
     update_->read_from(places);
-    if (captured_) gradients_.clear();
+    gradients_.clear();
   }
 
   // The stream must be of use again.
@@ -312,12 +304,6 @@ class CapturedStep final : public TrainingStep {
                  static_cast<float>(trial_.weight_decay), stream_);
     cuda::advance(device_state(), value.losses.data_ptr<float>(), value.hits.data_ptr<float>(),
                   value.losses.numel(), stream_);
-  }
-
-  void launch_one_by_one() {
-    const c10::cuda::CUDAStreamGuard guard(stream_);
-    const at::NoGradGuard no_gradient;
-    whole_step();
   }
 
   cuda::StepState* device_state() const { return static_cast<cuda::StepState*>(state_.data_ptr()); }
@@ -406,45 +392,23 @@ class CapturedStep final : public TrainingStep {
     if (group_) {
       demand(cudaEventRecord(summed_, *beside_));
       demand(cudaStreamWaitEvent(stream_, summed_));
-      copied_.clear();
     }
     return value;
   }
 
   // In a group: the gradients of the parameters from this one on are made. When they are many, or
-  // all, those that are not on their way yet go into the network's buffer, which has the
-  // parameters' order, and are added up over the members beside what follows.
+  // all, those that are not on their way yet are added up over the members beside what follows.
   void sum_gradients(std::size_t first) {
     if (!group_) return;
     constexpr std::int64_t kLeast = 2'000'000;
-    const auto& parameters = network_->parameters();
+    const auto made = at::TensorList(gradients_).slice(first, summed_from_ - first);
     std::int64_t count = 0;
-    for (std::size_t i = first; i < summed_from_; ++i) count += parameters[i].value.numel();
+    for (const Tensor& one : made) count += one.numel();
     if (count < kLeast && first > 0) return;
-    std::vector<Tensor> from, to;
-    for (std::size_t i = first; i < summed_from_; ++i) {
-      const Tensor place = parameters[i].value.grad();
-      if (gradients_[i].data_ptr() == place.data_ptr()) continue;
-      from.push_back(gradients_[i]);
-      to.push_back(place);
-      gradients_[i] = place;
-    }
-    const float* begin = parameters[first].value.grad().data_ptr<float>();
-    const std::int64_t offset = begin - network_->gradient().data_ptr<float>();
     demand(cudaEventRecord(made_, stream_));
     demand(cudaStreamWaitEvent(*beside_, made_));
     const c10::cuda::CUDAStreamGuard guard(overlaps_ ? *beside_ : stream_);
-    if (first == network_->layers().stem.weight) {
-      // Its own has channels of zeros more.
-      to[0].copy_(from[0].narrow(1, 0, 3));
-      copied_.push_back(from[0]);
-      from.erase(from.begin());
-      to.erase(to.begin());
-    }
-    if (!to.empty()) at::_foreach_copy_(to, from);
-    group_->all_reduce(network_->gradient().narrow(0, offset, count), Group::Lane::second);
-    // Not to be given to another tensor before they are copied.
-    copied_.insert(copied_.end(), from.begin(), from.end());
+    group_->all_reduce(made, Group::Lane::second);
     summed_from_ = first;
   }
 
@@ -706,7 +670,6 @@ class CapturedStep final : public TrainingStep {
 
   Trial trial_;
   Group* group_;  // or null
-  bool captured_;
   torch::Device device_;
   c10::cuda::CUDAStream stream_;
   cuda::Element element_;
@@ -717,7 +680,6 @@ class CapturedStep final : public TrainingStep {
   Tensor velocity_, norms_, norm_scratch_, state_, input_, images_, order_;
   std::vector<Tensor> weights_;    // by parameter: what the network computes with
   std::vector<Tensor> gradients_;  // by parameter, while a step is recorded
-  std::vector<Tensor> copied_;     // from these, beside the backward pass
   Tensor norm_sums_;               // in a group
   std::optional<c10::cuda::CUDAStream> beside_;
   cudaEvent_t made_ = nullptr, summed_ = nullptr;
@@ -733,9 +695,8 @@ class CapturedStep final : public TrainingStep {
 }  // namespace
 
 std::unique_ptr<TrainingStep> make_captured_step(const Trial& trial, const Tensor& images,
-                                                 torch::Device device, Group* group,
-                                                 bool captured) {
-  return std::make_unique<CapturedStep>(trial, images, device, group, captured);
+                                                 torch::Device device, Group* group) {
+  return std::make_unique<CapturedStep>(trial, images, device, group);
 }
 
 }  // namespace occam

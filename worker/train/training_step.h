@@ -65,12 +65,9 @@ std::unique_ptr<TrainingStep> make_eager_step(const Trial& trial, torch::Device 
                                               torch::ScalarType type = torch::kFloat32,
                                               Group* group = nullptr);
 #ifdef OCCAM_CUDA
-// Throws Error for a network that it has no kernels for, and c10::OutOfMemoryError. Without
-// `captured`, which needs a group, the same kernels are launched one by one: to see what the graph
-// brings.
+// Throws Error for a network that it has no kernels for, and c10::OutOfMemoryError.
 std::unique_ptr<TrainingStep> make_captured_step(const Trial& trial, const torch::Tensor& images,
-                                                 torch::Device device, Group* group = nullptr,
-                                                 bool captured = true);
+                                                 torch::Device device, Group* group = nullptr);
 #endif
 
 // What a slot of a worker keeps from one trial to the next: its stream, and the last step, which
