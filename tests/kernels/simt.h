@@ -22,7 +22,7 @@
 namespace simt {
 
 enum class Wait { none, warp, group, group_barrier, block };
-enum class Together { load, load_transposed, multiply, multiply_group, shuffle };
+enum class Together { load, load_transposed, store_transposed, multiply, multiply_group, shuffle };
 
 struct Copy {
   std::uint32_t to;
@@ -38,6 +38,7 @@ struct Thread {
   std::uint32_t row = 0, a[4], b[2];
   std::uint64_t matrix = 0;
   bool adds = false, transposed = false;
+  int columns = 0;
   std::uint32_t* loaded = nullptr;
   float* sum = nullptr;
   float value = 0;
@@ -102,6 +103,14 @@ inline void do_warp(Thread* const (&warp)[32]) {
         }
       break;
     }
+    case Together::store_transposed:
+      for (int i = 0; i < 32; ++i)
+        for (int k = 0; k < 8; ++k) {
+          const std::uint32_t two = warp[k * 4 + i % 8 / 2]->a[i / 8];
+          const auto one = static_cast<std::uint16_t>(i % 2 == 0 ? two : two >> 16);
+          std::memcpy(at(warp[i]->row, 16) + 2 * k, &one, 2);
+        }
+      break;
     case Together::multiply: {
       float a[16][16], b[16][8];
       for (int i = 0; i < 32; ++i) {
@@ -129,14 +138,15 @@ inline void do_warp(Thread* const (&warp)[32]) {
 
 inline void do_group(Thread* const* group) {
   const Thread& first = *group[0];
-  float a[64][16], b[16][64];
+  constexpr int kMost = 136;
+  float a[64][16], b[16][kMost];
   for (int i = 0; i < 128; ++i) {
     if (group[i]->matrix != first.matrix || group[i]->adds != first.adds)
       throw std::logic_error("a group's threads part");
     gather(*group[i], i % 32, a + i / 32 * 16);
   }
   for (int k = 0; k < 16; ++k)
-    for (int n = 0; n < 64; ++n) {
+    for (int n = 0; n < first.columns; ++n) {
       const int row = first.transposed ? n : k, column = first.transposed ? k : n;
       auto place = static_cast<std::uint32_t>(first.matrix) +
                    static_cast<std::uint32_t>(row * 128 + column * 2);
@@ -146,7 +156,7 @@ inline void do_group(Thread* const* group) {
       b[k][n] = half(bits, 0);
     }
   for (int i = 0; i < 128; ++i)
-    for (int j = 0; j < 8; ++j)
+    for (int j = 0; j < first.columns / 8; ++j)
       for (int v = 0; v < 4; ++v) {
         float& sum = group[i]->sum[4 * j + v];
         if (!first.adds) sum = 0;
@@ -266,16 +276,25 @@ inline void multiply_add(const std::uint32_t (&a)[4], std::uint32_t b0, std::uin
 
 constexpr bool kHasGroups = OCCAM_HAS_GROUPS;
 inline std::uint64_t matrix_at(Shared at) { return at; }
-template <bool kTransposed>
-void multiply_add_group(const std::uint32_t (&a)[4], std::uint64_t b, bool adds,
-                        float (&sum)[8][4]) {
+inline void multiply_group(const std::uint32_t (&a)[4], std::uint64_t b, bool adds, bool transposed,
+                           int columns, float* sum) {
   simt::Thread& me = simt::me();
   std::memcpy(me.a, a, sizeof a);
   me.matrix = b;
   me.adds = adds;
-  me.transposed = kTransposed;
-  me.sum = &sum[0][0];
+  me.transposed = transposed;
+  me.columns = columns;
+  me.sum = sum;
   simt::together(simt::Together::multiply_group);
+}
+template <bool kTransposed>
+void multiply_add_group(const std::uint32_t (&a)[4], std::uint64_t b, bool adds,
+                        float (&sum)[8][4]) {
+  multiply_group(a, b, adds, kTransposed, 64, &sum[0][0]);
+}
+inline void multiply_add_136(const std::uint32_t (&a)[4], std::uint64_t b, bool adds,
+                             float (&sum)[17][4]) {
+  multiply_group(a, b, adds, true, 136, &sum[0][0]);
 }
 inline void wait_for_group(int) { simt::wait(simt::Wait::group_barrier); }
 inline void begin_groups() {}
@@ -303,6 +322,17 @@ void copies_done() {
 }
 inline void store_4(Shared to, std::uint32_t value) {
   std::memcpy(simt::at(to, 4), &value, sizeof value);
+}
+inline uint4 load_16(Shared from) {
+  uint4 to;
+  std::memcpy(&to, simt::at(from, 16), sizeof to);
+  return to;
+}
+inline void store_transposed(Shared row, const std::uint32_t (&from)[4]) {
+  simt::Thread& me = simt::me();
+  me.row = row;
+  std::memcpy(me.a, from, sizeof from);
+  simt::together(simt::Together::store_transposed);
 }
 
 // Every block finds shared memory full of NaN.

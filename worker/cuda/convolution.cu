@@ -21,159 +21,123 @@ using GradientTiles = Geometry<kChannels, 8, 32>;
 // Two groups, each with tiles of its own, so that one multiplies while the other stores.
 constexpr int kThreads = 2 * kGroup;
 
-// Lane 4 n + q of a warp gets columns 8 j + 2 q and 8 j + 2 q + 1 of a product. It is to have eight
-// neighbouring output channels twice, so this is the row in which an output's weights lie.
-__device__ inline int weight_row(int channel) {
-  return (channel / 32 * 4 + channel % 8 / 2) * 8 + channel % 32 / 8 * 2 + channel % 2;
-}
+// The product is 64 outputs x a tile's pixels as they lie, from a shift on: its rows and the two
+// pixels of the border between them, whose sums are left.
+constexpr int kTaken = Tiles::kRows * Tiles::kBorderedColumns;
+constexpr int kEights = kTaken / 8;
+using Sums = float[kEights][4];  // of a warp: 16 outputs
+static_assert(sizeof(Sums) == sizeof(float[17][4]), "as multiply_add_136 has them");
+// Of a tile that is stored, rounded up to a store's sixteen pixels.
+constexpr int kStoredBytes = (kTaken + 15) / 16 * 16 * kRowBytes;
 
-// Weights as `shift x output x input` for the forward pass.
-__device__ inline void load_weights(const Bf16* weights, Shared to) {
+constexpr int kGroupBytes = 2 * Tiles::kBorderedBytes + kStoredBytes;
+constexpr int kConvolveBytes = 2 * kGroupBytes + kWeightBytes;
+
+// A warp's: 16 outputs x all inputs of every shift, in registers throughout.
+using Weights = std::uint32_t[kShifts][4][4];
+
+__device__ inline void copy_weights(const Bf16* weights, Shared to) {
   for (int i = threadIdx.x; i < kWeights / 8; i += kThreads) {
-    const int chunk = i % kChunks, row = i / kChunks;  // row = output x shift
+    const int chunk = i % kChunks, row = i / kChunks;  // output x shift
     const int output = row / kShifts, shift = row % kShifts;
-    copy_16(to + place_128(shift * kChannels + weight_row(output), chunk),
+    copy_16(to + place_128(shift * kChannels + output, chunk),
             weights + row * kChannels + chunk * 8, false);
   }
 }
-
-// Weights as `shift x input x output`, shifts turned around: what takes dy to dx.
-__device__ inline void load_turned_weights(const Bf16* weights, Shared to, Shared work) {
-  for (int i = threadIdx.x; i < kWeights / 8; i += kThreads) {
-    const int chunk = i % kChunks, row = i / kChunks;
-    const int output = row / kShifts, shift = row % kShifts;
-    copy_16(work + place_128(shift * kChannels + output, chunk),
-            weights + row * kChannels + chunk * 8, false);
-  }
-  end_copies();
-  copies_done<0>();
-  __syncthreads();
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  // Four blocks of 8 outputs x 8 inputs, one below the other.
-  for (int i = warp; i < kShifts * kChunks * 2; i += kThreads / 32) {
-    const int shift = i / (kChunks * 2), chunk = i / 2 % kChunks, first = i % 2 * 32;
-    const int output = first + lane;
-    std::uint32_t turned[4];
-    load_transposed(work + place_128(shift * kChannels + output, chunk), turned);
-    const int input = chunk * 8 + lane / 4;
+// kTurned: inputs and outputs exchanged and the shifts turned around, which takes dy to dx.
+template <bool kTurned>
+__device__ inline void load_weights(Shared from, Weights& to) {
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
 #pragma unroll
-    for (int block = 0; block < 4; ++block)
-      store_4(
-          to + place_128((kShifts - 1 - shift) * kChannels + weight_row(input), first / 8 + block) +
-              lane % 4 * 4,
-          turned[block]);
-  }
-  __syncthreads();
-}
-
-// A warp has two times 16 neighbouring pixels of its group's tile, in such rows that the four warps
-// of the group together have two times two whole rows.
-__device__ inline int row_of(int half) { return 2 * half + static_cast<int>(threadIdx.x / 64 % 2); }
-__device__ inline int column_of_warp() { return static_cast<int>(threadIdx.x / 32 % 2) * 16; }
-
-using Sums = float[2][8][4];  // of a warp: its pixels x 64 outputs
-
-// The inputs of one shift that a warp multiplies.
-struct Inputs {
-  std::uint32_t a[2][4][4];
-};
-__device__ inline void load_inputs(Shared tile, int shift, Inputs& to) {
-  const int lane = threadIdx.x % 32;
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int pixel = (row_of(half) + shift / 3) * Tiles::kBorderedColumns + column_of_warp() +
-                      shift % 3 + lane % 16;
+  for (int shift = 0; shift < kShifts; ++shift)
 #pragma unroll
     for (int k = 0; k < 4; ++k)
-      load_matrices(tile + place_128(pixel, 2 * k + lane / 16), to.a[half][k]);
-  }
+      if constexpr (kTurned) {
+        const int output = 16 * k + lane % 8 + lane / 16 * 8;
+        load_transposed(
+            from + place_128((kShifts - 1 - shift) * kChannels + output, 2 * warp + lane / 8 % 2),
+            to[shift][k]);
+      } else {
+        const int output = 16 * warp + lane % 16;
+        load_matrices(from + place_128(shift * kChannels + output, 2 * k + lane / 16),
+                      to[shift][k]);
+      }
 }
 
-// Inputs are loaded one shift ahead, beside the arithmetic.
-__device__ inline void multiply_in_groups(Shared tile, Shared weights, Sums& sum) {
-  Inputs inputs[2];
-  load_inputs(tile, 0, inputs[0]);
+__device__ inline int first_pixel(int shift) {
+  return shift / 3 * Tiles::kBorderedColumns + shift % 3;
+}
+
+__device__ inline void multiply_in_groups(Shared tile, const Weights& weights, Sums& sum) {
+  begin_groups();
 #pragma unroll
-  for (int shift = 0; shift < kShifts; ++shift) {
-    begin_groups();
+  for (int shift = 0; shift < kShifts; ++shift)
 #pragma unroll
     for (int k = 0; k < 4; ++k)
-#pragma unroll
-      for (int half = 0; half < 2; ++half)
-        multiply_add_group<true>(inputs[shift % 2].a[half][k],
-                                 matrix_at(weights + shift * kChannels * kRowBytes + k * 32),
-                                 shift + k > 0, sum[half]);
-    end_groups();
-    if (shift + 1 == kShifts) break;
-    groups_done<1>();  // that still read the other inputs
-    load_inputs(tile, shift + 1, inputs[(shift + 1) % 2]);
-  }
+      multiply_add_136(weights[shift][k], matrix_at(tile + first_pixel(shift) * kRowBytes + k * 32),
+                       shift + k > 0, sum);
+  end_groups();
   groups_done<0>();
 }
 
-__device__ inline void multiply_in_warps(Shared tile, Shared weights, Sums& sum) {
+__device__ inline void multiply_in_warps(Shared tile, const Weights& weights, Sums& sum) {
   const int lane = threadIdx.x % 32;
 #pragma unroll
-  for (int half = 0; half < 2; ++half)
+  for (int j = 0; j < kEights; ++j)
 #pragma unroll
-    for (int j = 0; j < 8; ++j)
+    for (int v = 0; v < 4; ++v) sum[j][v] = 0;
 #pragma unroll
-      for (int v = 0; v < 4; ++v) sum[half][j][v] = 0;
-#pragma unroll 1
-  for (int shift = 0; shift < kShifts; ++shift) {
-    Inputs inputs;
-    load_inputs(tile, shift, inputs);
+  for (int shift = 0; shift < kShifts; ++shift)
 #pragma unroll
     for (int k = 0; k < 4; ++k)
 #pragma unroll
-      for (int pair = 0; pair < 4; ++pair) {
-        const int row = 8 * (2 * pair + lane / 16) + lane % 8;
+      for (int j = 0; j < kEights; j += 2) {
+        const int pixel = first_pixel(shift) + 8 * j + lane % 8 + lane / 16 * 8;
         std::uint32_t b[4];
-        load_matrices(weights + place_128(shift * kChannels + row, 2 * k + lane / 8 % 2), b);
-#pragma unroll
-        for (int half = 0; half < 2; ++half)
-#pragma unroll
-          for (int j = 0; j < 2; ++j)
-            multiply_add(inputs.a[half][k], b[2 * j], b[2 * j + 1], sum[half][2 * pair + j]);
+        load_matrices(tile + place_128(pixel, 2 * k + lane / 8 % 2), b);
+        multiply_add(weights[shift][k], b[0], b[1], sum[j]);
+        if (j + 1 < kEights) multiply_add(weights[shift][k], b[2], b[3], sum[j + 1]);
       }
-  }
 }
 
-// Sums and sums of squares of a lane's 16 output channels about an origin, over its pixels.
-struct Statistics {
-  float origin[16], sum[16] = {}, square[16] = {};
+// Of a lane's sums the pixels 8 j + 2 (lane % 4) and the next are in a tile, or both in its border.
+__device__ inline bool is_inside(int j) {
+  return j == 0 || j % 4 != 0 || static_cast<int>(threadIdx.x % 4) != j / 4 - 1;
+}
+static_assert(Tiles::kColumns == 32, "the border is one lane further with every row");
 
-  __device__ static int channel(int i) {
-    return 32 * (i / 8) + 8 * static_cast<int>(threadIdx.x % 4) + i % 8;
+// Sums and sums of squares of a lane's two output channels about an origin, over its pixels.
+struct Statistics {
+  float origin[2], sum[2] = {}, square[2] = {};
+
+  __device__ static int channel(int half) {
+    return static_cast<int>(16 * (threadIdx.x / 32 % 4) + 8 * half + threadIdx.x % 32 / 4);
   }
-  __device__ explicit Statistics(const float* origins) {
-#pragma unroll
-    for (int i = 0; i < 16; ++i) origin[i] = origins[channel(i)];
-  }
-  __device__ void add(int i, std::uint32_t two) {
-    add_squares(two, origin + i, sum + i, square + i);
+  __device__ explicit Statistics(const float* origins)
+      : origin{origins[channel(0)], origins[channel(1)]} {}
+  __device__ void add(int half, std::uint32_t two) {
+    const float first = __uint_as_float(two << 16) - origin[half];
+    const float second = __uint_as_float(two & 0xffff0000U) - origin[half];
+    sum[half] += first + second;
+    square[half] += first * first + second * second;
   }
   // Of all threads of the block: a row of 64 sums, then one of squares.
   __device__ void write(float* to) {
-    __shared__ float of_warp[kThreads / 32][2][kChannels];
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    __shared__ float of_group[2][2][kChannels];
 #pragma unroll
-    for (int i = 0; i < 16; ++i) {
+    for (int half = 0; half < 2; ++half) {
 #pragma unroll
-      for (int offset = 4; offset < 32; offset *= 2) {
-        sum[i] += __shfl_xor_sync(~0U, sum[i], offset);
-        square[i] += __shfl_xor_sync(~0U, square[i], offset);
+      for (int offset = 1; offset < 4; offset *= 2) {
+        sum[half] += __shfl_xor_sync(~0U, sum[half], offset);
+        square[half] += __shfl_xor_sync(~0U, square[half], offset);
       }
-      if (lane >= 4) continue;
-      of_warp[warp][0][channel(i)] = sum[i];
-      of_warp[warp][1][channel(i)] = square[i];
+      if (threadIdx.x % 4 > 0) continue;
+      of_group[threadIdx.x / kGroup][0][channel(half)] = sum[half];
+      of_group[threadIdx.x / kGroup][1][channel(half)] = square[half];
     }
     __syncthreads();
     if (threadIdx.x >= 2 * kChannels) return;
-    float total = 0;
-#pragma unroll
-    for (int w = 0; w < kThreads / 32; ++w) total += (&of_warp[w][0][0])[threadIdx.x];
-    to[threadIdx.x] = total;
+    to[threadIdx.x] = (&of_group[0][0][0])[threadIdx.x] + (&of_group[1][0][0])[threadIdx.x];
   }
 };
 struct NoStatistics {
@@ -182,28 +146,33 @@ struct NoStatistics {
   __device__ void write(float*) {}
 };
 
+// Through shared memory, where the sums are turned around: pixels x outputs.
 template <class S>
-__device__ inline void store_sums(const Sums& sum, const Tile& tile, int side, Bf16* y,
-                                  S& statistics) {
-  const int lane = threadIdx.x % 32;
+__device__ inline void store_sums(const Sums& sum, const Tile& tile, int side, Shared stored,
+                                  Bf16* y, S& statistics) {
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
 #pragma unroll
-  for (int half = 0; half < 2; ++half)
+  for (int j = 0; j < kEights; j += 2) {
+    std::uint32_t packed[4] = {};
 #pragma unroll
-    for (int low = 0; low < 2; ++low) {
-      const int row = tile.row + row_of(half);
-      const int column = tile.column + column_of_warp() + 8 * low + lane / 4;
-      Bf16* to = y + ((tile.image * side + row) * side + column) * kChannels + 8 * (lane % 4);
-#pragma unroll
-      for (int part = 0; part < 2; ++part) {
-        const auto two = [&](int j) {
-          const std::uint32_t packed =
-              pack(sum[half][4 * part + j][2 * low], sum[half][4 * part + j][2 * low + 1]);
-          statistics.add(8 * part + 2 * j, packed);
-          return packed;
-        };
-        *reinterpret_cast<uint4*>(to + 32 * part) = uint4{two(0), two(1), two(2), two(3)};
-      }
+    for (int i = 0; i < 4; ++i) {
+      const int eight = j + i / 2, half = i % 2;
+      if (eight == kEights) continue;
+      packed[i] = pack(sum[eight][2 * half], sum[eight][2 * half + 1]);
+      if (is_inside(eight)) statistics.add(half, packed[i]);
     }
+    store_transposed(stored + place_128(8 * (j + lane / 16) + lane % 8, 2 * warp + lane / 8 % 2),
+                     packed);
+  }
+  wait_for_group(threadIdx.x / kGroup + 1);
+#pragma unroll
+  for (int i = threadIdx.x % kGroup; i < Tiles::kPixels * kChunks; i += kGroup) {
+    const int chunk = i % kChunks, row = i / kChunks / Tiles::kColumns,
+              column = i / kChunks % Tiles::kColumns;
+    const std::int64_t pixel = (tile.image * side + tile.row + row) * side + tile.column + column;
+    *reinterpret_cast<uint4*>(y + pixel * kChannels + 8 * chunk) =
+        load_16(stored + place_128(row * Tiles::kBorderedColumns + column, chunk));
+  }
 }
 
 // Every group takes every n-th tile, and copies the next one while it multiplies.
@@ -212,35 +181,36 @@ __global__ void __launch_bounds__(kThreads, 1)
     convolve_tiles(const Bf16* x, const Bf16* weights, Bf16* y, std::int64_t tiles, int side,
                    ConvolutionSums sums) {
   constexpr int kBytes = Tiles::kBorderedBytes;
-  const Shared kept = shared_memory();
-  if constexpr (kTurned)
-    load_turned_weights(weights, kept, kept + kWeightBytes);
-  else
-    load_weights(weights, kept);
   const int group = threadIdx.x / kGroup, thread = threadIdx.x % kGroup;
-  const Shared inputs = kept + kWeightBytes + group * 2 * kBytes;  // two tiles
+  const Shared copied_weights = shared_memory() + 2 * kGroupBytes;
+  const Shared inputs = shared_memory() + group * kGroupBytes;  // two tiles, then what is stored
   const auto copy = [&](std::int64_t number, int buffer) {
     if (number < tiles)
       for (int i = thread; i < Tiles::kBorderedPixels * kChunks; i += kGroup)
         copy_bordered<Tiles>(x, tile_of<Tiles>(number, side), 0, side, i, inputs + buffer * kBytes);
-    end_copies();
   };
   std::int64_t index = std::int64_t{2} * blockIdx.x + group;
+  copy_weights(weights, copied_weights);
   copy(index, 0);
+  end_copies();
   S statistics(sums.origin);
   copies_done<0>();
   show_groups();
   __syncthreads();
+  Weights kept;
+  load_weights<kTurned>(copied_weights, kept);
   for (int now = 0; index < tiles; now ^= 1) {
     const std::int64_t next = index + std::int64_t{2} * gridDim.x;
     copy(next, now ^ 1);
+    end_copies();
     Sums sum;
     if constexpr (kHasGroups)
       multiply_in_groups(inputs + now * kBytes, kept, sum);
     else
       multiply_in_warps(inputs + now * kBytes, kept, sum);
-    store_sums(sum, tile_of<Tiles>(index, side), side, y, statistics);
+    store_sums(sum, tile_of<Tiles>(index, side), side, inputs + 2 * kBytes, y, statistics);
     copies_done<0>();
+    show_groups();
     wait_for_group(group + 1);
     index = next;
   }
@@ -249,9 +219,7 @@ __global__ void __launch_bounds__(kThreads, 1)
 
 // --- launches ---------------------------------------------------------------------------------
 
-constexpr int kConvolveBytes = kWeightBytes + 4 * Tiles::kBorderedBytes;
-constexpr int kStatisticsBytes = kThreads / 32 * 2 * kChannels * sizeof(float);
-static_assert(kWeightBytes <= 4 * Tiles::kBorderedBytes, "weights are turned in the tiles' place");
+constexpr int kStatisticsBytes = 2 * 2 * kChannels * sizeof(float);
 
 unsigned blocks_of(const ConvolutionShape& shape) {
   return static_cast<unsigned>(
