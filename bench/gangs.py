@@ -215,6 +215,31 @@ def equality(program, sizes, folder, small):
     return rows
 
 
+def planned(batch, folder):
+    """Whether `occam plan` gives one trial that has two GPUs to itself a gang."""
+    spec, database = os.path.join(folder, "spec.json"), os.path.join(folder, "none.db")
+    trial = {"dataset": "fashion-mnist", "class": 0, "loss": arguments.loss, "batch_size": batch, "gpus": "auto"}
+    with open(spec, "w") as file:
+        json.dump({"name": "planned", "trial": trial}, file)
+    occam = os.path.join(os.path.dirname(os.path.abspath(arguments.program)), "occam")
+    words = [occam, "plan", spec, "--db", database, "--gpus", "2", "--json"]
+    made = subprocess.run(words, capture_output=True, text=True, env=environment())
+    if made.returncode:
+        raise Failed(made.stderr)
+    return bool(json.loads(made.stdout).get("gangs"))
+
+
+def planner(program, small, folder):
+    """Rows (batch, share of two packed GPUs' work that a gang of two does, planned): a gang is worth it from 0.75 on."""
+    rows = []
+    for batch in arguments.planner_batches:
+        options = small | {"batches": [batch], "seconds": arguments.seconds, "loss": arguments.loss}
+        both = next(line["images_per_second"] for line in gang(program, 2, options | {"what": ["gang"]}) if "what" in line)
+        one = packed(program, 1, options | {"slots": arguments.slots if batch <= 256 else 2})
+        rows.append((batch, both / one / 2, planned(batch, folder)))
+    return rows
+
+
 def main():
     program = os.path.abspath(arguments.program)
     sizes = [size for size in (1, 2, 4, 8) if size <= (arguments.most or gpus())]
@@ -252,7 +277,16 @@ def main():
         options = small | {"batches": [arguments.equality_batch]}
         for size in sizes[:2]:
             left[size] = leaving(program, size, options)
+    choices = []
+    if "planner" in parts:
+        with tempfile.TemporaryDirectory() as folder:
+            choices = planner(program, small, folder)
     table(said, sizes, rates, rows, independent, left)
+    for batch, worth, is_gang in choices:
+        right = is_gang == (worth >= 0.75)
+        print(f"batch {batch}: a gang of 2 does {worth:.3f} of the work of 2 packed GPUs; planned: "
+              + ("a gang" if is_gang else "single GPUs")
+              + ("" if right else ", wrong by less than 10 %" if abs(worth / 0.75 - 1) <= 0.1 else ", WRONG"))  # fmt: skip
     return 0 if all(bound is None or relative <= bound for _, _, relative, bound in rows) else 1
 
 
@@ -305,6 +339,8 @@ parser.add_argument("--batches", type=lambda text: [int(word) for word in text.s
 parser.add_argument("--loss", default="contrastive")
 parser.add_argument("--seconds", type=float, default=2.0, help="of each timing")
 parser.add_argument("--parts", type=words_of, default=["equality", "speed", "packed", "leave"])
+parser.add_argument("--planner-batches", type=lambda text: [int(word) for word in text.split(",")],
+                    default=[32, 64, 96, 128, 192, 256, 384, 512, 1024, 2048], help="of the part `planner`")  # fmt: skip
 parser.add_argument("--steps", type=int, default=50, help="before parameters are compared")
 parser.add_argument("--equality-batch", type=int, default=64)
 parser.add_argument("--learning-rate", type=float, default=2e-6, help="where parameters are compared; at the "
