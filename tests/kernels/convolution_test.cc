@@ -21,5 +21,7 @@ TEST(Convolution, RefusesShapesThatTilesDoNotFill) {
   }
 }
 
+TEST(Convolution, OnHopperGoesThroughTheReluAsTheNormDoes) { cuda::check_through_relu(2, 32, 3); }
+
 }  // namespace
 }  // namespace occam

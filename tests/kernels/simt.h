@@ -323,6 +323,11 @@ void copies_done() {
 inline void store_4(Shared to, std::uint32_t value) {
   std::memcpy(simt::at(to, 4), &value, sizeof value);
 }
+inline std::uint32_t load_4(Shared from) {
+  std::uint32_t value;
+  std::memcpy(&value, simt::at(from, 4), sizeof value);
+  return value;
+}
 inline uint4 load_16(Shared from) {
   uint4 to;
   std::memcpy(&to, simt::at(from, 16), sizeof to);

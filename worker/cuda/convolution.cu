@@ -106,15 +106,23 @@ __device__ inline bool is_inside(int j) {
 }
 static_assert(Tiles::kColumns == 32, "the border is one lane further with every row");
 
+// What is done beside storing a tile: with two neighbouring pixels of an output channel as they
+// come, with eight channels of a pixel as they go, `index` being the first one's place, and, at the
+// end, for all tiles of the block.
+
 // Sums and sums of squares of a lane's two output channels about an origin, over its pixels.
 struct Statistics {
+  using Given = ConvolutionSums;
   float origin[2], sum[2] = {}, square[2] = {};
 
   __device__ static int channel(int half) {
     return static_cast<int>(16 * (threadIdx.x / 32 % 4) + 8 * half + threadIdx.x % 32 / 4);
   }
-  __device__ explicit Statistics(const float* origins)
-      : origin{origins[channel(0)], origins[channel(1)]} {}
+  __device__ Statistics(const Given& given, Shared)
+      : origin{given.origin[channel(0)], given.origin[channel(1)]} {}
+  __device__ void begin_tile() {}
+  __device__ void take(std::int64_t, uint4&) {}
+  __device__ void end_tile() {}
   __device__ void add(int half, std::uint32_t two) {
     const float first = __uint_as_float(two << 16) - origin[half];
     const float second = __uint_as_float(two & 0xffff0000U) - origin[half];
@@ -140,16 +148,86 @@ struct Statistics {
     to[threadIdx.x] = (&of_group[0][0][0])[threadIdx.x] + (&of_group[1][0][0])[threadIdx.x];
   }
 };
-struct NoStatistics {
-  __device__ explicit NoStatistics(const float*) {}
+struct Nothing {
+  struct Given {
+    float* parts = nullptr;
+  };
+  __device__ Nothing(const Given&, Shared) {}
   __device__ void add(int, std::uint32_t) {}
+  __device__ void begin_tile() {}
+  __device__ void take(std::int64_t, uint4&) {}
+  __device__ void end_tile() {}
   __device__ void write(float*) {}
 };
 
+// What is stored is a gradient that goes on through a ReLU, with the sums that the norm before it
+// wants. A thread's sums rest in shared memory between tiles.
+template <bool kHasResidual, bool kHasOther>
+struct ThroughRelu {
+  using Given = NormBefore;
+  const Given& given;
+  Shared resting;
+  float scale[8], shift[8], mean[8], sum[8], product[8];
+
+  __device__ ThroughRelu(const Given& before, Shared room) : given(before), resting(room) {
+    for (int i = 0; i < 16; ++i) store_4(place(i, threadIdx.x), 0);
+  }
+  __device__ Shared place(int i, int thread) const { return resting + (i * kThreads + thread) * 4; }
+  __device__ void add(int, std::uint32_t) {}
+  __device__ void begin_tile() {
+    const int channel = 8 * (threadIdx.x % kChunks);
+    load<8>(given.saved + channel, scale);
+    load<8>(given.saved + kChannels + channel, shift);
+    load<8>(given.saved + 2 * kChannels + channel, mean);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      sum[i] = __uint_as_float(load_4(place(i, threadIdx.x)));
+      product[i] = __uint_as_float(load_4(place(8 + i, threadIdx.x)));
+    }
+  }
+  __device__ void take(std::int64_t index, uint4& eight) {
+    float g[8], c[8], y[8];
+    load<8>(reinterpret_cast<const Bf16*>(&eight), g);
+    load<8>(static_cast<const Bf16*>(given.c) + index, c);
+    if constexpr (kHasOther) {
+      float other[8];
+      load<8>(static_cast<const Bf16*>(given.other) + index, other);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) g[i] += other[i];
+    }
+    if constexpr (kHasResidual) load<8>(static_cast<const Bf16*>(given.y) + index, y);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      if constexpr (!kHasResidual) y[i] = fmaf(c[i], scale[i], shift[i]);
+      if (!(y[i] > 0)) g[i] = 0;
+      sum[i] += g[i];
+      product[i] += g[i] * (c[i] - mean[i]);
+    }
+    store<8>(g, reinterpret_cast<Bf16*>(&eight));
+  }
+  __device__ void end_tile() {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      store_4(place(i, threadIdx.x), __float_as_uint(sum[i]));
+      store_4(place(8 + i, threadIdx.x), __float_as_uint(product[i]));
+    }
+  }
+  // Of all threads of the block: a row of 64 sums, then one of products.
+  __device__ void write(float* to) {
+    __syncthreads();
+    if (threadIdx.x >= 2 * kChannels) return;
+    const int i = threadIdx.x / kChannels * 8 + threadIdx.x % 8;
+    float total = 0;
+    for (int thread = threadIdx.x % kChannels / 8; thread < kThreads; thread += kChunks)
+      total += __uint_as_float(load_4(place(i, thread)));
+    to[threadIdx.x] = total;
+  }
+};
+
 // Through shared memory, where the sums are turned around: pixels x outputs.
-template <class S>
+template <class Beside>
 __device__ inline void store_sums(const Sums& sum, const Tile& tile, int side, Shared stored,
-                                  Bf16* y, S& statistics) {
+                                  Bf16* y, Beside& beside) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
 #pragma unroll
   for (int j = 0; j < kEights; j += 2) {
@@ -159,27 +237,30 @@ __device__ inline void store_sums(const Sums& sum, const Tile& tile, int side, S
       const int eight = j + i / 2, half = i % 2;
       if (eight == kEights) continue;
       packed[i] = pack(sum[eight][2 * half], sum[eight][2 * half + 1]);
-      if (is_inside(eight)) statistics.add(half, packed[i]);
+      if (is_inside(eight)) beside.add(half, packed[i]);
     }
     store_transposed(stored + place_128(8 * (j + lane / 16) + lane % 8, 2 * warp + lane / 8 % 2),
                      packed);
   }
   wait_for_group(threadIdx.x / kGroup + 1);
-#pragma unroll
+  beside.begin_tile();
+#pragma unroll 4
   for (int i = threadIdx.x % kGroup; i < Tiles::kPixels * kChunks; i += kGroup) {
     const int chunk = i % kChunks, row = i / kChunks / Tiles::kColumns,
               column = i / kChunks % Tiles::kColumns;
     const std::int64_t pixel = (tile.image * side + tile.row + row) * side + tile.column + column;
-    *reinterpret_cast<uint4*>(y + pixel * kChannels + 8 * chunk) =
-        load_16(stored + place_128(row * Tiles::kBorderedColumns + column, chunk));
+    uint4 eight = load_16(stored + place_128(row * Tiles::kBorderedColumns + column, chunk));
+    beside.take(pixel * kChannels + 8 * chunk, eight);
+    *reinterpret_cast<uint4*>(y + pixel * kChannels + 8 * chunk) = eight;
   }
+  beside.end_tile();
 }
 
 // Every group takes every n-th tile, and copies the next one while it multiplies.
-template <bool kTurned, class S>
+template <bool kTurned, class Beside>
 __global__ void __launch_bounds__(kThreads, 1)
     convolve_tiles(const Bf16* x, const Bf16* weights, Bf16* y, std::int64_t tiles, int side,
-                   ConvolutionSums sums) {
+                   typename Beside::Given given) {
   constexpr int kBytes = Tiles::kBorderedBytes;
   const int group = threadIdx.x / kGroup, thread = threadIdx.x % kGroup;
   const Shared copied_weights = shared_memory() + 2 * kGroupBytes;
@@ -193,12 +274,13 @@ __global__ void __launch_bounds__(kThreads, 1)
   copy_weights(weights, copied_weights);
   copy(index, 0);
   end_copies();
-  S statistics(sums.origin);
   copies_done<0>();
   show_groups();
   __syncthreads();
   Weights kept;
   load_weights<kTurned>(copied_weights, kept);
+  __syncthreads();
+  Beside beside(given, copied_weights);  // whose place is free now
   for (int now = 0; index < tiles; now ^= 1) {
     const std::int64_t next = index + std::int64_t{2} * gridDim.x;
     copy(next, now ^ 1);
@@ -208,13 +290,13 @@ __global__ void __launch_bounds__(kThreads, 1)
       multiply_in_groups(inputs + now * kBytes, kept, sum);
     else
       multiply_in_warps(inputs + now * kBytes, kept, sum);
-    store_sums(sum, tile_of<Tiles>(index, side), side, inputs + 2 * kBytes, y, statistics);
+    store_sums(sum, tile_of<Tiles>(index, side), side, inputs + 2 * kBytes, y, beside);
     copies_done<0>();
     show_groups();
     wait_for_group(group + 1);
     index = next;
   }
-  statistics.write(sums.parts + static_cast<std::int64_t>(blockIdx.x) * 2 * kChannels);
+  beside.write(given.parts + static_cast<std::int64_t>(blockIdx.x) * 2 * kChannels);
 }
 
 // --- launches ---------------------------------------------------------------------------------
@@ -226,12 +308,12 @@ unsigned blocks_of(const ConvolutionShape& shape) {
       std::min<std::int64_t>((Tiles::tiles(shape) + 1) / 2, shape.processors));
 }
 
-template <bool kTurned, class S>
+template <bool kTurned, class Beside>
 void launch_tiles(const ConvolutionShape& shape, const void* x, const void* weights, void* y,
-                  const ConvolutionSums& sums, Stream stream) {
-  launch("convolve", convolve_tiles<kTurned, S>, blocks_of(shape), kThreads, kConvolveBytes, stream,
-         static_cast<const Bf16*>(x), static_cast<const Bf16*>(weights), static_cast<Bf16*>(y),
-         Tiles::tiles(shape), static_cast<int>(shape.side), sums);
+                  const typename Beside::Given& given, Stream stream) {
+  launch("convolve", convolve_tiles<kTurned, Beside>, blocks_of(shape), kThreads, kConvolveBytes,
+         stream, static_cast<const Bf16*>(x), static_cast<const Bf16*>(weights),
+         static_cast<Bf16*>(y), Tiles::tiles(shape), static_cast<int>(shape.side), given);
 }
 
 // What cannot be done is an error, not a wrong result.
@@ -268,7 +350,23 @@ void convolve_backward_input(const ConvolutionShape& shape, const void* dy, cons
   if (is_wide(shape))
     wide_convolve_backward_input(shape, dy, weights, dx, stream);
   else
-    launch_tiles<true, NoStatistics>(shape, dy, weights, dx, {}, stream);
+    launch_tiles<true, Nothing>(shape, dy, weights, dx, {}, stream);
+}
+
+bool has_through_relu(const ConvolutionShape& shape) { return shape.channels == kChannels; }
+
+void convolve_backward_through_relu(const ConvolutionShape& shape, const void* dy,
+                                    const void* weights, void* dx, const NormBefore& before,
+                                    Stream stream) {
+  if (!has_through_relu(shape)) throw Error("there is no such kernel for this shape");
+  if (before.y && before.other)
+    launch_tiles<true, ThroughRelu<true, true>>(shape, dy, weights, dx, before, stream);
+  else if (before.y)
+    launch_tiles<true, ThroughRelu<true, false>>(shape, dy, weights, dx, before, stream);
+  else if (before.other)
+    launch_tiles<true, ThroughRelu<false, true>>(shape, dy, weights, dx, before, stream);
+  else
+    launch_tiles<true, ThroughRelu<false, false>>(shape, dy, weights, dx, before, stream);
 }
 
 std::int64_t convolution_scratch_bytes(const ConvolutionShape& shape) {

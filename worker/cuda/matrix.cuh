@@ -154,6 +154,11 @@ __device__ inline void copies_done() {
 __device__ inline void store_4(Shared to, std::uint32_t value) {
   asm volatile("st.shared.b32 [%0], %1;" ::"r"(to), "r"(value) : "memory");
 }
+__device__ inline std::uint32_t load_4(Shared from) {
+  std::uint32_t value;
+  asm volatile("ld.shared.b32 %0, [%1];" : "=r"(value) : "r"(from));
+  return value;
+}
 __device__ inline uint4 load_16(Shared from) {
   uint4 to;
   asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"

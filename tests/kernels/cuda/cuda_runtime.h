@@ -22,6 +22,11 @@ inline float __uint_as_float(std::uint32_t bits) {
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
+inline std::uint32_t __float_as_uint(float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
 template <class T>
 T __ldcg(const T* from) {
   return *from;
