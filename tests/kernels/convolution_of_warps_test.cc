@@ -12,7 +12,7 @@ namespace {
 TEST(Convolution, OnOtherGpusIsItsDefinition) { cuda::check_convolutions(64, 2, 32, 3); }
 
 TEST(Convolution, OnOtherGpusGoesThroughTheReluAsTheNormDoes) {
-  cuda::check_through_relu(2, 32, 3);
+  cuda::check_through_relu(64, 2, 32, 3);
 }
 
 }  // namespace

@@ -21,7 +21,9 @@ TEST(Convolution, RefusesShapesThatTilesDoNotFill) {
   }
 }
 
-TEST(Convolution, OnHopperGoesThroughTheReluAsTheNormDoes) { cuda::check_through_relu(2, 32, 3); }
+TEST(Convolution, OnHopperGoesThroughTheReluAsTheNormDoes) {
+  cuda::check_through_relu(64, 2, 32, 3);
+}
 
 }  // namespace
 }  // namespace occam

@@ -11,5 +11,9 @@ namespace {
 
 TEST(WideConvolution, OnOtherGpusIsItsDefinition) { cuda::check_convolutions(128, 3, 16, 2); }
 
+TEST(WideConvolution, OnOtherGpusGoesThroughTheReluAsTheNormDoes) {
+  cuda::check_through_relu(128, 3, 16, 2);
+}
+
 }  // namespace
 }  // namespace occam

@@ -13,5 +13,9 @@ TEST(WideConvolution, OnHopperIsItsDefinition) {
   cuda::check_convolutions(128, 2, 16, 9);
 }
 
+TEST(WideConvolution, OnHopperGoesThroughTheReluAsTheNormDoes) {
+  cuda::check_through_relu(128, 3, 16, 2);
+}
+
 }  // namespace
 }  // namespace occam

@@ -210,24 +210,29 @@ TEST_P(GpuConvolution, AgreesWithAten) {
 }
 
 // On through a norm's ReLU: dx is masked as the norm does it, with the sums of that.
-TEST_F(Gpu, ConvolutionsGoThroughTheReluAsTheNormDoes) {
+TEST_P(GpuConvolution, GoesThroughTheReluAsTheNormDoes) {
+  const auto [count, side, channels] = GetParam();
   const auto on_gpu = [](const Tensor& t) {
     return t.to(kGpu, torch::kBFloat16).contiguous(kChannelsLast);
   };
-  const auto images = [&] { return on_gpu(at::randn({67, 64, 32, 32})); };
+  const auto images = [&, count = count, channels = channels, side = side] {
+    return on_gpu(at::randn({count, channels, side, side}));
+  };
   const Tensor dy = images(), c = images(), y = images(), other = images();
-  const Tensor weights = on_gpu(at::randn({64, 64, 3, 3}) / 24);
+  const Tensor weights = on_gpu(at::randn({channels, channels, 3, 3}) / 24);
   const auto floats = torch::dtype(torch::kFloat32).device(kGpu);
-  const Tensor saved = at::randn({cuda::kNormSaved, 64}, floats);
-  const auto row = [&](int i) { return saved[i].to(torch::kFloat64).view({1, 64, 1, 1}); };
-  const cuda::ConvolutionShape shape{67, 32, 64, 33};
+  const Tensor saved = at::randn({cuda::kNormSaved, channels}, floats);
+  const auto row = [&, width = channels](int i) {
+    return saved[i].to(torch::kFloat64).view({1, width, 1, 1});
+  };
+  const cuda::ConvolutionShape shape{count, side, channels, 33};
   Tensor plain = at::full_like(c, NAN);
   cuda::convolve_backward_input(shape, dy.data_ptr(), weights.data_ptr(), plain.data_ptr(),
                                 stream());
   for (const bool has_residual : {false, true})
     for (const bool has_other : {false, true}) {
       Tensor dx = at::full_like(c, NAN);
-      const Tensor sums = at::full({cuda::convolution_parts(shape), 2, 64}, NAN, floats);
+      const Tensor sums = at::full({cuda::convolution_parts(shape), 2, channels}, NAN, floats);
       cuda::convolve_backward_through_relu(
           shape, dy.data_ptr(), weights.data_ptr(), dx.data_ptr(),
           {c.data_ptr(), saved.data_ptr<float>(), has_residual ? y.data_ptr() : nullptr,

@@ -167,7 +167,7 @@ struct ThroughRelu {
   using Given = NormBefore;
   const Given& given;
   Shared resting;
-  float scale[8], shift[8], mean[8], sum[8], product[8];
+  EightThroughRelu<kHasResidual, kHasOther> eight;
 
   __device__ ThroughRelu(const Given& before, Shared room) : given(before), resting(room) {
     for (int i = 0; i < 16; ++i) store_4(place(i, threadIdx.x), 0);
@@ -175,41 +175,19 @@ struct ThroughRelu {
   __device__ Shared place(int i, int thread) const { return resting + (i * kThreads + thread) * 4; }
   __device__ void add(int, std::uint32_t) {}
   __device__ void begin_tile() {
-    const int channel = 8 * (threadIdx.x % kChunks);
-    load<8>(given.saved + channel, scale);
-    load<8>(given.saved + kChannels + channel, shift);
-    load<8>(given.saved + 2 * kChannels + channel, mean);
+    eight.look_up(given, kChannels, 8 * (threadIdx.x % kChunks));
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
-      sum[i] = __uint_as_float(load_4(place(i, threadIdx.x)));
-      product[i] = __uint_as_float(load_4(place(8 + i, threadIdx.x)));
+      eight.sum[i] = __uint_as_float(load_4(place(i, threadIdx.x)));
+      eight.product[i] = __uint_as_float(load_4(place(8 + i, threadIdx.x)));
     }
   }
-  __device__ void take(std::int64_t index, uint4& eight) {
-    float g[8], c[8], y[8];
-    load<8>(reinterpret_cast<const Bf16*>(&eight), g);
-    load<8>(static_cast<const Bf16*>(given.c) + index, c);
-    if constexpr (kHasOther) {
-      float other[8];
-      load<8>(static_cast<const Bf16*>(given.other) + index, other);
-#pragma unroll
-      for (int i = 0; i < 8; ++i) g[i] += other[i];
-    }
-    if constexpr (kHasResidual) load<8>(static_cast<const Bf16*>(given.y) + index, y);
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      if constexpr (!kHasResidual) y[i] = fmaf(c[i], scale[i], shift[i]);
-      if (!(y[i] > 0)) g[i] = 0;
-      sum[i] += g[i];
-      product[i] += g[i] * (c[i] - mean[i]);
-    }
-    store<8>(g, reinterpret_cast<Bf16*>(&eight));
-  }
+  __device__ void take(std::int64_t index, uint4& values) { eight.take(given, index, values); }
   __device__ void end_tile() {
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
-      store_4(place(i, threadIdx.x), __float_as_uint(sum[i]));
-      store_4(place(8 + i, threadIdx.x), __float_as_uint(product[i]));
+      store_4(place(i, threadIdx.x), __float_as_uint(eight.sum[i]));
+      store_4(place(8 + i, threadIdx.x), __float_as_uint(eight.product[i]));
     }
   }
   // Of all threads of the block: a row of 64 sums, then one of products.
@@ -353,20 +331,14 @@ void convolve_backward_input(const ConvolutionShape& shape, const void* dy, cons
     launch_tiles<true, Nothing>(shape, dy, weights, dx, {}, stream);
 }
 
-bool has_through_relu(const ConvolutionShape& shape) { return shape.channels == kChannels; }
-
 void convolve_backward_through_relu(const ConvolutionShape& shape, const void* dy,
                                     const void* weights, void* dx, const NormBefore& before,
                                     Stream stream) {
-  if (!has_through_relu(shape)) throw Error("there is no such kernel for this shape");
-  if (before.y && before.other)
-    launch_tiles<true, ThroughRelu<true, true>>(shape, dy, weights, dx, before, stream);
-  else if (before.y)
-    launch_tiles<true, ThroughRelu<true, false>>(shape, dy, weights, dx, before, stream);
-  else if (before.other)
-    launch_tiles<true, ThroughRelu<false, true>>(shape, dy, weights, dx, before, stream);
-  else
-    launch_tiles<true, ThroughRelu<false, false>>(shape, dy, weights, dx, before, stream);
+  if (is_wide(shape)) return wide_backward_through_relu(shape, dy, weights, dx, before, stream);
+  with_before(before, [&]<class Residual, class Other>(Residual, Other) {
+    launch_tiles<true, ThroughRelu<Residual::value, Other::value>>(shape, dy, weights, dx, before,
+                                                                   stream);
+  });
 }
 
 std::int64_t convolution_scratch_bytes(const ConvolutionShape& shape) {

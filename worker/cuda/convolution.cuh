@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "worker/cuda/convolution.h"
 #include "worker/cuda/element.cuh"
 #include "worker/cuda/matrix.cuh"
@@ -80,6 +82,56 @@ __device__ inline void add_squares(std::uint32_t two, const float* origin, float
   square[0] += first * first;
   sum[1] += second;
   square[1] += second * second;
+}
+
+// A gradient's way through a ReLU, eight neighbouring channels at a time, with the sums that the
+// norm before it wants.
+template <bool kHasResidual, bool kHasOther>
+struct EightThroughRelu {
+  float scale[8], shift[8], mean[8];
+  float sum[8] = {}, product[8] = {};
+
+  __device__ void look_up(const NormBefore& before, int channels, int first) {
+    load<8>(before.saved + first, scale);
+    load<8>(before.saved + channels + first, shift);
+    load<8>(before.saved + 2 * channels + first, mean);
+  }
+  // `index` is the first one's place.
+  __device__ void take(const NormBefore& before, std::int64_t index, uint4& eight) {
+    float g[8], c[8], y[8];
+    load<8>(reinterpret_cast<const Bf16*>(&eight), g);
+    load<8>(static_cast<const Bf16*>(before.c) + index, c);
+    if constexpr (kHasOther) {
+      float other[8];
+      load<8>(static_cast<const Bf16*>(before.other) + index, other);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) g[i] += other[i];
+    }
+    if constexpr (kHasResidual) load<8>(static_cast<const Bf16*>(before.y) + index, y);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      if constexpr (!kHasResidual) y[i] = fmaf(c[i], scale[i], shift[i]);
+      if (!(y[i] > 0)) g[i] = 0;
+      sum[i] += g[i];
+      product[i] += g[i] * (c[i] - mean[i]);
+    }
+    store<8>(g, reinterpret_cast<Bf16*>(&eight));
+  }
+};
+
+// Calls work(bool_constant<has residual>, bool_constant<has another gradient>).
+template <class Work>
+void with_before(const NormBefore& before, Work work) {
+  const auto with = [&](auto residual) {
+    if (before.other)
+      work(residual, std::true_type{});
+    else
+      work(residual, std::false_type{});
+  };
+  if (before.y)
+    with(std::true_type{});
+  else
+    with(std::false_type{});
 }
 
 }  // namespace occam::cuda

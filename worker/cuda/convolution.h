@@ -51,7 +51,6 @@ struct NormBefore {
                                  // g (c - mean), to be added up
 };
 // Likewise, through the ReLU: dx is g, the sum of both gradients where the value was let through.
-bool has_through_relu(const ConvolutionShape& shape);
 void convolve_backward_through_relu(const ConvolutionShape& shape, const void* dy,
                                     const void* weights, void* dx, const NormBefore& before,
                                     Stream stream);

@@ -152,30 +152,16 @@ __device__ inline int first_of_eight(int eight) {
   return 32 * eight + 8 * static_cast<int>(threadIdx.x % 4);
 }
 
-// Sums and sums of squares about an origin over a warp's pixels, of four channels a lane.
-struct Statistics {
-  const float* origins;
-  float sum[kEights] = {}, square[kEights] = {};
-  float origin[8], of_pixels[8], of_squares[8];
+// What is done beside storing: with eight channels of a pixel at a time, of those of one place,
+// and, at the end, for all images of the block. Two sums a channel, of four channels a lane.
+struct TwoSums {
+  float first[kEights] = {}, second[kEights] = {};
 
-  __device__ explicit Statistics(const float* origins) : origins(origins) {}
-  __device__ void begin(int eight) {
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      origin[i] = origins[first_of_eight(eight) + i];
-      of_pixels[i] = of_squares[i] = 0;
-    }
+  __device__ void add(int eight, float (&firsts)[8], float (&seconds)[8]) {
+    first[eight] += sum_by_lane(firsts);
+    second[eight] += sum_by_lane(seconds);
   }
-  __device__ void add(const std::uint32_t (&eight)[4]) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      add_squares(eight[i], origin + 2 * i, of_pixels + 2 * i, of_squares + 2 * i);
-  }
-  __device__ void end(int eight) {
-    sum[eight] += sum_by_lane(of_pixels);
-    square[eight] += sum_by_lane(of_squares);
-  }
-  // Of all threads of the block, warp after warp: a row of sums, then one of squares.
+  // Of all threads of the block, warp after warp: a row of firsts, then one of seconds.
   __device__ void write(float* to) {
     __shared__ float total[2 * kChannels];
     static_assert(2 * kChannels == kThreads);
@@ -187,28 +173,76 @@ struct Statistics {
 #pragma unroll
         for (int eight = 0; eight < kEights; ++eight) {
           float* const at = total + first_of_eight(eight) + among;
-          at[0] = (warp > 0 ? at[0] : 0) + sum[eight];
-          at[kChannels] = (warp > 0 ? at[kChannels] : 0) + square[eight];
+          at[0] = (warp > 0 ? at[0] : 0) + first[eight];
+          at[kChannels] = (warp > 0 ? at[kChannels] : 0) + second[eight];
         }
       __syncthreads();
     }
     to[threadIdx.x] = total[threadIdx.x];
   }
 };
-struct NoStatistics {
-  __device__ explicit NoStatistics(const float*) {}
+
+// Sums and sums of squares about an origin.
+struct Statistics {
+  using Given = ConvolutionSums;
+  const Given& given;
+  TwoSums sums;
+  float origin[8], sum[8], square[8];
+
+  __device__ explicit Statistics(const Given& wanted) : given(wanted) {}
+  __device__ void begin(int eight) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      origin[i] = given.origin[first_of_eight(eight) + i];
+      sum[i] = square[i] = 0;
+    }
+  }
+  __device__ void take(std::int64_t, uint4& eight) {
+    add_squares(eight.x, origin, sum, square);
+    add_squares(eight.y, origin + 2, sum + 2, square + 2);
+    add_squares(eight.z, origin + 4, sum + 4, square + 4);
+    add_squares(eight.w, origin + 6, sum + 6, square + 6);
+  }
+  __device__ void end(int eight) { sums.add(eight, sum, square); }
+  __device__ void write(float* to) { sums.write(to); }
+};
+
+template <bool kHasResidual, bool kHasOther>
+struct ThroughRelu {
+  using Given = NormBefore;
+  const Given& given;
+  TwoSums sums;
+  EightThroughRelu<kHasResidual, kHasOther> now;
+
+  __device__ explicit ThroughRelu(const Given& before) : given(before) {}
+  __device__ void begin(int eight) {
+    asm volatile("" ::: "memory");  // for the loads of all eights at once there are no registers
+    now.look_up(given, kChannels, first_of_eight(eight));
+#pragma unroll
+    for (int i = 0; i < 8; ++i) now.sum[i] = now.product[i] = 0;
+  }
+  __device__ void take(std::int64_t index, uint4& eight) { now.take(given, index, eight); }
+  __device__ void end(int eight) { sums.add(eight, now.sum, now.product); }
+  __device__ void write(float* to) { sums.write(to); }
+};
+
+struct Nothing {
+  struct Given {
+    float* parts = nullptr;
+  };
+  __device__ explicit Nothing(const Given&) {}
   __device__ void begin(int) {}
-  __device__ void add(const std::uint32_t (&)[4]) {}
+  __device__ void take(std::int64_t, uint4&) {}
   __device__ void end(int) {}
   __device__ void write(float*) {}
 };
 
-template <class S>
-__device__ inline void store_sums(const Sums& sum, std::int64_t image, Bf16* y, S& statistics) {
+template <class Beside>
+__device__ inline void store_sums(const Sums& sum, std::int64_t image, Bf16* y, Beside& beside) {
   const int lane = threadIdx.x % 32;
 #pragma unroll
   for (int eight = 0; eight < kEights; ++eight) {
-    statistics.begin(eight);
+    beside.begin(eight);
 #pragma unroll
     for (int block = 0; block < 2; ++block)
 #pragma unroll
@@ -220,22 +254,23 @@ __device__ inline void store_sums(const Sums& sum, std::int64_t image, Bf16* y, 
           packed[i] = pack(four[2 * low], four[2 * low + 1]);
         }
         turn_in_fours(packed);
-        statistics.add(packed);
-        Bf16* const to =
-            y + ((image * kSide + row_of(block)) * kSide + 8 * low + lane / 4) * kChannels;
-        *reinterpret_cast<uint4*>(to + first_of_eight(eight)) =
-            uint4{packed[0], packed[1], packed[2], packed[3]};
+        uint4 values{packed[0], packed[1], packed[2], packed[3]};
+        const std::int64_t index =
+            ((image * kSide + row_of(block)) * kSide + 8 * low + lane / 4) * kChannels +
+            first_of_eight(eight);
+        beside.take(index, values);
+        *reinterpret_cast<uint4*>(y + index) = values;
       }
-    statistics.end(eight);
+    beside.end(eight);
   }
 }
 
 // Every block takes every gridDim.x-th image, and copies the next one and the stages to come while
 // it multiplies.
-template <bool kTurned, class S>
+template <bool kTurned, class Beside>
 __global__ void __launch_bounds__(kThreads, 1)
     convolve_images(const Bf16* x, const Bf16* weights, Bf16* y, std::int64_t images,
-                    ConvolutionSums sums) {
+                    typename Beside::Given given) {
   const Shared slots = shared_memory(), inputs = slots + kSlots * kStageBytes;
   int slot = 0;
   for (int i = threadIdx.x; i < kImageCopies; i += kThreads) copy_pixel(x, blockIdx.x, i, inputs);
@@ -243,7 +278,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     copy_stage<kTurned>(weights, stage, slots + stage * kStageBytes);
     end_copies();
   }
-  S statistics(sums.origin);
+  Beside beside(given);
   Inputs operands[kPlanes];
   Sums sum;
   int now = 0;
@@ -284,9 +319,9 @@ __global__ void __launch_bounds__(kThreads, 1)
           load_inputs(here, shift + 1, 0, operands[0]);
       }
     groups_done<0>();
-    store_sums(sum, image, y, statistics);
+    store_sums(sum, image, y, beside);
   }
-  statistics.write(sums.parts + static_cast<std::int64_t>(blockIdx.x) * 2 * kChannels);
+  beside.write(given.parts + static_cast<std::int64_t>(blockIdx.x) * 2 * kChannels);
 }
 
 // --- launches ---------------------------------------------------------------------------------
@@ -295,12 +330,12 @@ unsigned blocks_of(const ConvolutionShape& shape) {
   return static_cast<unsigned>(std::min<std::int64_t>(shape.images, shape.processors));
 }
 
-template <bool kTurned, class S>
+template <bool kTurned, class Beside>
 void launch_images(const ConvolutionShape& shape, const void* x, const void* weights, void* y,
-                   const ConvolutionSums& sums, Stream stream) {
-  launch("convolve", convolve_images<kTurned, S>, blocks_of(shape), kThreads, kBytes, stream,
+                   const typename Beside::Given& given, Stream stream) {
+  launch("convolve", convolve_images<kTurned, Beside>, blocks_of(shape), kThreads, kBytes, stream,
          static_cast<const Bf16*>(x), static_cast<const Bf16*>(weights), static_cast<Bf16*>(y),
-         shape.images, sums);
+         shape.images, given);
 }
 
 }  // namespace
@@ -319,7 +354,15 @@ void wide_convolve(const ConvolutionShape& shape, const void* x, const void* wei
 
 void wide_convolve_backward_input(const ConvolutionShape& shape, const void* dy,
                                   const void* weights, void* dx, Stream stream) {
-  launch_images<true, NoStatistics>(shape, dy, weights, dx, {}, stream);
+  launch_images<true, Nothing>(shape, dy, weights, dx, {}, stream);
+}
+
+void wide_backward_through_relu(const ConvolutionShape& shape, const void* dy, const void* weights,
+                                void* dx, const NormBefore& before, Stream stream) {
+  with_before(before, [&]<class Residual, class Other>(Residual, Other) {
+    launch_images<true, ThroughRelu<Residual::value, Other::value>>(shape, dy, weights, dx, before,
+                                                                    stream);
+  });
 }
 
 std::int64_t wide_scratch_bytes(const ConvolutionShape& shape) {

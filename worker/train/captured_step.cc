@@ -601,9 +601,8 @@ class CapturedStep final : public TrainingStep {
                              const Tensor& other = {}) {
     const Tensor& weight = weights_[convolution.weight];
     if (const auto own = own_shape(x, convolution)) {
-      const bool through = before && cuda::has_through_relu(*own);
-      const Gradient of_x{torch::empty_like(x), through ? Tensor() : other, through};
-      if (through) {
+      const Gradient of_x{torch::empty_like(x), before ? Tensor() : other, before.has_value()};
+      if (before) {
         backward_through_relu(*own, gradient, weight, of_x.a, *before, other);
       } else {
         cuda::convolve_backward_input(*own, gradient.data_ptr(), weight.data_ptr(),
