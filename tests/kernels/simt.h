@@ -22,7 +22,15 @@
 namespace simt {
 
 enum class Wait { none, warp, group, group_barrier, block };
-enum class Together { load, load_transposed, store_transposed, multiply, multiply_group, shuffle };
+enum class Together {
+  load,
+  load_transposed,
+  store,
+  store_transposed,
+  multiply,
+  multiply_group,
+  shuffle
+};
 
 struct Copy {
   std::uint32_t to;
@@ -103,11 +111,14 @@ inline void do_warp(Thread* const (&warp)[32]) {
         }
       break;
     }
+    case Together::store:
     case Together::store_transposed:
       for (int i = 0; i < 32; ++i)
         for (int k = 0; k < 8; ++k) {
-          const std::uint32_t two = warp[k * 4 + i % 8 / 2]->a[i / 8];
-          const auto one = static_cast<std::uint16_t>(i % 2 == 0 ? two : two >> 16);
+          const bool turns = warp[0]->what == Together::store_transposed;
+          const int row = turns ? k : i % 8, column = turns ? i % 8 : k;
+          const std::uint32_t two = warp[row * 4 + column / 2]->a[i / 8];
+          const auto one = static_cast<std::uint16_t>(column % 2 == 0 ? two : two >> 16);
           std::memcpy(at(warp[i]->row, 16) + 2 * k, &one, 2);
         }
       break;
@@ -333,11 +344,17 @@ inline uint4 load_16(Shared from) {
   std::memcpy(&to, simt::at(from, 16), sizeof to);
   return to;
 }
-inline void store_transposed(Shared row, const std::uint32_t (&from)[4]) {
+inline void store(simt::Together what, Shared row, const std::uint32_t (&from)[4]) {
   simt::Thread& me = simt::me();
   me.row = row;
   std::memcpy(me.a, from, sizeof from);
-  simt::together(simt::Together::store_transposed);
+  simt::together(what);
+}
+inline void store_matrices(Shared row, const std::uint32_t (&from)[4]) {
+  store(simt::Together::store, row, from);
+}
+inline void store_transposed(Shared row, const std::uint32_t (&from)[4]) {
+  store(simt::Together::store_transposed, row, from);
 }
 
 // Every block finds shared memory full of NaN.

@@ -167,7 +167,19 @@ __device__ inline uint4 load_16(Shared from) {
   return to;
 }
 
-// The other way of load_transposed.
+// The other ways of load_matrices and load_transposed.
+__device__ inline void store_matrices(Shared row, const std::uint32_t (&from)[4]) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(row),
+               "r"(from[0]), "r"(from[1]), "r"(from[2]), "r"(from[3])
+               : "memory");
+#else
+  const int lane = threadIdx.x % 32;
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    store_4(__shfl_sync(~0U, row, 8 * i + lane / 4) + lane % 4 * 4, from[i]);
+#endif
+}
 __device__ inline void store_transposed(Shared row, const std::uint32_t (&from)[4]) {
 #if __CUDA_ARCH__ >= 900
   asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(row),

@@ -117,113 +117,57 @@ __device__ inline void multiply_in_warps(const Inputs& inputs, Shared stage, boo
       }
 }
 
-// Lane q of four gets what the others hold in their q-th place.
-__device__ inline void turn_in_fours(std::uint32_t (&v)[4]) {
+// A thread stores the same eight channels of every sixteenth pixel. What is done beside: with each
+// of these, `index` being the first channel's place, and, at the end, for all images of the block.
+constexpr int kEights = kChannels / 8;
+__device__ inline int first_channel() { return 8 * static_cast<int>(threadIdx.x % kEights); }
+
+// Of all threads of the block: a row of first sums, then one of second ones. `room` is theirs then.
+__device__ inline void write_sums(const float (&first)[8], const float (&second)[8], Shared room,
+                                  float* to) {
+  const auto place = [&](int i, int thread) { return room + (i * kThreads + thread) * 4; };
 #pragma unroll
-  for (int bit = 1; bit < 4; bit *= 2) {
-    const bool upper = threadIdx.x & bit;
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      if (i & bit) continue;
-      const std::uint32_t other = __shfl_xor_sync(~0U, upper ? v[i] : v[i | bit], bit);
-      (upper ? v[i] : v[i | bit]) = other;
-    }
+  for (int i = 0; i < 8; ++i) {
+    store_4(place(i, threadIdx.x), __float_as_uint(first[i]));
+    store_4(place(8 + i, threadIdx.x), __float_as_uint(second[i]));
   }
+  __syncthreads();
+  static_assert(2 * kChannels == kThreads);
+  const int i = threadIdx.x / kChannels * 8 + threadIdx.x % 8;
+  float total = 0;
+  for (int thread = threadIdx.x % kChannels / 8; thread < kThreads; thread += kEights)
+    total += __uint_as_float(load_4(place(i, thread)));
+  to[threadIdx.x] = total;
 }
-
-// Each lane gets the sum of one of eight values over the lanes with its last two bits: value
-// lane / 4, its bits from the other end.
-__device__ inline float sum_by_lane(float (&v)[8]) {
-#pragma unroll
-  for (int count = 4; count > 0; count /= 2) {
-    const int offset = 16 / (4 / count);
-    const bool upper = threadIdx.x & offset;
-#pragma unroll
-    for (int i = 0; i < count; ++i)
-      v[i] =
-          (upper ? v[i + count] : v[i]) + __shfl_xor_sync(~0U, upper ? v[i] : v[i + count], offset);
-  }
-  return v[0];
-}
-
-// A lane stores eight neighbouring channels of a pixel at a time; there are so many of those.
-constexpr int kEights = kChannels / 32;
-__device__ inline int first_of_eight(int eight) {
-  return 32 * eight + 8 * static_cast<int>(threadIdx.x % 4);
-}
-
-// What is done beside storing: with eight channels of a pixel at a time, of those of one place,
-// and, at the end, for all images of the block. Two sums a channel, of four channels a lane.
-struct TwoSums {
-  float first[kEights] = {}, second[kEights] = {};
-
-  __device__ void add(int eight, float (&firsts)[8], float (&seconds)[8]) {
-    first[eight] += sum_by_lane(firsts);
-    second[eight] += sum_by_lane(seconds);
-  }
-  // Of all threads of the block, warp after warp: a row of firsts, then one of seconds.
-  __device__ void write(float* to) {
-    __shared__ float total[2 * kChannels];
-    static_assert(2 * kChannels == kThreads);
-    const int lane = threadIdx.x % 32;
-    const int among =
-        lane / 16 * 4 + lane / 8 % 2 * 2 + lane / 4 % 2;  // as sum_by_lane leaves them
-    for (int warp = 0; warp < kThreads / 32; ++warp) {
-      if (static_cast<int>(threadIdx.x) / 32 == warp)
-#pragma unroll
-        for (int eight = 0; eight < kEights; ++eight) {
-          float* const at = total + first_of_eight(eight) + among;
-          at[0] = (warp > 0 ? at[0] : 0) + first[eight];
-          at[kChannels] = (warp > 0 ? at[kChannels] : 0) + second[eight];
-        }
-      __syncthreads();
-    }
-    to[threadIdx.x] = total[threadIdx.x];
-  }
-};
 
 // Sums and sums of squares about an origin.
 struct Statistics {
   using Given = ConvolutionSums;
-  const Given& given;
-  TwoSums sums;
-  float origin[8], sum[8], square[8];
+  float sum[8] = {}, square[8] = {}, origin[8];
 
-  __device__ explicit Statistics(const Given& wanted) : given(wanted) {}
-  __device__ void begin(int eight) {
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      origin[i] = given.origin[first_of_eight(eight) + i];
-      sum[i] = square[i] = 0;
-    }
+  __device__ explicit Statistics(const Given& given) {
+    load<8>(given.origin + first_channel(), origin);
   }
+  __device__ void begin_image() {}
   __device__ void take(std::int64_t, uint4& eight) {
     add_squares(eight.x, origin, sum, square);
     add_squares(eight.y, origin + 2, sum + 2, square + 2);
     add_squares(eight.z, origin + 4, sum + 4, square + 4);
     add_squares(eight.w, origin + 6, sum + 6, square + 6);
   }
-  __device__ void end(int eight) { sums.add(eight, sum, square); }
-  __device__ void write(float* to) { sums.write(to); }
+  __device__ void write(Shared room, float* to) { write_sums(sum, square, room, to); }
 };
 
 template <bool kHasResidual, bool kHasOther>
 struct ThroughRelu {
   using Given = NormBefore;
   const Given& given;
-  TwoSums sums;
-  EightThroughRelu<kHasResidual, kHasOther> now;
+  EightThroughRelu<kHasResidual, kHasOther> eight;
 
   __device__ explicit ThroughRelu(const Given& before) : given(before) {}
-  __device__ void begin(int eight) {
-    asm volatile("" ::: "memory");  // for the loads of all eights at once there are no registers
-    now.look_up(given, kChannels, first_of_eight(eight));
-#pragma unroll
-    for (int i = 0; i < 8; ++i) now.sum[i] = now.product[i] = 0;
-  }
-  __device__ void take(std::int64_t index, uint4& eight) { now.take(given, index, eight); }
-  __device__ void end(int eight) { sums.add(eight, now.sum, now.product); }
-  __device__ void write(float* to) { sums.write(to); }
+  __device__ void begin_image() { eight.look_up(given, kChannels, first_channel()); }
+  __device__ void take(std::int64_t index, uint4& values) { eight.take(given, index, values); }
+  __device__ void write(Shared room, float* to) { write_sums(eight.sum, eight.product, room, to); }
 };
 
 struct Nothing {
@@ -231,37 +175,45 @@ struct Nothing {
     float* parts = nullptr;
   };
   __device__ explicit Nothing(const Given&) {}
-  __device__ void begin(int) {}
+  __device__ void begin_image() {}
   __device__ void take(std::int64_t, uint4&) {}
-  __device__ void end(int) {}
-  __device__ void write(float*) {}
+  __device__ void write(Shared, float*) {}
 };
 
+// Through shared memory, to be stored in whole lines: two planes as of the inputs, without border.
+constexpr int kStoredPlane = Image::kBytes;
+static_assert(kPlanes * kStoredPlane <= kImageBytes);
+
 template <class Beside>
-__device__ inline void store_sums(const Sums& sum, std::int64_t image, Bf16* y, Beside& beside) {
+__device__ inline void store_sums(const Sums& sum, std::int64_t image, Shared stored, Bf16* y,
+                                  Beside& beside) {
   const int lane = threadIdx.x % 32;
 #pragma unroll
-  for (int eight = 0; eight < kEights; ++eight) {
-    beside.begin(eight);
+  for (int block = 0; block < 2; ++block)
 #pragma unroll
-    for (int block = 0; block < 2; ++block)
+    for (int half = 0; half < 2; ++half)
 #pragma unroll
-      for (int low = 0; low < 2; ++low) {
-        std::uint32_t packed[4];
+      for (int j = 0; j < 8; j += 2) {
+        std::uint32_t packed[4];  // pixels 0 to 7 and 8 to 15 of eight channels, and of the next
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          const float(&four)[4] = sum[block][eight / 2][4 * (eight % 2) + i];
-          packed[i] = pack(four[2 * low], four[2 * low + 1]);
+          const float(&four)[4] = sum[block][half][j + i / 2];
+          packed[i] = pack(four[i % 2 * 2], four[i % 2 * 2 + 1]);
         }
-        turn_in_fours(packed);
-        uint4 values{packed[0], packed[1], packed[2], packed[3]};
-        const std::int64_t index =
-            ((image * kSide + row_of(block)) * kSide + 8 * low + lane / 4) * kChannels +
-            first_of_eight(eight);
-        beside.take(index, values);
-        *reinterpret_cast<uint4*>(y + index) = values;
+        store_matrices(stored + half * kStoredPlane +
+                           place_128(row_of(block) * kSide + lane % 16, j + lane / 16),
+                       packed);
       }
-    beside.end(eight);
+  __syncthreads();
+  beside.begin_image();
+#pragma unroll 4
+  for (int pixel = threadIdx.x / kEights; pixel < Image::kPixels; pixel += kThreads / kEights) {
+    const int eight = threadIdx.x % kEights;
+    uint4 values =
+        load_16(stored + eight / kChunks * kStoredPlane + place_128(pixel, eight % kChunks));
+    const std::int64_t index = (image * Image::kPixels + pixel) * kChannels + 8 * eight;
+    beside.take(index, values);
+    *reinterpret_cast<uint4*>(y + index) = values;
   }
 }
 
@@ -319,9 +271,10 @@ __global__ void __launch_bounds__(kThreads, 1)
           load_inputs(here, shift + 1, 0, operands[0]);
       }
     groups_done<0>();
-    store_sums(sum, image, y, beside);
+    store_sums(sum, image, here, y, beside);  // whose inputs all warps have taken
   }
-  beside.write(given.parts + static_cast<std::int64_t>(blockIdx.x) * 2 * kChannels);
+  __syncthreads();
+  beside.write(inputs, given.parts + static_cast<std::int64_t>(blockIdx.x) * 2 * kChannels);
 }
 
 // --- launches ---------------------------------------------------------------------------------
@@ -340,10 +293,7 @@ void launch_images(const ConvolutionShape& shape, const void* x, const void* wei
 
 }  // namespace
 
-int wide_shared_bytes() {
-  constexpr int kStatisticsBytes = 2 * kChannels * sizeof(float);
-  return std::max(kBytes + kStatisticsBytes, kGradientBytes<Image>);
-}
+int wide_shared_bytes() { return std::max(kBytes, kGradientBytes<Image>); }
 
 int wide_parts(const ConvolutionShape& shape) { return static_cast<int>(blocks_of(shape)); }
 
