@@ -75,7 +75,7 @@ print(f"{options.train:,} x {options.features} train, {options.test:,} test rows
       f"thread(s), best of {options.rounds}, scikit-learn {sklearn.__version__}:\n\n"
       f"| classifier | occam, {unit} | scikit-learn, {unit} | times as fast |\n|---|---|---|---|")
 for name, seconds in theirs.items():
-    print(f"| {name} | {ours[name]:.2f} | {seconds:.2f} | {seconds / ours[name]:.1f} |")
+    print(f"| {name} | {ours[name]:.3f} | {seconds:.2f} | {seconds / ours[name]:.1f} |")
 both = sum(ours[name] for name in theirs)
-print(f"| all | {both:.2f} | {sum(theirs.values()):.2f} | {sum(theirs.values()) / both:.1f} |")
+print(f"| all | {both:.3f} | {sum(theirs.values()):.2f} | {sum(theirs.values()) / both:.1f} |")
 print(f"\noccam-worker's part takes {peak} MiB at most.")
