@@ -63,7 +63,7 @@ double microseconds(const std::function<void(cudaStream_t)>& work, cudaStream_t 
 
 void time_all(std::int64_t channels, std::int64_t side, std::int64_t images, int processors) {
   const ConvolutionShape shape{images, side, channels, processors};
-  if (convolution_shared_bytes(shape) == 0) return;
+  if (!has_convolution(shape)) return;
   const std::size_t pixels = images * side * side, values = pixels * channels;
   void *x = tensor(values, 1, 127), *y = tensor(values, 2, 127), *dy = tensor(values, 3, 120),
        *dx = tensor(values, 4, 120), *other = tensor(values, 7, 120), *weights = tensor(9 * channels * channels, 5, 122),
@@ -87,12 +87,6 @@ void time_all(std::int64_t channels, std::int64_t side, std::int64_t images, int
   };
   report("output", [&](cudaStream_t s) { convolve(shape, x, weights, y, {saved, parts}, s); });
   report("input", [&](cudaStream_t s) { convolve_backward_input(shape, dy, weights, dx, s); });
-  report("input through ReLU", [&](cudaStream_t s) {
-    convolve_backward_through_relu(shape, dy, weights, dx, {x, saved, nullptr, nullptr, parts}, s);
-  });
-  report("the same with a residual", [&](cudaStream_t s) {
-    convolve_backward_through_relu(shape, dy, weights, dx, {x, saved, y, other, parts}, s);
-  });
   report("weights", [&](cudaStream_t s) { convolve_backward_weights(shape, dy, x, dweights, scratch, s); });
   for (void* one : {x, y, dy, dx, other, weights, dweights, scratch, static_cast<void*>(parts), static_cast<void*>(saved)})
     demand(cudaFree(one));

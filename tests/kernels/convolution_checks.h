@@ -92,47 +92,4 @@ inline void check_convolutions(int channels, int images, int side, int processor
   EXPECT_LT(of_sums.relative(), 1e-6);
 }
 
-// Against convolve_backward_input, whose result goes on as batch norm's backward pass has it.
-inline void check_through_relu(int channels, int images, int side, int processors) {
-  const auto width = static_cast<std::size_t>(channels);
-  Numbers numbers(11);
-  const std::size_t count = static_cast<std::size_t>(images * side * side) * width;
-  const Halves w = numbers.halves(width * 9 * width, 0.05F), dy = numbers.halves(count, 1),
-               c = numbers.halves(count, 1), y = numbers.halves(count, 1),
-               other = numbers.halves(count, 1);
-  std::vector<float> saved(7 * width);
-  for (float& one : saved) one = numbers.next();
-  const ConvolutionShape shape{images, side, channels, processors};
-  Halves plain(count), dx(count);
-  convolve_backward_input(shape, dy.data(), w.data(), plain.data(), nullptr);
-  for (const bool has_residual : {false, true})
-    for (const bool has_other : {false, true}) {
-      std::vector<float> parts(static_cast<std::size_t>(convolution_parts(shape)) * 2 * width, NAN);
-      convolve_backward_through_relu(shape, dy.data(), w.data(), dx.data(),
-                                     {c.data(), saved.data(), has_residual ? y.data() : nullptr,
-                                      has_other ? other.data() : nullptr, parts.data()},
-                                     nullptr);
-      Difference of_dx, of_sums;
-      for (std::size_t channel = 0; channel < width; ++channel) {
-        double sum = 0, product = 0, found = 0, found_product = 0;
-        for (std::size_t i = channel; i < count; i += width) {
-          const double normed = value(c[i]) * saved[channel] + saved[width + channel];
-          double g = value(plain[i]) + (has_other ? value(other[i]) : 0);
-          if ((has_residual ? value(y[i]) : normed) <= 0) g = 0;
-          of_dx.add(value(dx[i]), g);
-          sum += g;
-          product += g * (value(c[i]) - saved[2 * width + channel]);
-        }
-        for (std::size_t part = 0; part < parts.size(); part += 2 * width) {
-          found += parts[part + channel];
-          found_product += parts[part + width + channel];
-        }
-        of_sums.add(found, sum);
-        of_sums.add(found_product, product);
-      }
-      EXPECT_LT(of_dx.relative(), kRounding);
-      EXPECT_LT(of_sums.relative(), 1e-5);
-    }
-}
-
 }  // namespace occam::cuda

@@ -1,4 +1,3 @@
-#define OCCAM_HAS_GROUPS true
 // clang-format off
 #include "tests/kernels/simt.h"
 #include "worker/cuda/dense.cu"

@@ -2,10 +2,9 @@
 // a fibre, which goes on until the whole warp, group or block has come to what these do together. A
 // kernel's source is included after this. Speeds and races are not seen; a copy into shared memory
 // arrives when it is waited for and no sooner, so a missing wait is.
-//
-// kHasGroups is OCCAM_HAS_GROUPS: the kernels of Hopper, or those of any GPU.
 #pragma once
 
+#include <cuda.h>
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 #include <ucontext.h>
@@ -13,24 +12,18 @@
 #include <cstdlib>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <vector>
 
 #include "worker/cuda/device.h"
+#include "worker/cuda/groups.cuh"
 
 namespace simt {
 
-enum class Wait { none, warp, group, group_barrier, block };
-enum class Together {
-  load,
-  load_transposed,
-  store,
-  store_transposed,
-  multiply,
-  multiply_group,
-  shuffle
-};
+enum class Wait { none, warp, group, group_barrier, meeting, phase, block };
+enum class Together { load, load_transposed, store_transposed, multiply, multiply_group, shuffle };
 
 struct Copy {
   std::uint32_t to;
@@ -44,9 +37,14 @@ struct Thread {
   // What it brings to what its warp or group does together.
   Together what;
   std::uint32_t row = 0, a[4], b[2];
-  std::uint64_t matrix = 0;
-  bool adds = false, transposed = false;
+  // Of a product by a group: where its sides lie, the first one's being 0 when it is in registers,
+  // and whether what lies side by side is a row.
+  std::uint64_t left = 0, right = 0;
+  bool adds = false, left_rows = false, right_rows = false;
   int columns = 0;
+  int number = 0;                      // that it meets at
+  std::uint32_t barrier = 0, phase = 0;  // that it waits for
+  std::vector<std::function<void()>> stores;
   std::uint32_t* loaded = nullptr;
   float* sum = nullptr;
   float value = 0;
@@ -62,6 +60,30 @@ inline std::vector<std::unique_ptr<Thread>> threads;
 inline ucontext_t scheduler;
 inline int current;
 inline std::function<void()> body;
+inline int passed[16];  // at each number
+
+// Copies arrive when somebody waits for them.
+struct Barrier {
+  int needed, arrived = 0;
+  std::int64_t expected = 0;
+  std::uint32_t phase = 0;
+  std::vector<std::function<std::int64_t()>> copies;  // say how many bytes they bring
+};
+inline std::map<std::uint32_t, Barrier> barriers;
+inline void next_phase(Barrier& barrier) {
+  barrier.arrived = 0;
+  ++barrier.phase;
+}
+inline bool is_over(std::uint32_t place, std::uint32_t phase) {
+  Barrier& barrier = barriers.at(place);
+  if ((barrier.phase & 1) != (phase & 1)) return true;
+  if (barrier.arrived < barrier.needed) return false;
+  for (const auto& copy : barrier.copies) barrier.expected -= copy();
+  if (barrier.expected != 0) throw std::logic_error("a barrier expects other bytes than come");
+  barrier.copies.clear();
+  next_phase(barrier);
+  return true;
+}
 
 constexpr std::uint32_t kSharedBytes = 227 << 10;
 alignas(1024) inline unsigned char shared[kSharedBytes];
@@ -111,14 +133,11 @@ inline void do_warp(Thread* const (&warp)[32]) {
         }
       break;
     }
-    case Together::store:
     case Together::store_transposed:
       for (int i = 0; i < 32; ++i)
         for (int k = 0; k < 8; ++k) {
-          const bool turns = warp[0]->what == Together::store_transposed;
-          const int row = turns ? k : i % 8, column = turns ? i % 8 : k;
-          const std::uint32_t two = warp[row * 4 + column / 2]->a[i / 8];
-          const auto one = static_cast<std::uint16_t>(column % 2 == 0 ? two : two >> 16);
+          const std::uint32_t two = warp[k * 4 + i % 8 / 2]->a[i / 8];
+          const auto one = static_cast<std::uint16_t>(i % 2 == 0 ? two : two >> 16);
           std::memcpy(at(warp[i]->row, 16) + 2 * k, &one, 2);
         }
       break;
@@ -147,25 +166,34 @@ inline void do_warp(Thread* const (&warp)[32]) {
   }
 }
 
+// The number in row `row` of those of 128 bytes, at `column`, of what a descriptor says.
+inline float number_at(std::uint64_t matrix, int row, int column) {
+  const auto start = static_cast<std::uint32_t>(matrix & 0x3fff) << 4;
+  const auto apart = static_cast<std::uint32_t>(matrix >> 16 & 0x3fff) << 4;
+  std::uint32_t place = start + static_cast<std::uint32_t>(column / 64) * apart +
+                        static_cast<std::uint32_t>(row * 128 + column % 64 * 2);
+  place ^= place >> 3 & 0x70;
+  std::uint16_t bits;
+  std::memcpy(&bits, at(place, 2), 2);
+  return half(bits, 0);
+}
+
 inline void do_group(Thread* const* group) {
   const Thread& first = *group[0];
-  constexpr int kMost = 136;
-  float a[64][16], b[16][kMost];
+  constexpr int kMost = 192;
+  static float a[64][16], b[16][kMost];
   for (int i = 0; i < 128; ++i) {
-    if (group[i]->matrix != first.matrix || group[i]->adds != first.adds)
+    if (group[i]->left != first.left || group[i]->right != first.right ||
+        group[i]->adds != first.adds || group[i]->columns != first.columns)
       throw std::logic_error("a group's threads part");
-    gather(*group[i], i % 32, a + i / 32 * 16);
+    if (first.left == 0) gather(*group[i], i % 32, a + i / 32 * 16);
   }
-  for (int k = 0; k < 16; ++k)
-    for (int n = 0; n < first.columns; ++n) {
-      const int row = first.transposed ? n : k, column = first.transposed ? k : n;
-      auto place = static_cast<std::uint32_t>(first.matrix) +
-                   static_cast<std::uint32_t>(row * 128 + column * 2);
-      place ^= place >> 3 & 0x70;
-      std::uint16_t bits;
-      std::memcpy(&bits, at(place, 2), 2);
-      b[k][n] = half(bits, 0);
-    }
+  for (int k = 0; k < 16; ++k) {
+    for (int m = 0; first.left != 0 && m < 64; ++m)
+      a[m][k] = first.left_rows ? number_at(first.left, m, k) : number_at(first.left, k, m);
+    for (int n = 0; n < first.columns; ++n)
+      b[k][n] = first.right_rows ? number_at(first.right, k, n) : number_at(first.right, n, k);
+  }
   for (int i = 0; i < 128; ++i)
     for (int j = 0; j < first.columns / 8; ++j)
       for (int v = 0; v < 4; ++v) {
@@ -176,8 +204,27 @@ inline void do_group(Thread* const* group) {
       }
 }
 
+// Those who wait at a number, with those who have passed it, are two groups: they go on.
+inline bool release_meetings() {
+  bool moved = false;
+  for (int number = 1; number < 16; ++number) {
+    int here = passed[number];
+    const auto waits = [&](const auto& thread) {
+      return thread->waits == Wait::meeting && thread->number == number;
+    };
+    for (const auto& thread : threads) here += waits(thread) ? 1 : 0;
+    if (here < 256) continue;
+    passed[number] = 0;
+    for (const auto& thread : threads)
+      if (waits(thread)) thread->waits = Wait::none;
+    moved = true;
+  }
+  return moved;
+}
+
 inline void enter() {
   body();
+  if (!me().stores.empty()) throw std::logic_error("a block ends before its stores were read");
   me().done = true;
   swapcontext(&me().context, &scheduler);
 }
@@ -194,6 +241,8 @@ inline void run_block(unsigned count) {
   constexpr std::size_t kStack = 128 << 10;
   static std::vector<std::unique_ptr<char[]>> stacks;  // not filled with zeros for every block
   threads.clear();
+  barriers.clear();
+  std::memset(passed, 0, sizeof passed);
   for (unsigned i = 0; i < count; ++i) {
     threads.push_back(std::make_unique<Thread>());
     Thread& thread = *threads.back();
@@ -227,6 +276,10 @@ inline void run_block(unsigned count) {
       }
       if (release(group, 128, Wait::group_barrier)) moved = true;
     }
+    moved |= release_meetings();
+    for (const auto& thread : threads)
+      if (thread->waits == Wait::phase && is_over(thread->barrier, thread->phase))
+        thread->waits = Wait::none, moved = true;
     bool all_here = true;
     for (const auto& thread : threads) all_here &= thread->done || thread->waits == Wait::block;
     if (all_here)
@@ -285,34 +338,127 @@ inline void multiply_add(const std::uint32_t (&a)[4], std::uint32_t b0, std::uin
   simt::together(simt::Together::multiply);
 }
 
-constexpr bool kHasGroups = OCCAM_HAS_GROUPS;
-inline std::uint64_t matrix_at(Shared at) { return at; }
-inline void multiply_group(const std::uint32_t (&a)[4], std::uint64_t b, bool adds, bool transposed,
+inline std::uint32_t uniform(std::uint32_t value) {
+  return value;  // threads that part are seen by what they do together
+}
+inline void wait_for_group(int) { simt::wait(simt::Wait::group_barrier); }
+inline void meet(int number) {
+  simt::me().number = number;
+  simt::wait(simt::Wait::meeting);
+}
+inline void pass(int number) { ++simt::passed[number]; }
+
+inline std::uint64_t matrix_at(Shared at, int apart = 16) {
+  return at >> 4 | static_cast<std::uint64_t>(apart >> 4) << 16 | std::uint64_t{1} << 62;
+}
+inline void multiply_group(std::uint64_t a, bool a_rows, std::uint64_t b, bool b_rows, bool adds,
                            int columns, float* sum) {
   simt::Thread& me = simt::me();
-  std::memcpy(me.a, a, sizeof a);
-  me.matrix = b;
+  me.left = a, me.left_rows = a_rows;
+  me.right = b, me.right_rows = b_rows;
   me.adds = adds;
-  me.transposed = transposed;
   me.columns = columns;
   me.sum = sum;
   simt::together(simt::Together::multiply_group);
 }
-template <bool kTransposed>
-void multiply_add_group(const std::uint32_t (&a)[4], std::uint64_t b, bool adds,
-                        float (&sum)[8][4]) {
-  multiply_group(a, b, adds, kTransposed, 64, &sum[0][0]);
-}
 inline void multiply_add_136(const std::uint32_t (&a)[4], std::uint64_t b, bool adds,
                              float (&sum)[17][4]) {
-  multiply_group(a, b, adds, true, 136, &sum[0][0]);
+  std::memcpy(simt::me().a, a, sizeof a);
+  multiply_group(0, false, b, false, adds, 136, &sum[0][0]);
 }
-inline void wait_for_group(int) { simt::wait(simt::Wait::group_barrier); }
+template <Major kA, Major kB>
+void multiply_add_144(std::uint64_t a, std::uint64_t b, bool adds, float (&sum)[18][4]) {
+  multiply_group(a, kA == Major::rows, b, kB == Major::rows, adds, 144, &sum[0][0]);
+}
+template <Major kA, Major kB>
+void multiply_add_192(std::uint64_t a, std::uint64_t b, bool adds, float (&sum)[24][4]) {
+  multiply_group(a, kA == Major::rows, b, kB == Major::rows, adds, 192, &sum[0][0]);
+}
 inline void begin_groups() {}
 inline void end_groups() {}
 template <int kPending>
 void groups_done() {}
 inline void show_groups() {}
+
+using Barrier = Shared;
+inline void begin_barrier(Barrier barrier, int arrivals) {
+  simt::at(barrier, 8);
+  simt::barriers[barrier] = {arrivals};
+}
+inline void show_barriers() {}
+inline void arrive(Barrier place) {
+  simt::Barrier& barrier = simt::barriers.at(place);
+  if (++barrier.arrived == barrier.needed && barrier.expected == 0) simt::next_phase(barrier);
+}
+inline void arrive_expecting(Barrier barrier, int bytes) {
+  simt::barriers.at(barrier).expected += bytes;
+  arrive(barrier);
+}
+inline void wait_for_phase(Barrier barrier, int n) {
+  simt::me().barrier = barrier;
+  simt::me().phase = static_cast<std::uint32_t>(n);
+  simt::wait(simt::Wait::phase);
+}
+
+struct Place {
+  int x0, x1, x2, x3, x4;
+};
+// Calls row(place of a box's 64 numbers in shared memory, where they begin in the tensor or null).
+template <class Row>
+void rows_of_box(Shared shared, const Boxes& boxes, const Place& place, Row row) {
+  const int from[5] = {place.x0, place.x1, place.x2, place.x3, place.x4};
+  std::uint32_t number = 0;
+  for (int e = 0; e < boxes.sides[4].box; ++e)
+    for (int d = 0; d < boxes.sides[3].box; ++d)
+      for (int c = 0; c < boxes.sides[2].box; ++c)
+        for (int b = 0; b < boxes.sides[1].box; ++b, ++number) {
+          const std::int64_t at[5] = {from[0], from[1] + b, from[2] + c, from[3] + d, from[4] + e};
+          std::int64_t offset = 0;
+          bool inside = true;
+          for (int i = 0; i < 5; ++i) {
+            inside &= at[i] >= 0 && at[i] < boxes.sides[i].size;
+            offset += at[i] * boxes.sides[i].stride;
+          }
+          row(shared + number * 128, inside ? boxes.tensor + 2 * offset : nullptr);
+        }
+}
+inline void copy_box(Shared to, const Boxes& boxes, const Place& place, Barrier barrier) {
+  if (to % 1024 != 0) throw std::logic_error("a box in a place that is no multiple of 1,024");
+  simt::barriers.at(barrier).copies.push_back([=] {
+    std::int64_t bytes = 0;
+    rows_of_box(to, boxes, place, [&](Shared row, const unsigned char* from) {
+      for (std::uint32_t chunk = 0; chunk < 8; ++chunk) {
+        unsigned char* const there = simt::at((row + 16 * chunk) ^ (row >> 3 & 0x70), 16);
+        if (from)
+          std::memcpy(there, from + 16 * chunk, 16);
+        else
+          std::memset(there, 0, 16);
+      }
+      bytes += 128;
+    });
+    return bytes;
+  });
+}
+inline void store_box(const Boxes& boxes, const Place& place, Shared from) {
+  if (from % 1024 != 0) throw std::logic_error("a box in a place that is no multiple of 1,024");
+  simt::me().stores.push_back([=] {
+    rows_of_box(from, boxes, place, [&](Shared row, unsigned char* to) {
+      for (std::uint32_t chunk = 0; to && chunk < 8; ++chunk)
+        std::memcpy(to + 16 * chunk, simt::at((row + 16 * chunk) ^ (row >> 3 & 0x70), 16), 16);
+    });
+  });
+}
+inline void stores_read() {
+  for (const auto& store : simt::me().stores) store();
+  simt::me().stores.clear();
+}
+inline Boxes boxes_of(const void* tensor, const std::array<Side, 5>& sides) {
+  Boxes boxes{static_cast<unsigned char*>(const_cast<void*>(tensor)), {}};
+  for (int i = 0; i < 5; ++i) boxes.sides[i] = {sides[i].size, sides[i].stride, sides[i].box};
+  for (int i = 1; i < 5; ++i)
+    if (sides[i].stride % 8 != 0) throw std::logic_error("a side that no copy of boxes can have");
+  return boxes;
+}
 
 inline void copy_16(Shared to, const void* from, bool zeros) {
   simt::me().copies.back().push_back({to, zeros ? nullptr : from});
@@ -339,22 +485,11 @@ inline std::uint32_t load_4(Shared from) {
   std::memcpy(&value, simt::at(from, 4), sizeof value);
   return value;
 }
-inline uint4 load_16(Shared from) {
-  uint4 to;
-  std::memcpy(&to, simt::at(from, 16), sizeof to);
-  return to;
-}
-inline void store(simt::Together what, Shared row, const std::uint32_t (&from)[4]) {
+inline void store_transposed(Shared row, const std::uint32_t (&from)[4]) {
   simt::Thread& me = simt::me();
   me.row = row;
   std::memcpy(me.a, from, sizeof from);
-  simt::together(what);
-}
-inline void store_matrices(Shared row, const std::uint32_t (&from)[4]) {
-  store(simt::Together::store, row, from);
-}
-inline void store_transposed(Shared row, const std::uint32_t (&from)[4]) {
-  store(simt::Together::store_transposed, row, from);
+  simt::together(simt::Together::store_transposed);
 }
 
 // Every block finds shared memory full of NaN.

@@ -209,47 +209,6 @@ TEST_P(GpuConvolution, AgreesWithAten) {
   }
 }
 
-// On through a norm's ReLU: dx is masked as the norm does it, with the sums of that.
-TEST_P(GpuConvolution, GoesThroughTheReluAsTheNormDoes) {
-  const auto [count, side, channels] = GetParam();
-  const auto on_gpu = [](const Tensor& t) {
-    return t.to(kGpu, torch::kBFloat16).contiguous(kChannelsLast);
-  };
-  const auto images = [&, count = count, channels = channels, side = side] {
-    return on_gpu(at::randn({count, channels, side, side}));
-  };
-  const Tensor dy = images(), c = images(), y = images(), other = images();
-  const Tensor weights = on_gpu(at::randn({channels, channels, 3, 3}) / 24);
-  const auto floats = torch::dtype(torch::kFloat32).device(kGpu);
-  const Tensor saved = at::randn({cuda::kNormSaved, channels}, floats);
-  const auto row = [&, width = channels](int i) {
-    return saved[i].to(torch::kFloat64).view({1, width, 1, 1});
-  };
-  const cuda::ConvolutionShape shape{count, side, channels, 33};
-  Tensor plain = at::full_like(c, NAN);
-  cuda::convolve_backward_input(shape, dy.data_ptr(), weights.data_ptr(), plain.data_ptr(),
-                                stream());
-  for (const bool has_residual : {false, true})
-    for (const bool has_other : {false, true}) {
-      Tensor dx = at::full_like(c, NAN);
-      const Tensor sums = at::full({cuda::convolution_parts(shape), 2, channels}, NAN, floats);
-      cuda::convolve_backward_through_relu(
-          shape, dy.data_ptr(), weights.data_ptr(), dx.data_ptr(),
-          {c.data_ptr(), saved.data_ptr<float>(), has_residual ? y.data_ptr() : nullptr,
-           has_other ? other.data_ptr() : nullptr, sums.data_ptr<float>()},
-          stream());
-      const Tensor exact = c.to(torch::kFloat64);
-      const Tensor mask = (has_residual ? y.to(torch::kFloat64) : exact * row(0) + row(1)).gt(0);
-      Tensor g = plain.to(torch::kFloat64);
-      if (has_other) g = g + other;
-      g = g * mask;
-      EXPECT_LT(relative(dx, g), 3e-3);
-      EXPECT_LT(relative(sums.to(torch::kFloat64).sum(0),
-                         at::stack({g.sum({0, 2, 3}), (g * (exact - row(2))).sum({0, 2, 3})})),
-                1e-5);
-    }
-}
-
 struct DenseCase {
   std::int64_t rows, inputs, outputs, next;
 };

@@ -226,17 +226,18 @@ __global__ void __launch_bounds__(kThreads)
   finish_statistics(layout, 0, static_cast<int>(layout.channels), sums, parameters, saved);
 }
 
-// Adds up parts of 2 x channels sums for this block's channels: a row of firsts, one of seconds.
 constexpr int kPartsThreads = 1024, kPartsChannels = 64;
-using PartsTotals = float[2 * kPartsChannels];
 
-__device__ inline void add_parts(const Layout& layout, const float* of_parts, int parts,
-                                 PartsTotals& totals) {
+__global__ void __launch_bounds__(kPartsThreads)
+    finish_statistics_of_parts(Layout layout, const float* of_parts, int parts,
+                               NormParameters parameters, float* saved, float* sums_out) {
   constexpr int kValues = 2 * kPartsChannels, kShares = kPartsThreads / kValues;
   __shared__ float of_share[kShares][kValues];
+  __shared__ float totals[kValues];
   const int value = threadIdx.x % kValues, share = threadIdx.x / kValues;
-  const float* const from = of_parts + value / kPartsChannels * layout.channels +
-                            std::int64_t{blockIdx.x} * kPartsChannels + value % kPartsChannels;
+  const std::int64_t first_channel = std::int64_t{blockIdx.x} * kPartsChannels;
+  const float* const from =
+      of_parts + value / kPartsChannels * layout.channels + first_channel + value % kPartsChannels;
   float sum = 0;
 #pragma unroll 8
   for (int part = share; part < parts; part += kShares) sum += from[part * 2 * layout.channels];
@@ -249,19 +250,11 @@ __device__ inline void add_parts(const Layout& layout, const float* of_parts, in
     totals[value] = total;
   }
   __syncthreads();
-}
-
-__global__ void __launch_bounds__(kPartsThreads)
-    finish_statistics_of_parts(Layout layout, const float* of_parts, int parts,
-                               NormParameters parameters, float* saved, float* sums_out) {
-  __shared__ PartsTotals totals;
-  add_parts(layout, of_parts, parts, totals);
   if (threadIdx.x >= kThreads) return;
   if (sums_out)
     write_sums(layout, kPartsChannels, totals, sums_out);
   else
-    finish_statistics(layout, std::int64_t{blockIdx.x} * kPartsChannels, kPartsChannels, totals,
-                      parameters, saved);
+    finish_statistics(layout, first_channel, kPartsChannels, totals, parameters, saved);
 }
 
 template <class T, int V>
@@ -428,17 +421,6 @@ __device__ inline void finish_backward(const Layout& layout, int slab, const flo
     saved[5 * layout.channels + channel] = made.slope;
     saved[6 * layout.channels + channel] = made.constant;
   }
-}
-
-__global__ void __launch_bounds__(kPartsThreads)
-    finish_backward_of_parts(Layout layout, const float* of_parts, int parts, const float* gamma,
-                             float* saved, float* gamma_gradient, float* beta_gradient,
-                             float* sums_out) {
-  __shared__ PartsTotals totals;
-  add_parts(layout, of_parts, parts, totals);
-  if (threadIdx.x >= kThreads) return;
-  if (sums_out) write_sums(layout, kPartsChannels, totals, sums_out);
-  finish_backward(layout, kPartsChannels, totals, gamma, saved, gamma_gradient, beta_gradient);
 }
 
 template <class T, int V, class G>
@@ -623,14 +605,11 @@ void launch_backward_sums(const NormShape& shape, const NormGradient& gradient, 
   check_launch("norm_backward_sums");
 }
 
-unsigned blocks_of_parts(const Layout& layout) {
-  return static_cast<unsigned>(layout.channels / kPartsChannels);
-}
-
 void launch_of_parts(const Layout& layout, const float* of_parts, int parts,
                      const NormParameters& parameters, float* saved, float* sums, Stream stream) {
-  finish_statistics_of_parts<<<blocks_of_parts(layout), kPartsThreads, 0, stream>>>(
-      layout, of_parts, parts, parameters, saved, sums);
+  const auto blocks = static_cast<unsigned>(layout.channels / kPartsChannels);
+  finish_statistics_of_parts<<<blocks, kPartsThreads, 0, stream>>>(layout, of_parts, parts,
+                                                                   parameters, saved, sums);
   check_launch("norm_statistics_of_parts");
 }
 
@@ -728,16 +707,6 @@ void norm_backward_few(const NormShape& shape, const void* gradient, const void*
         gamma_gradient, beta_gradient, static_cast<T*>(dx));
   });
   check_launch("norm_backward_few");
-}
-
-void norm_backward_of_parts(std::int64_t rows, std::int64_t channels, int parts,
-                            const float* of_parts, const float* gamma, float* saved,
-                            float* gamma_gradient, float* beta_gradient, float* sums,
-                            Stream stream) {
-  const Layout layout = layout_of_all(rows, channels);
-  finish_backward_of_parts<<<blocks_of_parts(layout), kPartsThreads, 0, stream>>>(
-      layout, of_parts, parts, sums ? nullptr : gamma, saved, gamma_gradient, beta_gradient, sums);
-  check_launch("norm_backward_of_parts");
 }
 
 }  // namespace occam::cuda

@@ -104,11 +104,4 @@ void norm_backward_own_sums(const NormShape& shape, const NormGradient& gradient
                             float* saved, void* g, float* gamma_gradient, float* beta_gradient,
                             float* sums, bool few, void* scratch, Stream stream);
 
-// Where the sums of g come in parts, as of a convolution's statistics: adds them up and is
-// norm_backward_sums' end, or, with `sums`, norm_backward_own_sums', for which there is no gamma.
-void norm_backward_of_parts(std::int64_t rows, std::int64_t channels, int parts,
-                            const float* of_parts, const float* gamma, float* saved,
-                            float* gamma_gradient, float* beta_gradient, float* sums,
-                            Stream stream);
-
 }  // namespace occam::cuda

@@ -22,8 +22,8 @@ struct ConvolutionShape {
   int processors = 132;  // multiprocessors to keep busy; decides in which order sums are taken
 };
 
-// The shared memory that a block of these kernels takes; 0 for a shape that they do not do.
-int convolution_shared_bytes(const ConvolutionShape& shape);
+// Whether these kernels do a shape. They need a GPU of compute capability 9.0.
+bool has_convolution(const ConvolutionShape& shape);
 
 // What batch norm wants of y beside: each channel's sum over the pixels of y - origin, and of its
 // square. `parts` holds convolution_parts rows of all channels' sums, then all squares', to be
@@ -40,20 +40,6 @@ void convolve(const ConvolutionShape& shape, const void* x, const void* weights,
 // The gradient of x from that of y.
 void convolve_backward_input(const ConvolutionShape& shape, const void* dy, const void* weights,
                              void* dx, Stream stream);
-// The norm with ReLU of batch_norm.h whose output a convolution took, and what its backward pass
-// wants.
-struct NormBefore {
-  const void* c = nullptr;       // what was normalised
-  const float* saved = nullptr;  // with its statistics
-  const void* y = nullptr;       // its output, for the ReLU's mask, where a residual was added
-  const void* other = nullptr;   // one more gradient that reaches the output
-  float* parts = nullptr;        // convolution_parts rows of all channels' sums of g, and of
-                                 // g (c - mean), to be added up
-};
-// Likewise, through the ReLU: dx is g, the sum of both gradients where the value was let through.
-void convolve_backward_through_relu(const ConvolutionShape& shape, const void* dy,
-                                    const void* weights, void* dx, const NormBefore& before,
-                                    Stream stream);
 // The gradient of the weights. `scratch` is work space of convolution_scratch_bytes.
 void convolve_backward_weights(const ConvolutionShape& shape, const void* dy, const void* x,
                                void* dweights, void* scratch, Stream stream);

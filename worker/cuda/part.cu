@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "experiments/error.h"
+#include "worker/cuda/driver.h"
 
 namespace occam::cuda {
 namespace {
@@ -19,18 +20,6 @@ void demand(CUresult result, const char* what) {
 void demand(cudaError_t error) {
   if (error != cudaSuccess) throw Error(cudaGetErrorString(error));
 }
-
-// Of the driver that is loaded, so that nothing links to it.
-template <class Function>
-Function driver(const char* name, Function) {
-  void* found = nullptr;
-  cudaDriverEntryPointQueryResult result{};
-  demand(cudaGetDriverEntryPointByVersion(name, &found, 12050, cudaEnableDefault, &result));
-  if (result != cudaDriverEntryPointSuccess)
-    throw Error(std::string("this driver has no ") + name + "; CUDA 12.5 or newer has");
-  return reinterpret_cast<Function>(found);
-}
-#define OCCAM_DRIVER(function) driver(#function, &function)
 
 }  // namespace
 

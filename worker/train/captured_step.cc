@@ -162,10 +162,9 @@ class CapturedStep final : public TrainingStep {
   using Convolution = Network::Convolution;
 
   // A gradient as the backward pass leaves it: of a sum of two tensors, one of which may be
-  // missing; or `through` the ReLU behind which it came, with what the norm before that wants.
+  // missing.
   struct Gradient {
     Tensor a, b;
-    bool through = false;
     const void* second() const { return b.defined() ? b.data_ptr() : nullptr; }
   };
 
@@ -314,12 +313,6 @@ class CapturedStep final : public TrainingStep {
   struct KeptBlock {
     Tensor x, c1, y1, c2, shortcut, y;
   };
-  // The norm with ReLU whose output a convolution takes: what it normalised, and its output where
-  // a residual was added.
-  struct Before {
-    const Norm& norm;
-    Tensor c, y;
-  };
   struct KeptDense {
     Tensor x, z;
   };
@@ -386,15 +379,15 @@ class CapturedStep final : public TrainingStep {
                          .contiguous(kChannelsLast),
                      {}};
     for (std::size_t i = blocks.size(); i-- > 0;) {
-      const Before before =
-          i > 0 ? Before{layers.blocks[i - 1].norm2, blocks[i - 1].c2, blocks[i - 1].y}
-                : Before{layers.stem_norm, stem, {}};
-      flowing = backward(layers.blocks[i], blocks[i], flowing, before);
+      flowing = backward(layers.blocks[i], blocks[i], flowing);
       blocks[i] = {};
       sum_gradients(layers.blocks[i].conv1.weight);
     }
-    norm_backward(flowing, stem, layers.stem_norm);
-    convolve_backward(flowing.a, input_, layers.stem, {}, false);
+    const cuda::NormGradient of_stem{flowing.a.data_ptr(), flowing.second(),
+                                     cuda::NormGradient::Mask::x, nullptr};
+    norm_sums(of_stem, stem, layers.stem_norm, nullptr);
+    norm_apply(of_stem, stem, layers.stem_norm, flowing.a);
+    convolve_backward(flowing.a, input_, layers.stem, false);
     sum_gradients(layers.stem.weight);
     if (group_) {
       demand(cudaEventRecord(summed_, *beside_));
@@ -523,14 +516,12 @@ class CapturedStep final : public TrainingStep {
     return {gradient, weight};
   }
 
-  Gradient backward(const Network::Block& block, const KeptBlock& kept, const Gradient& incoming,
-                    const Before& before) {
+  Gradient backward(const Network::Block& block, const KeptBlock& kept, const Gradient& incoming) {
     // g, the masked sum of what comes in, takes the place of `a`.
     Tensor g = incoming.a;
-    if (!incoming.through)
-      norm_sums({incoming.a.data_ptr(), incoming.second(), cuda::NormGradient::Mask::y,
-                 kept.y.data_ptr()},
-                kept.c2, block.norm2, g.data_ptr());
+    norm_sums(
+        {incoming.a.data_ptr(), incoming.second(), cuda::NormGradient::Mask::y, kept.y.data_ptr()},
+        kept.c2, block.norm2, g.data_ptr());
     const cuda::NormGradient plain{g.data_ptr(), nullptr, cuda::NormGradient::Mask::none, nullptr};
     Tensor dc2 = torch::empty_like(kept.c2);
     norm_apply(plain, kept.c2, block.norm2, dc2);
@@ -538,20 +529,14 @@ class CapturedStep final : public TrainingStep {
     if (block.has_shortcut) {
       norm_sums(plain, kept.shortcut, block.shortcut_norm, nullptr);
       norm_apply(plain, kept.shortcut, block.shortcut_norm, g);
-      skipping = convolve_backward(g, kept.x, block.shortcut).a;
+      skipping = convolve_backward(g, kept.x, block.shortcut, true);
     }
-    Gradient dy1 = convolve_backward(dc2, kept.y1, block.conv2, Before{block.norm1, kept.c1, {}});
-    norm_backward(dy1, kept.c1, block.norm1);
-    return convolve_backward(dy1.a, kept.x, block.conv1, before, true, skipping);
-  }
-
-  // To before a norm with ReLU and without a residual, in place.
-  void norm_backward(Gradient& gradient, const Tensor& c, const Norm& norm) {
-    using Mask = cuda::NormGradient::Mask;
-    const cuda::NormGradient of_norm{gradient.a.data_ptr(), gradient.second(),
-                                     gradient.through ? Mask::none : Mask::x, nullptr};
-    if (!gradient.through) norm_sums(of_norm, c, norm, nullptr);
-    norm_apply(of_norm, c, norm, gradient.a);
+    Tensor dy1 = convolve_backward(dc2, kept.y1, block.conv2, true);
+    const cuda::NormGradient of_norm1{dy1.data_ptr(), nullptr, cuda::NormGradient::Mask::x,
+                                      nullptr};
+    norm_sums(of_norm1, kept.c1, block.norm1, nullptr);
+    norm_apply(of_norm1, kept.c1, block.norm1, dy1);
+    return {convolve_backward(dy1, kept.x, block.conv1, true), skipping};
   }
 
   // Where our own kernels are quicker than cuDNN's.
@@ -559,11 +544,11 @@ class CapturedStep final : public TrainingStep {
                                                   const Convolution& convolution) const {
     const Tensor& weight = weights_[convolution.weight];
     const cuda::ConvolutionShape shape{x.size(0), x.size(2), x.size(1), processors_};
-    const int shared_bytes = cuda::convolution_shared_bytes(shape);
+    constexpr int kHopper = 9;
     if (element_ != cuda::Element::bfloat16 || convolution.stride != 1 ||
-        weight.sizes() != at::IntArrayRef{x.size(1), x.size(1), 3, 3} || shared_bytes == 0 ||
-        static_cast<std::size_t>(shared_bytes) >
-            at::cuda::getCurrentDeviceProperties()->sharedMemPerBlockOptin)
+        weight.sizes() != at::IntArrayRef{x.size(1), x.size(1), 3, 3} ||
+        !cuda::has_convolution(shape) ||
+        at::cuda::getCurrentDeviceProperties()->major != kHopper)
       return std::nullopt;
     return shape;
   }
@@ -593,24 +578,15 @@ class CapturedStep final : public TrainingStep {
     return y;
   }
 
-  // Of the weights, and of x with what else reaches it; that goes on through the ReLU before x
-  // where a kernel of ours does both.
-  Gradient convolve_backward(const Tensor& gradient, const Tensor& x,
-                             const Convolution& convolution,
-                             const std::optional<Before>& before = {}, bool wants_input = true,
-                             const Tensor& other = {}) {
+  Tensor convolve_backward(const Tensor& gradient, const Tensor& x, const Convolution& convolution,
+                           bool wants_input) {
     const Tensor& weight = weights_[convolution.weight];
     if (const auto own = own_shape(x, convolution)) {
-      const Gradient of_x{torch::empty_like(x), before ? Tensor() : other, before.has_value()};
-      if (before) {
-        backward_through_relu(*own, gradient, weight, of_x.a, *before, other);
-      } else {
-        cuda::convolve_backward_input(*own, gradient.data_ptr(), weight.data_ptr(),
-                                      of_x.a.data_ptr(), stream_);
-      }
-      Tensor of_weight = torch::empty_like(weight);
+      Tensor of_x = torch::empty_like(x), of_weight = torch::empty_like(weight);
       const Tensor scratch = torch::empty({cuda::convolution_scratch_bytes(*own)},
                                           torch::dtype(torch::kUInt8).device(device_));
+      cuda::convolve_backward_input(*own, gradient.data_ptr(), weight.data_ptr(), of_x.data_ptr(),
+                                    stream_);
       cuda::convolve_backward_weights(*own, gradient.data_ptr(), x.data_ptr(), of_weight.data_ptr(),
                                       scratch.data_ptr(), stream_);
       gradients_[convolution.weight] = of_weight;
@@ -622,26 +598,7 @@ class CapturedStep final : public TrainingStep {
         at::convolution_backward(gradient, x, weight, c10::nullopt, stride, padding, {1, 1}, false,
                                  {0, 0}, 1, {wants_input, true, false});
     gradients_[convolution.weight] = of_weight.contiguous(kChannelsLast);
-    return {wants_input ? of_x.contiguous(kChannelsLast) : of_x, other};
-  }
-
-  void backward_through_relu(const cuda::ConvolutionShape& own, const Tensor& gradient,
-                             const Tensor& weight, const Tensor& g, const Before& before,
-                             const Tensor& other) {
-    const int parts = cuda::convolution_parts(own);
-    const Tensor sums =
-        torch::empty({parts, 2 * own.channels}, torch::dtype(torch::kFloat32).device(device_));
-    const auto place = [](const Tensor& t) { return t.defined() ? t.const_data_ptr() : nullptr; };
-    cuda::convolve_backward_through_relu(own, gradient.data_ptr(), weight.data_ptr(), g.data_ptr(),
-                                         {place(before.c), saved(before.norm), place(before.y),
-                                          place(other), sums.data_ptr<float>()},
-                                         stream_);
-    cuda::norm_backward_of_parts(shape(g).rows, own.channels, parts, sums.const_data_ptr<float>(),
-                                 weights_[before.norm.gamma].data_ptr<float>(), saved(before.norm),
-                                 gradient_place(before.norm.gamma),
-                                 gradient_place(before.norm.beta), group_ ? shared_sums() : nullptr,
-                                 stream_);
-    if (group_) sum_over_members(g);
+    return wants_input ? of_x.contiguous(kChannelsLast) : of_x;
   }
 
   // --- batch norm --------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 #define __global__
 #define __shared__ static  // one block at a time
 #define __launch_bounds__(...)
+#define __grid_constant__
 
 struct float2 {
   float x, y;
