@@ -64,18 +64,18 @@ double microseconds(const std::function<void(cudaStream_t)>& work, cudaStream_t 
 void time_all(std::int64_t channels, std::int64_t side, std::int64_t images, int processors) {
   const ConvolutionShape shape{images, side, channels, processors};
   if (!has_convolution(shape)) return;
-  const std::size_t pixels = images * side * side, values = pixels * channels;
-  void *x = tensor(values, 1, 127), *y = tensor(values, 2, 127), *dy = tensor(values, 3, 120),
-       *dx = tensor(values, 4, 120), *other = tensor(values, 7, 120), *weights = tensor(9 * channels * channels, 5, 122),
-       *dweights = tensor(9 * channels * channels, 6, 122), *scratch = nullptr;
+  const std::size_t pixels = images * side * side, outs = outputs(shape), weight_count = 9 * channels * outs;
+  void *x = tensor(pixels * channels, 1, 127), *y = tensor(pixels * outs, 2, 127), *dy = tensor(pixels * outs, 3, 120),
+       *dx = tensor(pixels * channels, 4, 120), *weights = tensor(weight_count, 5, 122),
+       *dweights = tensor(weight_count, 6, 122), *scratch = nullptr;
   float *parts = nullptr, *saved = nullptr;
   demand(cudaMalloc(&scratch, convolution_scratch_bytes(shape)));
-  demand(cudaMalloc(&parts, convolution_parts(shape) * 2 * channels * 4));
-  demand(cudaMalloc(&saved, 4 * channels * 4));
-  demand(cudaMemset(saved, 0, 4 * channels * 4));
+  demand(cudaMalloc(&parts, convolution_parts(shape) * 2 * outs * 4));
+  demand(cudaMalloc(&saved, 4 * outs * 4));
+  demand(cudaMemset(saved, 0, 4 * outs * 4));
   cudaStream_t stream;
   demand(cudaStreamCreate(&stream));
-  const double operations = 2.0 * pixels * 9 * channels * channels;
+  const double operations = 2.0 * pixels * weight_count;
   const int times = std::max(3, static_cast<int>(3e11 / operations));
   const auto report = [&](const char* name, const std::function<void(cudaStream_t)>& work) {
     const double taken = microseconds(work, stream, times);
@@ -86,9 +86,9 @@ void time_all(std::int64_t channels, std::int64_t side, std::int64_t images, int
     std::fflush(stdout);
   };
   report("output", [&](cudaStream_t s) { convolve(shape, x, weights, y, {saved, parts}, s); });
-  report("input", [&](cudaStream_t s) { convolve_backward_input(shape, dy, weights, dx, s); });
+  if (channels > 8) report("input", [&](cudaStream_t s) { convolve_backward_input(shape, dy, weights, dx, s); });
   report("weights", [&](cudaStream_t s) { convolve_backward_weights(shape, dy, x, dweights, scratch, s); });
-  for (void* one : {x, y, dy, dx, other, weights, dweights, scratch, static_cast<void*>(parts), static_cast<void*>(saved)})
+  for (void* one : {x, y, dy, dx, weights, dweights, scratch, static_cast<void*>(parts), static_cast<void*>(saved)})
     demand(cudaFree(one));
 }
 
@@ -100,6 +100,7 @@ int main(int count, char** words) {
     return 0;
   }
   for (const int whole : {0, 1}) {
+    time_all(8, 32, whole ? 4096 : 64, whole ? 132 : 33);
     time_all(64, 32, whole ? 4096 : 64, whole ? 132 : 33);
     time_all(128, 16, whole ? 4096 : 64, whole ? 132 : 33);
   }

@@ -12,6 +12,11 @@ TEST(Convolution, OnHopperIsItsDefinition) {
   cuda::check_convolutions(64, 1, 64, 132);
 }
 
+TEST(Convolution, OfEightChannelsIsItsDefinition) {
+  cuda::check_convolutions(8, 2, 32, 3);
+  cuda::check_convolutions(8, 1, 64, 132);
+}
+
 TEST(Convolution, RefusesShapesThatTilesDoNotFill) {
   for (const cuda::ConvolutionShape& shape :
        {cuda::ConvolutionShape{1, 28, 64}, {1, 32, 128}, {1, 16, 64}, {1, 32, 32}, {0, 32, 64}}) {

@@ -166,13 +166,21 @@ inline void do_warp(Thread* const (&warp)[32]) {
   }
 }
 
-// The number in row `row` of those of 128 bytes, at `column`, of what a descriptor says.
-inline float number_at(std::uint64_t matrix, int row, int column) {
+// Number `column` of row `row` of what a descriptor says. `inner` is the product's inner side.
+inline float number_at(std::uint64_t matrix, int row, int column, bool column_is_inner) {
   const auto start = static_cast<std::uint32_t>(matrix & 0x3fff) << 4;
-  const auto apart = static_cast<std::uint32_t>(matrix >> 16 & 0x3fff) << 4;
-  std::uint32_t place = start + static_cast<std::uint32_t>(column / 64) * apart +
-                        static_cast<std::uint32_t>(row * 128 + column % 64 * 2);
-  place ^= place >> 3 & 0x70;
+  const auto first = static_cast<std::uint32_t>(matrix >> 16 & 0x3fff) << 4,
+             second = static_cast<std::uint32_t>(matrix >> 32 & 0x3fff) << 4;
+  std::uint32_t place = start;
+  if (matrix >> 62 != 0) {  // rows of 128 bytes
+    place += static_cast<std::uint32_t>(column / 64) * first +
+             static_cast<std::uint32_t>(row * 128 + column % 64 * 2);
+    place ^= place >> 3 & 0x70;
+  } else {  // of sixteen
+    place += static_cast<std::uint32_t>(row % 8 * 16 + column % 8 * 2) +
+             static_cast<std::uint32_t>(column / 8) * (column_is_inner ? first : second) +
+             static_cast<std::uint32_t>(row / 8) * (column_is_inner ? second : first);
+  }
   std::uint16_t bits;
   std::memcpy(&bits, at(place, 2), 2);
   return half(bits, 0);
@@ -190,9 +198,11 @@ inline void do_group(Thread* const* group) {
   }
   for (int k = 0; k < 16; ++k) {
     for (int m = 0; first.left != 0 && m < 64; ++m)
-      a[m][k] = first.left_rows ? number_at(first.left, m, k) : number_at(first.left, k, m);
+      a[m][k] = first.left_rows ? number_at(first.left, m, k, true)
+                                : number_at(first.left, k, m, false);
     for (int n = 0; n < first.columns; ++n)
-      b[k][n] = first.right_rows ? number_at(first.right, k, n) : number_at(first.right, n, k);
+      b[k][n] = first.right_rows ? number_at(first.right, k, n, false)
+                                 : number_at(first.right, n, k, true);
   }
   for (int i = 0; i < 128; ++i)
     for (int j = 0; j < first.columns / 8; ++j)
@@ -366,6 +376,14 @@ inline void multiply_add_136(const std::uint32_t (&a)[4], std::uint64_t b, bool 
   std::memcpy(simt::me().a, a, sizeof a);
   multiply_group(0, false, b, false, adds, 136, &sum[0][0]);
 }
+inline std::uint64_t slim_matrix_at(Shared at, int inner, int outer) {
+  return at >> 4 | static_cast<std::uint64_t>(inner >> 4) << 16 |
+         static_cast<std::uint64_t>(outer >> 4) << 32;
+}
+template <Major kA, Major kB>
+void multiply_add_24(std::uint64_t a, std::uint64_t b, bool adds, float (&sum)[3][4]) {
+  multiply_group(a, kA == Major::rows, b, kB == Major::rows, adds, 24, &sum[0][0]);
+}
 template <Major kA, Major kB>
 void multiply_add_144(std::uint64_t a, std::uint64_t b, bool adds, float (&sum)[18][4]) {
   multiply_group(a, kA == Major::rows, b, kB == Major::rows, adds, 144, &sum[0][0]);
@@ -403,48 +421,49 @@ inline void wait_for_phase(Barrier barrier, int n) {
 struct Place {
   int x0, x1, x2, x3, x4;
 };
-// Calls row(place of a box's 64 numbers in shared memory, where they begin in the tensor or null).
-template <class Row>
-void rows_of_box(Shared shared, const Boxes& boxes, const Place& place, Row row) {
+// Calls sixteen(place of so many bytes of a box in shared memory, where they are in the tensor or null).
+template <class Sixteen>
+void bytes_of_box(Shared shared, const Boxes& boxes, const Place& place, Sixteen sixteen) {
   const int from[5] = {place.x0, place.x1, place.x2, place.x3, place.x4};
-  std::uint32_t number = 0;
+  const auto chunks = static_cast<std::uint32_t>(boxes.sides[0].box / 8);
+  const bool is_swizzled = chunks == 8;
+  if (shared % (is_swizzled ? 1024 : 128) != 0)
+    throw std::logic_error("a box in a place that is not aligned");
+  std::uint32_t to = shared;
   for (int e = 0; e < boxes.sides[4].box; ++e)
     for (int d = 0; d < boxes.sides[3].box; ++d)
       for (int c = 0; c < boxes.sides[2].box; ++c)
-        for (int b = 0; b < boxes.sides[1].box; ++b, ++number) {
-          const std::int64_t at[5] = {from[0], from[1] + b, from[2] + c, from[3] + d, from[4] + e};
-          std::int64_t offset = 0;
-          bool inside = true;
-          for (int i = 0; i < 5; ++i) {
-            inside &= at[i] >= 0 && at[i] < boxes.sides[i].size;
-            offset += at[i] * boxes.sides[i].stride;
+        for (int b = 0; b < boxes.sides[1].box; ++b)
+          for (std::uint32_t chunk = 0; chunk < chunks; ++chunk, to += 16) {
+            const std::int64_t at[5] = {from[0], from[1] + b, from[2] + c, from[3] + d,
+                                        from[4] + e};
+            std::int64_t offset = 8 * chunk;
+            bool inside = true;
+            for (int i = 0; i < 5; ++i) {
+              inside &= at[i] >= 0 && at[i] < boxes.sides[i].size;
+              offset += at[i] * boxes.sides[i].stride;
+            }
+            sixteen(is_swizzled ? to ^ (to >> 3 & 0x70) : to,
+                    inside ? boxes.tensor + 2 * offset : nullptr);
           }
-          row(shared + number * 128, inside ? boxes.tensor + 2 * offset : nullptr);
-        }
 }
 inline void copy_box(Shared to, const Boxes& boxes, const Place& place, Barrier barrier) {
-  if (to % 1024 != 0) throw std::logic_error("a box in a place that is no multiple of 1,024");
   simt::barriers.at(barrier).copies.push_back([=] {
     std::int64_t bytes = 0;
-    rows_of_box(to, boxes, place, [&](Shared row, const unsigned char* from) {
-      for (std::uint32_t chunk = 0; chunk < 8; ++chunk) {
-        unsigned char* const there = simt::at((row + 16 * chunk) ^ (row >> 3 & 0x70), 16);
-        if (from)
-          std::memcpy(there, from + 16 * chunk, 16);
-        else
-          std::memset(there, 0, 16);
-      }
-      bytes += 128;
+    bytes_of_box(to, boxes, place, [&](Shared there, const unsigned char* from) {
+      if (from)
+        std::memcpy(simt::at(there, 16), from, 16);
+      else
+        std::memset(simt::at(there, 16), 0, 16);
+      bytes += 16;
     });
     return bytes;
   });
 }
 inline void store_box(const Boxes& boxes, const Place& place, Shared from) {
-  if (from % 1024 != 0) throw std::logic_error("a box in a place that is no multiple of 1,024");
   simt::me().stores.push_back([=] {
-    rows_of_box(from, boxes, place, [&](Shared row, unsigned char* to) {
-      for (std::uint32_t chunk = 0; to && chunk < 8; ++chunk)
-        std::memcpy(to + 16 * chunk, simt::at((row + 16 * chunk) ^ (row >> 3 & 0x70), 16), 16);
+    bytes_of_box(from, boxes, place, [&](Shared there, unsigned char* to) {
+      if (to) std::memcpy(to, simt::at(there, 16), 16);
     });
   });
 }

@@ -168,6 +168,7 @@ class GpuConvolution : public Gpu, public testing::WithParamInterface<std::tuple
 INSTANTIATE_TEST_SUITE_P(ImagesSidesAndChannels, GpuConvolution,
                          testing::Values(std::tuple{64, 32, 64}, std::tuple{3, 64, 64},
                                          std::tuple{1, 32, 64}, std::tuple{600, 32, 64},
+                                         std::tuple{64, 32, 8}, std::tuple{3, 64, 8},
                                          std::tuple{64, 16, 128}, std::tuple{1, 16, 128},
                                          std::tuple{601, 16, 128}));
 
@@ -177,25 +178,28 @@ TEST_P(GpuConvolution, AgreesWithAten) {
   const auto on_gpu = [](const Tensor& t) {
     return t.to(kGpu, torch::kBFloat16).contiguous(kChannelsLast);
   };
+  const std::int64_t outputs = cuda::outputs({images, side, channels});
+  const bool has_dx = outputs == channels;
   const Tensor x = on_gpu(at::randn({images, channels, side, side}));
-  const Tensor weights = on_gpu(at::randn({channels, channels, 3, 3}) / 24);
-  const Tensor dy = on_gpu(at::randn({images, channels, side, side}));
-  Tensor y = at::full_like(x, NAN), dx = at::full_like(x, NAN), dw = at::full_like(weights, NAN);
+  const Tensor weights = on_gpu(at::randn({outputs, channels, 3, 3}) / 24);
+  const Tensor dy = on_gpu(at::randn({images, outputs, side, side}));
+  Tensor y = at::full_like(dy, NAN), dx = at::full_like(x, NAN), dw = at::full_like(weights, NAN);
   for (const int processors : {132, 32}) {
     const cuda::ConvolutionShape shape{images, side, channels, processors};
     const Tensor scratch = at::full({cuda::convolution_scratch_bytes(shape) / 4}, NAN,
                                     torch::dtype(torch::kFloat32).device(kGpu));
     const auto floats = torch::dtype(torch::kFloat32).device(kGpu);
-    const Tensor origin = at::randn({channels}, floats);
-    const Tensor sums = at::full({cuda::convolution_parts(shape), 2, channels}, NAN, floats);
+    const Tensor origin = at::randn({outputs}, floats);
+    const Tensor sums = at::full({cuda::convolution_parts(shape), 2, outputs}, NAN, floats);
     cuda::convolve(shape, x.data_ptr(), weights.data_ptr(), y.data_ptr(),
                    {origin.data_ptr<float>(), sums.data_ptr<float>()}, stream());
-    const Tensor about = y.to(torch::kFloat64) - origin.view({1, channels, 1, 1});
+    const Tensor about = y.to(torch::kFloat64) - origin.view({1, outputs, 1, 1});
     EXPECT_LT(relative(sums.to(torch::kFloat64).sum(0),
                        at::stack({about.sum({0, 2, 3}), about.square().sum({0, 2, 3})})),
               1e-5);
-    cuda::convolve_backward_input(shape, dy.data_ptr(), weights.data_ptr(), dx.data_ptr(),
-                                  stream());
+    if (has_dx)
+      cuda::convolve_backward_input(shape, dy.data_ptr(), weights.data_ptr(), dx.data_ptr(),
+                                    stream());
     cuda::convolve_backward_weights(shape, dy.data_ptr(), x.data_ptr(), dw.data_ptr(),
                                     scratch.data_ptr(), stream());
     const auto exact = [](const Tensor& t) { return t.to(torch::kFloat64).contiguous(); };
@@ -204,7 +208,9 @@ TEST_P(GpuConvolution, AgreesWithAten) {
         at::IntArrayRef{1, 1}, at::IntArrayRef{1, 1}, false, at::IntArrayRef{0, 0}, 1,
         {true, true, false});
     EXPECT_LT(relative(y, at::conv2d(exact(x), exact(weights), {}, 1, 1)), 3e-3);
-    EXPECT_LT(relative(dx, ex), 3e-3);
+    if (has_dx) {
+      EXPECT_LT(relative(dx, ex), 3e-3);
+    }
     EXPECT_LT(relative(dw, ew), 3e-3);
   }
 }
@@ -391,7 +397,7 @@ TEST_P(GpuStep, InFp32IsTheCpusStep) {
         more += std::log((error + kReluDecided) / (noise + kReluDecided));
         ++cases;
         if (steps > 1) continue;
-        EXPECT_LT(error, 2e-2);
+        EXPECT_LT(error, std::max(2e-2, 2 * noise));
         EXPECT_LT(relative(captured.statistics, here.statistics), 1e-4);
         EXPECT_NEAR(captured.loss, here.loss, 1e-4 * here.loss);
       }

@@ -17,9 +17,9 @@ struct Side {
   int box;              // how long a box is
 };
 
-// The first side is the one whose numbers lie side by side; its boxes are 64 long. So a box is rows of
-// 128 bytes, one behind the other, in the order of place_128 (matrix.cuh). A box may be longer than
-// the tensor.
+// The first side is the one whose numbers lie side by side. Its boxes are 64 long: then a box is rows
+// of 128 bytes, one behind the other, in the order of place_128 (matrix.cuh); or 8 long: rows of
+// sixteen bytes, one behind the other. A box may be longer than the tensor.
 Boxes boxes_of(const void* tensor, const std::array<Side, 5>& sides);
 
 }  // namespace occam::cuda

@@ -4,19 +4,19 @@
 #include "worker/cuda/element.cuh"
 #include "worker/cuda/groups.cuh"
 
-// What the kernels of convolution.h share: tiles of images in shared memory, by planes of 64
-// channels, whose pixels are rows of 128 bytes.
+// What the kernels of convolution.h share: tiles of images in shared memory, whose pixels are rows of
+// 128 bytes, a plane of 64 channels, or of sixteen.
 
 namespace occam::cuda {
 
 using Bf16 = __nv_bfloat16;
 
 constexpr int kShifts = 9;
-constexpr int kPlaneChannels = 64;
+constexpr int kPlaneChannels = 64, kSlimChannels = 8;
 constexpr int kRowBytes = kPlaneChannels * 2;
 constexpr int kBarrierBytes = 8;
 
-// What matrix_at's result is to be raised by, for so many pixels or channels.
+// What matrix_at's result is to be raised by, for so many pixels or channels of a plane.
 __device__ constexpr int by_pixels(int count) { return count * kRowBytes / 16; }
 __device__ constexpr int by_channels(int count) { return count * 2 / 16; }
 
@@ -25,13 +25,16 @@ __device__ constexpr int by_channels(int count) { return count * 2 / 16; }
 template <int channels, int rows, int columns>
 struct Geometry {
   static constexpr int kChannels = channels, kRows = rows, kColumns = columns;
-  static constexpr int kPlanes = channels / kPlaneChannels;
+  static constexpr bool kSlim = channels == kSlimChannels;
+  static constexpr int kPlanes = kSlim ? 1 : channels / kPlaneChannels;
+  static constexpr int kPlane = channels / kPlanes;
   static constexpr int kPixels = rows * columns;
   static constexpr int kBorderedColumns = columns + 2;
   static constexpr int kBorderedPixels = (rows + 2) * kBorderedColumns;
-  // Of one plane. What the tensor cores read repeats every 1,024 bytes.
-  static constexpr int kBytes = kPixels * kRowBytes;
-  static constexpr int kBorderedBytes = (kBorderedPixels * kRowBytes + 1023) / 1024 * 1024;
+  // Of one plane with its border: what is copied, and its place, since what the tensor cores read
+  // repeats every 1,024 bytes.
+  static constexpr int kCopiedBytes = kBorderedPixels * kPlane * 2;
+  static constexpr int kBorderedBytes = (kCopiedBytes + 1023) / 1024 * 1024;
 
   static int tiles(const ConvolutionShape& shape) {
     return static_cast<int>(shape.images * (shape.side / kRows) * (shape.side / kColumns));
@@ -53,7 +56,7 @@ __device__ inline Tile tile_of(int index, int side) {
 template <class G>
 Boxes bordered_boxes(const void* images, const ConvolutionShape& shape) {
   const std::int64_t row = shape.side * shape.channels;
-  return boxes_of(images, {{{shape.channels, 1, kPlaneChannels},
+  return boxes_of(images, {{{shape.channels, 1, G::kPlane},
                             {shape.side, shape.channels, G::kBorderedColumns},
                             {1, row, 1},
                             {shape.side, row, G::kRows + 2},
@@ -63,13 +66,13 @@ __device__ inline Place bordered_place(const Tile& tile, int plane) {
   return {plane * kPlaneChannels, tile.column - 1, 0, tile.row - 1, tile.image};
 }
 
-// Without. Columns of shared memory beyond the tile's own belong to no pixel.
+// Of outputs, without. Columns of shared memory beyond the tile's own belong to no pixel.
 template <class G>
 Boxes plain_boxes(const void* images, const ConvolutionShape& shape, int columns = G::kColumns) {
-  const std::int64_t row = shape.side * shape.channels;
-  return boxes_of(images, {{{shape.channels, 1, kPlaneChannels},
-                            {G::kColumns, shape.channels, columns},
-                            {shape.side / G::kColumns, G::kColumns * shape.channels, 1},
+  const std::int64_t channels = outputs(shape), row = shape.side * channels;
+  return boxes_of(images, {{{channels, 1, kPlaneChannels},
+                            {G::kColumns, channels, columns},
+                            {shape.side / G::kColumns, G::kColumns * channels, 1},
                             {shape.side, row, G::kRows},
                             {shape.images, shape.side * row, 1}}});
 }

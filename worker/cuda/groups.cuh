@@ -48,6 +48,14 @@ __device__ inline std::uint64_t matrix_at(Shared at, int apart = 16) {
   return at >> 4 | static_cast<std::uint64_t>(apart >> 4) << 16 | kEightRows << 32 | kSwizzled << 62;
 }
 
+// The same for one that lies as rows or columns of eight numbers, sixteen bytes one behind the other:
+// eight of the product's inner numbers on it goes on `inner` bytes further, eight of the others on
+// `outer` bytes.
+__device__ inline std::uint64_t slim_matrix_at(Shared at, int inner, int outer) {
+  return at >> 4 | static_cast<std::uint64_t>(inner >> 4) << 16 |
+         static_cast<std::uint64_t>(outer >> 4) << 32;
+}
+
 // sum += a b, or = a b, of 64 x 16 by 16 x n: each warp has 16 rows, as so many of multiply_add's
 // sums as there are eights in n. Not done before groups_done; what is in registers is not to be
 // touched before.
@@ -71,6 +79,17 @@ __device__ inline void multiply_add_136(const std::uint32_t (&a)[4], std::uint64
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(adds))));
 }
 // Both from shared memory.
+template <Major kA, Major kB>
+__device__ inline void multiply_add_24(std::uint64_t a, std::uint64_t b, bool adds,
+                                       float (&sum)[3][4]) {
+  OCCAM_HOPPER(asm volatile(
+      "{.reg .pred p; setp.ne.b32 p, %14, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n24k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11"
+      "}, %12, %13, p, 1, 1, %15, %16;}"
+      : OCCAM_ONE(sum, 0), OCCAM_ONE(sum, 1), OCCAM_ONE(sum, 2)
+      : "l"(a), "l"(b), "r"(static_cast<int>(adds)), "n"(kA == Major::columns ? 1 : 0), "n"(kB == Major::rows ? 1 : 0)));
+}
 template <Major kA, Major kB>
 __device__ inline void multiply_add_144(std::uint64_t a, std::uint64_t b, bool adds,
                                         float (&sum)[18][4]) {

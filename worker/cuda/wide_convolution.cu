@@ -64,7 +64,7 @@ struct Copies {
   __device__ void image(int n) const {
     const int buffer = n % 2;
     if (n >= 2) wait_for_phase(image_free(buffer), n / 2 - 1);
-    arrive_expecting(image_here(buffer), kPlanes * Image::kBorderedPixels * kRowBytes);
+    arrive_expecting(image_here(buffer), kPlanes * Image::kCopiedBytes);
     const auto image = static_cast<int>(blockIdx.x + n * gridDim.x);
     for (int plane = 0; plane < kPlanes; ++plane)
       copy_box(memory + buffer * kImageBytes + plane * kPlaneBytes, x,

@@ -546,7 +546,7 @@ class CapturedStep final : public TrainingStep {
     const cuda::ConvolutionShape shape{x.size(0), x.size(2), x.size(1), processors_};
     constexpr int kHopper = 9;
     if (element_ != cuda::Element::bfloat16 || convolution.stride != 1 ||
-        weight.sizes() != at::IntArrayRef{x.size(1), x.size(1), 3, 3} ||
+        weight.sizes() != at::IntArrayRef{cuda::outputs(shape), x.size(1), 3, 3} ||
         !cuda::has_convolution(shape) ||
         at::cuda::getCurrentDeviceProperties()->major != kHopper)
       return std::nullopt;
@@ -556,24 +556,25 @@ class CapturedStep final : public TrainingStep {
   Tensor convolve(const Tensor& x, const Convolution& convolution, const Norm& norm) {
     const Tensor& weight = weights_[convolution.weight];
     const auto own = own_shape(x, convolution);
-    Tensor y = own ? torch::empty_like(x)
-                   : at::conv2d(x, weight, {}, convolution.stride, convolution.padding);
     if (!own) {
+      const Tensor y = at::conv2d(x, weight, {}, convolution.stride, convolution.padding);
       statistics(y, norm);
       return y;
     }
+    const std::int64_t outputs = cuda::outputs(*own);
     const int parts = cuda::convolution_parts(*own);
+    Tensor y = torch::empty({x.size(0), outputs, x.size(2), x.size(3)}, x.options(), kChannelsLast);
     const Tensor sums =
-        torch::empty({parts, 2 * own->channels}, torch::dtype(torch::kFloat32).device(device_));
+        torch::empty({parts, 2 * outputs}, torch::dtype(torch::kFloat32).device(device_));
     const auto* of_parts = sums.const_data_ptr<float>();
     cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(),
                    {parameters(norm).running_mean, sums.data_ptr<float>()}, stream_);
     if (group_) {
-      cuda::norm_sums_of_parts(own->channels, parts, of_parts, shared_sums(), stream_);
+      cuda::norm_sums_of_parts(outputs, parts, of_parts, shared_sums(), stream_);
       statistics_of_sums(y, norm);
     } else {
-      cuda::norm_statistics_of_parts(shape(y).rows, own->channels, parts, of_parts,
-                                     parameters(norm), saved(norm), stream_);
+      cuda::norm_statistics_of_parts(shape(y).rows, outputs, parts, of_parts, parameters(norm),
+                                     saved(norm), stream_);
     }
     return y;
   }
@@ -582,11 +583,14 @@ class CapturedStep final : public TrainingStep {
                            bool wants_input) {
     const Tensor& weight = weights_[convolution.weight];
     if (const auto own = own_shape(x, convolution)) {
-      Tensor of_x = torch::empty_like(x), of_weight = torch::empty_like(weight);
+      Tensor of_x, of_weight = torch::empty_like(weight);
+      if (wants_input) {
+        of_x = torch::empty_like(x);
+        cuda::convolve_backward_input(*own, gradient.data_ptr(), weight.data_ptr(),
+                                      of_x.data_ptr(), stream_);
+      }
       const Tensor scratch = torch::empty({cuda::convolution_scratch_bytes(*own)},
                                           torch::dtype(torch::kUInt8).device(device_));
-      cuda::convolve_backward_input(*own, gradient.data_ptr(), weight.data_ptr(), of_x.data_ptr(),
-                                    stream_);
       cuda::convolve_backward_weights(*own, gradient.data_ptr(), x.data_ptr(), of_weight.data_ptr(),
                                       scratch.data_ptr(), stream_);
       gradients_[convolution.weight] = of_weight;
