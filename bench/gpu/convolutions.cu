@@ -2,9 +2,9 @@
 //
 //   bench_convolutions [CHANNELS SIDE IMAGES PROCESSORS]
 //
-// prints microseconds of each, the median of five rounds, and the share of the tensor cores' peak (4,096
-// operations a cycle and multiprocessor at 1.98 GHz). Without arguments: a quarter of an H100 at batch 32, and a
-// whole one at batch 2048.
+// prints microseconds of each, the median of five rounds, and the share of the tensor cores' peak
+// (4,096 operations a cycle and multiprocessor at 1.98 GHz). Without arguments: a quarter of an
+// H100 at batch 32, and a whole one at batch 2048.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -27,12 +27,14 @@ void demand(cudaError_t error) {
 
 // Values of a wide spread of bits: what they are decides how much power a product takes.
 __global__ void fill(unsigned short* values, std::size_t count, unsigned seed, unsigned exponent) {
-  for (std::size_t i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
+  for (std::size_t i = blockIdx.x * blockDim.x + threadIdx.x; i < count;
+       i += gridDim.x * blockDim.x) {
     unsigned bits = static_cast<unsigned>(i) * 2654435761U + seed;
     bits ^= bits >> 15;
     bits *= 2246822519U;
     bits ^= bits >> 13;
-    values[i] = static_cast<unsigned short>((bits & 0x8000) | ((exponent - (bits >> 16 & 3)) << 7) | (bits & 0x7f));
+    values[i] = static_cast<unsigned short>((bits & 0x8000) | ((exponent - (bits >> 16 & 3)) << 7) |
+                                            (bits & 0x7f));
   }
 }
 
@@ -64,10 +66,12 @@ double microseconds(const std::function<void(cudaStream_t)>& work, cudaStream_t 
 void time_all(std::int64_t channels, std::int64_t side, std::int64_t images, int processors) {
   const ConvolutionShape shape{images, side, channels, processors};
   if (!has_convolution(shape)) return;
-  const std::size_t pixels = images * side * side, outs = outputs(shape), weight_count = 9 * channels * outs;
-  void *x = tensor(pixels * channels, 1, 127), *y = tensor(pixels * outs, 2, 127), *dy = tensor(pixels * outs, 3, 120),
-       *dx = tensor(pixels * channels, 4, 120), *weights = tensor(weight_count, 5, 122),
-       *dweights = tensor(weight_count, 6, 122), *scratch = nullptr;
+  const std::size_t pixels = images * side * side, outs = outputs(shape),
+                    weight_count = 9 * channels * outs;
+  void *x = tensor(pixels * channels, 1, 127), *y = tensor(pixels * outs, 2, 127),
+       *dy = tensor(pixels * outs, 3, 120), *dx = tensor(pixels * channels, 4, 120),
+       *weights = tensor(weight_count, 5, 122), *dweights = tensor(weight_count, 6, 122),
+       *scratch = nullptr;
   float *parts = nullptr, *saved = nullptr;
   demand(cudaMalloc(&scratch, convolution_scratch_bytes(shape)));
   demand(cudaMalloc(&parts, convolution_parts(shape) * 2 * outs * 4));
@@ -80,15 +84,18 @@ void time_all(std::int64_t channels, std::int64_t side, std::int64_t images, int
   const auto report = [&](const char* name, const std::function<void(cudaStream_t)>& work) {
     const double taken = microseconds(work, stream, times);
     std::printf("%lld channels, %lld x %lld x %lld, %d processors: %-24s %8.1f us, %.2f of peak\n",
-                static_cast<long long>(channels), static_cast<long long>(images), static_cast<long long>(side),
-                static_cast<long long>(side), processors, name, taken,
+                static_cast<long long>(channels), static_cast<long long>(images),
+                static_cast<long long>(side), static_cast<long long>(side), processors, name, taken,
                 operations / taken / 1e-6 / (4096 * 1.98e9 * processors));
     std::fflush(stdout);
   };
   report("output", [&](cudaStream_t s) { convolve(shape, x, weights, y, {saved, parts}, s); });
-  if (channels > 8) report("input", [&](cudaStream_t s) { convolve_backward_input(shape, dy, weights, dx, s); });
-  report("weights", [&](cudaStream_t s) { convolve_backward_weights(shape, dy, x, dweights, scratch, s); });
-  for (void* one : {x, y, dy, dx, weights, dweights, scratch, static_cast<void*>(parts), static_cast<void*>(saved)})
+  if (channels > 8)
+    report("input", [&](cudaStream_t s) { convolve_backward_input(shape, dy, weights, dx, s); });
+  report("weights",
+         [&](cudaStream_t s) { convolve_backward_weights(shape, dy, x, dweights, scratch, s); });
+  for (void* one : {x, y, dy, dx, weights, dweights, scratch, static_cast<void*>(parts),
+                    static_cast<void*>(saved)})
     demand(cudaFree(one));
 }
 

@@ -42,7 +42,7 @@ struct Thread {
   std::uint64_t left = 0, right = 0;
   bool adds = false, left_rows = false, right_rows = false;
   int columns = 0;
-  int number = 0;                      // that it meets at
+  int number = 0;                        // that it meets at
   std::uint32_t barrier = 0, phase = 0;  // that it waits for
   std::vector<std::function<void()>> stores;
   std::uint32_t* loaded = nullptr;
@@ -198,8 +198,8 @@ inline void do_group(Thread* const* group) {
   }
   for (int k = 0; k < 16; ++k) {
     for (int m = 0; first.left != 0 && m < 64; ++m)
-      a[m][k] = first.left_rows ? number_at(first.left, m, k, true)
-                                : number_at(first.left, k, m, false);
+      a[m][k] =
+          first.left_rows ? number_at(first.left, m, k, true) : number_at(first.left, k, m, false);
     for (int n = 0; n < first.columns; ++n)
       b[k][n] = first.right_rows ? number_at(first.right, k, n, false)
                                  : number_at(first.right, n, k, true);
@@ -421,7 +421,8 @@ inline void wait_for_phase(Barrier barrier, int n) {
 struct Place {
   int x0, x1, x2, x3, x4;
 };
-// Calls sixteen(place of so many bytes of a box in shared memory, where they are in the tensor or null).
+// Calls sixteen(place of so many bytes of a box in shared memory, where they are in the tensor or
+// null).
 template <class Sixteen>
 void bytes_of_box(Shared shared, const Boxes& boxes, const Place& place, Sixteen sixteen) {
   const int from[5] = {place.x0, place.x1, place.x2, place.x3, place.x4};

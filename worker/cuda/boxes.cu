@@ -15,8 +15,8 @@ Boxes boxes_of(const void* tensor, const std::array<Side, 5>& sides) {
   Boxes boxes{};
   static const auto encode = OCCAM_DRIVER(cuTensorMapEncodeTiled);
   const CUresult result =
-      encode(&boxes, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 5, const_cast<void*>(tensor), sizes, bytes, box,
-             steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+      encode(&boxes, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 5, const_cast<void*>(tensor), sizes, bytes,
+             box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
              sides[0].box == 64 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_NONE,
              CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (result != CUDA_SUCCESS)

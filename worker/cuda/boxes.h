@@ -7,8 +7,8 @@
 
 namespace occam::cuda {
 
-// A tensor of bfloat16 of five sides, out of which a kernel copies boxes into shared memory and puts
-// them back: by Hopper's copy engine, of compute capability 9.0 on. Given to kernels by value.
+// A tensor of bfloat16 of five sides, out of which a kernel copies boxes into shared memory and
+// puts them back: by Hopper's copy engine, of compute capability 9.0 on. Given to kernels by value.
 using Boxes = CUtensorMap;
 
 struct Side {
@@ -17,9 +17,9 @@ struct Side {
   int box;              // how long a box is
 };
 
-// The first side is the one whose numbers lie side by side. Its boxes are 64 long: then a box is rows
-// of 128 bytes, one behind the other, in the order of place_128 (matrix.cuh); or 8 long: rows of
-// sixteen bytes, one behind the other. A box may be longer than the tensor.
+// The first side is the one whose numbers lie side by side. Its boxes are 64 long: then a box is
+// rows of 128 bytes, one behind the other, in the order of place_128 (matrix.cuh); or 8 long: rows
+// of sixteen bytes, one behind the other. A box may be longer than the tensor.
 Boxes boxes_of(const void* tensor, const std::array<Side, 5>& sides);
 
 }  // namespace occam::cuda

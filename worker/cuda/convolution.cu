@@ -26,8 +26,8 @@ static_assert(kTaken == 136, "as multiply_add_136 has them");
 
 // How a group multiplies: its warps hold 16 outputs' weights of all shifts in registers.
 
-// Of 64 channels. kTurned: inputs and outputs exchanged and the shifts turned around, which takes dy
-// to dx.
+// Of 64 channels. kTurned: inputs and outputs exchanged and the shifts turned around, which takes
+// dy to dx.
 template <bool kTurned>
 struct Plain {
   using G = Tiles<64>;
@@ -97,8 +97,8 @@ struct Slim {
     for (int pair = 0; pair < kPairs; ++pair) {
       const int first = first_pixel<G>(2 * pair),
                 second = 2 * pair + 1 < kShifts ? first_pixel<G>(2 * pair + 1) : first;
-      multiply_add_136(weights[pair],
-                       slim_matrix_at(tile, (second - first) * 16, 8 * 16) + first, pair > 0, sum);
+      multiply_add_136(weights[pair], slim_matrix_at(tile, (second - first) * 16, 8 * 16) + first,
+                       pair > 0, sum);
     }
   }
 };

@@ -4,8 +4,8 @@
 #include "worker/cuda/element.cuh"
 #include "worker/cuda/groups.cuh"
 
-// What the kernels of convolution.h share: tiles of images in shared memory, whose pixels are rows of
-// 128 bytes, a plane of 64 channels, or of sixteen.
+// What the kernels of convolution.h share: tiles of images in shared memory, whose pixels are rows
+// of 128 bytes, a plane of 64 channels, or of sixteen.
 
 namespace occam::cuda {
 

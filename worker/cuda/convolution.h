@@ -4,8 +4,8 @@
 
 #include "worker/cuda/device.h"
 
-// 3 x 3 convolutions, stride 1, padding 1, in bfloat16, NHWC: of 8 channels to 64 and of 64 to 64 on
-// images whose sides are multiples of 32, and of 128 to 128 on images of 16 x 16. In a residual
+// 3 x 3 convolutions, stride 1, padding 1, in bfloat16, NHWC: of 8 channels to 64 and of 64 to 64
+// on images whose sides are multiples of 32, and of 128 to 128 on images of 16 x 16. In a residual
 // network of full width on images of 32 x 32 those are the first, the first stage's and most of the
 // second's. Sums are float32, in a fixed order, so the same input gives the same bits.
 //
@@ -19,7 +19,7 @@ struct ConvolutionShape {
   std::int64_t images;
   std::int64_t side;
   std::int64_t channels;  // that come in
-  int processors = 132;  // multiprocessors to keep busy; decides in which order sums are taken
+  int processors = 132;   // multiprocessors to keep busy; decides in which order sums are taken
 };
 
 inline std::int64_t outputs(const ConvolutionShape& shape) {

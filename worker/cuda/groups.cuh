@@ -6,8 +6,8 @@
 #include "worker/cuda/matrix.cuh"
 
 // What Hopper's multiprocessors do for a group of four warps at once: products of matrices that lie
-// in shared memory, and copies of boxes of a tensor, which arrive while the warps do something else.
-// Only code for compute capability 9.0a has them; kernels built for other GPUs stop at once.
+// in shared memory, and copies of boxes of a tensor, which arrive while the warps do something
+// else. Only code for compute capability 9.0a has them; kernels built for other GPUs stop at once.
 
 namespace occam::cuda {
 
@@ -28,12 +28,22 @@ enum class Major { rows, columns };
 // The same in all threads of a warp, and the compiler may know it.
 __device__ inline std::uint32_t uniform(std::uint32_t value) { return __shfl_sync(~0U, value, 0); }
 
+// The other way of load_transposed.
+__device__ inline void store_transposed(Shared row, const std::uint32_t (&from)[4]) {
+  OCCAM_HOPPER(asm volatile(
+      "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(row),
+      "r"(from[0]), "r"(from[1]), "r"(from[2]), "r"(from[3])
+      : "memory"));
+}
+
 // For the threads of one group alone; numbers from 1 on.
 __device__ inline void wait_for_group(int number) {
   asm volatile("bar.sync %0, 128;" ::"r"(number) : "memory");
 }
 // For those of two groups: goes on when all have met at the number or passed it.
-__device__ inline void meet(int number) { asm volatile("bar.sync %0, 256;" ::"r"(number) : "memory"); }
+__device__ inline void meet(int number) {
+  asm volatile("bar.sync %0, 256;" ::"r"(number) : "memory");
+}
 __device__ inline void pass(int number) {
   asm volatile("bar.arrive %0, 256;" ::"r"(number) : "memory");
 }
@@ -45,12 +55,13 @@ __device__ inline void pass(int number) {
 // lies 16 n bytes further.
 __device__ inline std::uint64_t matrix_at(Shared at, int apart = 16) {
   constexpr std::uint64_t kEightRows = 1024 >> 4, kSwizzled = 1;
-  return at >> 4 | static_cast<std::uint64_t>(apart >> 4) << 16 | kEightRows << 32 | kSwizzled << 62;
+  return at >> 4 | static_cast<std::uint64_t>(apart >> 4) << 16 | kEightRows << 32 |
+         kSwizzled << 62;
 }
 
-// The same for one that lies as rows or columns of eight numbers, sixteen bytes one behind the other:
-// eight of the product's inner numbers on it goes on `inner` bytes further, eight of the others on
-// `outer` bytes.
+// The same for one that lies as rows or columns of eight numbers, sixteen bytes one behind the
+// other: eight of the product's inner numbers on it goes on `inner` bytes further, eight of the
+// others on `outer` bytes.
 __device__ inline std::uint64_t slim_matrix_at(Shared at, int inner, int outer) {
   return at >> 4 | static_cast<std::uint64_t>(inner >> 4) << 16 |
          static_cast<std::uint64_t>(outer >> 4) << 32;
@@ -166,13 +177,14 @@ __device__ inline void arrive_expecting(Barrier barrier, int bytes) {
 }
 // For the end of the n-th phase, n from 0 on, of which the last bit counts.
 __device__ inline void wait_for_phase(Barrier barrier, int n) {
-  OCCAM_HOPPER(asm volatile("{.reg .pred p;\n"
-                            "again: mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
-                            "@p bra done;\n"
-                            "bra again;\n"
-                            "done:}" ::"r"(barrier),
-                            "r"(n & 1)
-                            : "memory"));
+  OCCAM_HOPPER(
+      asm volatile("{.reg .pred p;\n"
+                   "again: mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
+                   "@p bra done;\n"
+                   "bra again;\n"
+                   "done:}" ::"r"(barrier),
+                   "r"(n & 1)
+                   : "memory"));
 }
 
 // Where a box is, by the tensor's five sides; beyond their ends there are zeros. The barrier's
@@ -189,7 +201,8 @@ __device__ inline void copy_box(Shared to, const Boxes& boxes, const Place& plac
       "r"(place.x3), "r"(place.x4), "r"(barrier)
       : "memory"));
 }
-// What lies beyond the tensor's ends is left. Before: show_groups by who has written, and a barrier.
+// What lies beyond the tensor's ends is left. Before: show_groups by who has written, and a
+// barrier.
 __device__ inline void store_box(const Boxes& boxes, const Place& place, Shared from) {
   OCCAM_HOPPER(asm volatile(
       "cp.async.bulk.tensor.5d.global.shared::cta.tile.bulk_group [%0, {%1, %2, %3, %4, %5}], "

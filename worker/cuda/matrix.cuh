@@ -68,23 +68,6 @@ __device__ inline std::uint32_t load_4(Shared from) {
   return value;
 }
 
-// The other way of load_transposed.
-__device__ inline void store_transposed(Shared row, const std::uint32_t (&from)[4]) {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(row),
-               "r"(from[0]), "r"(from[1]), "r"(from[2]), "r"(from[3])
-               : "memory");
-#else
-  const int lane = threadIdx.x % 32;
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    std::uint32_t turned;
-    asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(turned) : "r"(from[i]));
-    store_4(__shfl_sync(~0U, row, 8 * i + lane / 4) + lane % 4 * 4, turned);
-  }
-#endif
-}
-
 #endif
 
 // Where the sixteen bytes `chunk` of a row of 128 lie, rows one behind the other from a multiple of

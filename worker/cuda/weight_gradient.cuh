@@ -23,8 +23,8 @@ constexpr int kTileBytes = G::kBorderedBytes + kOutputBytes<G>;
 template <class G>
 constexpr int kGradientBytes = 2 * (kTileBytes<G> + kBarrierBytes);
 
-// Of the three shifts of one row: 64 outputs x 3 x a plane's inputs. Sixteen neighbouring pixels at a
-// time, whose inputs a pixel further are the next shift's.
+// Of the three shifts of one row: 64 outputs x 3 x a plane's inputs. Sixteen neighbouring pixels at
+// a time, whose inputs a pixel further are the next shift's.
 template <class G>
 using GradientSums = float[3 * G::kPlane / 8][4];
 template <class G>
@@ -40,9 +40,9 @@ __device__ inline void multiply_tile(Shared inputs, Shared outputs, bool adds,
       multiply_add_24<Major::columns, Major::rows>(
           dy + by_pixels(16 * i), slim_matrix_at(inputs, 8 * 16, 16) + first, adds || i > 0, sum);
     else
-      multiply_add_192<Major::columns, Major::rows>(
-          dy + by_pixels(16 * i), matrix_at(inputs, kRowBytes) + by_pixels(first), adds || i > 0,
-          sum);
+      multiply_add_192<Major::columns, Major::rows>(dy + by_pixels(16 * i),
+                                                    matrix_at(inputs, kRowBytes) + by_pixels(first),
+                                                    adds || i > 0, sum);
   }
   end_groups();
   groups_done<0>();

@@ -55,11 +55,11 @@ struct Copies {
     if (n >= kSlots) wait_for_phase(slot_free(slot), n / kSlots - 1);
     arrive_expecting(slot_here(slot), kStageBytes);
     for (int half = 0; half < 2; ++half)
-      copy_box(memory + kSlotsAt + slot * kStageBytes + half * kHalfStage, weights,
-               kTurned ? weight_place(plane * kPlaneChannels, kShifts - 1 - shift,
-                                      half * kPlaneChannels)
-                       : weight_place(half * kPlaneChannels, shift, plane * kPlaneChannels),
-               slot_here(slot));
+      copy_box(
+          memory + kSlotsAt + slot * kStageBytes + half * kHalfStage, weights,
+          kTurned ? weight_place(plane * kPlaneChannels, kShifts - 1 - shift, half * kPlaneChannels)
+                  : weight_place(half * kPlaneChannels, shift, plane * kPlaneChannels),
+          slot_here(slot));
   }
   __device__ void image(int n) const {
     const int buffer = n % 2;
@@ -90,9 +90,9 @@ __device__ inline void write_sums(Statistics& statistics, Shared room, float* to
   statistics.put(room + threadIdx.x / kGroup * kPutBytes);
   __syncthreads();
   const int channel = threadIdx.x % kChannels, squares = threadIdx.x / kChannels;
-  to[threadIdx.x] = __uint_as_float(
-      load_4(room + channel / kPlaneChannels * kPutBytes +
-             4 * (squares * kPlaneChannels + channel % kPlaneChannels)));
+  to[threadIdx.x] =
+      __uint_as_float(load_4(room + channel / kPlaneChannels * kPutBytes +
+                             4 * (squares * kPlaneChannels + channel % kPlaneChannels)));
 }
 __device__ inline void write_sums(NoStatistics&, Shared, float*) {}
 
@@ -122,8 +122,8 @@ __global__ void __launch_bounds__(kThreads, 1)
     wait_for_phase(copies.image_here(now), i / 2);
 #pragma unroll 1
     for (int stage = 0; stage < kStages; ++stage, ++n) {
-      const Shared pixels = here + stage % kPlanes * kPlaneBytes +
-                            first_pixel<Image>(stage / kPlanes) * kRowBytes;
+      const Shared pixels =
+          here + stage % kPlanes * kPlaneBytes + first_pixel<Image>(stage / kPlanes) * kRowBytes;
       wait_for_phase(copies.slot_here(slot), round);
       multiply_stage<kTurned>(memory + kSlotsAt + slot * kStageBytes + group * kHalfStage, pixels,
                               stage > 0, sum);
@@ -138,8 +138,7 @@ __global__ void __launch_bounds__(kThreads, 1)
         stores_read();  // of the image before
         if (group == 1) arrive(copies.image_free(now ^ 1));
       }
-      if (leads && stage == kStages / 2 && group == 0 && image + step < images)
-        copies.image(i + 1);
+      if (leads && stage == kStages / 2 && group == 0 && image + step < images) copies.image(i + 1);
       if (++slot == kSlots) slot = 0, ++round;
     }
     groups_done<0>();

@@ -547,8 +547,7 @@ class CapturedStep final : public TrainingStep {
     constexpr int kHopper = 9;
     if (element_ != cuda::Element::bfloat16 || convolution.stride != 1 ||
         weight.sizes() != at::IntArrayRef{cuda::outputs(shape), x.size(1), 3, 3} ||
-        !cuda::has_convolution(shape) ||
-        at::cuda::getCurrentDeviceProperties()->major != kHopper)
+        !cuda::has_convolution(shape) || at::cuda::getCurrentDeviceProperties()->major != kHopper)
       return std::nullopt;
     return shape;
   }
@@ -586,8 +585,8 @@ class CapturedStep final : public TrainingStep {
       Tensor of_x, of_weight = torch::empty_like(weight);
       if (wants_input) {
         of_x = torch::empty_like(x);
-        cuda::convolve_backward_input(*own, gradient.data_ptr(), weight.data_ptr(),
-                                      of_x.data_ptr(), stream_);
+        cuda::convolve_backward_input(*own, gradient.data_ptr(), weight.data_ptr(), of_x.data_ptr(),
+                                      stream_);
       }
       const Tensor scratch = torch::empty({cuda::convolution_scratch_bytes(*own)},
                                           torch::dtype(torch::kUInt8).device(device_));
