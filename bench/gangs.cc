@@ -39,8 +39,9 @@ class WithoutNorms final : public Group {
   WithoutNorms(Group& group, const Gang& gang)
       : Group(gang, std::chrono::seconds(300)), group_(group) {}
   void join(const std::function<void(const std::string&)>&) override {}
-  void all_reduce(torch::TensorList values, Lane lane) override {
-    if (lane == Lane::second) group_.all_reduce(values, lane);
+  // The gradients come all at once, the norms' sums one by one.
+  void all_reduce(torch::TensorList values) override {
+    if (values.size() > 1) group_.all_reduce(values);
   }
   torch::Tensor all_gather(const torch::Tensor& rows) override { return group_.all_gather(rows); }
   void broadcast(const torch::Tensor& values) override { group_.broadcast(values); }

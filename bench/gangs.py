@@ -240,6 +240,39 @@ def planner(program, small, folder):
     return rows
 
 
+def killed():
+    """(is the table an undisturbed run's, what was seen) of a sweep of one gang of two, a worker of which is killed."""
+    occam = os.path.join(os.path.dirname(os.path.abspath(arguments.program)), "occam")
+    cpu = arguments.device == "cpu"
+    trial = {"dataset": "synthetic", "class": 0, "loss": arguments.loss, "gpus": 2, "batch_size": 16 if cpu else 512,
+             "steps": 300 if cpu else 1500}  # fmt: skip
+    trial |= {"width": 0.125, "depth": 10} if cpu else {"precision": "bf16"}
+    words = ["--workers", "2", "--force-gangs", "--deterministic", "--checkpoint-every", "1", "-q", "--device", arguments.device]
+    tables = []
+    with tempfile.TemporaryDirectory() as folder:
+        spec = os.path.join(folder, "spec.json")
+        with open(spec, "w") as file:
+            json.dump({"name": "killed", "trial": trial, "evaluate": {"classifiers": ["kde", "gde"]}}, file)
+        for disturbed in (False, True):
+            db = os.path.join(folder, f"{disturbed}.db")
+            process = subprocess.Popen([occam, "run", spec, "--db", db, *words], env=environment())
+            if disturbed:
+                while process.poll() is None and not glob.glob(db + ".work/*/*.ckpt"):
+                    time.sleep(0.05)
+                workers = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
+                shown(f"checkpoint seen; kill -9 of {workers[-1]}, one of {len(workers)} workers")
+                os.kill(int(workers[-1]), 9)
+            if process.wait(300):
+                raise Failed(f"occam run ended with {process.returncode}")
+            with open(db + ".events.jsonl") as file:
+                starts = sum(json.loads(line)["event"] == "started" for line in file)
+            query = "SELECT classifier, auroc, average_precision, fpr95 FROM results ORDER BY 1"
+            made = subprocess.run([occam, "query", db, query], capture_output=True, text=True, env=environment())
+            shown(f"{starts} starts\n{made.stdout or made.stderr}")
+            tables.append(made.stdout)
+    return tables[0] == tables[1] and tables[0] != "", f"{starts} starts"
+
+
 def main():
     program = os.path.abspath(arguments.program)
     sizes = [size for size in (1, 2, 4, 8) if size <= (arguments.most or gpus())]
@@ -277,6 +310,11 @@ def main():
         options = small | {"batches": [arguments.equality_batch]}
         for size in sizes[:2]:
             left[size] = leaving(program, size, options)
+    if "killed" in parts:
+        same, seen = killed()
+        print(f"a member killed, the trial resumed ({seen}): " + ("the undisturbed run's table" if same else "ANOTHER TABLE"))
+        if not same:
+            return 1
     choices = []
     if "planner" in parts:
         with tempfile.TemporaryDirectory() as folder:

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "experiments/error.h"
+#include "worker/model/precision.h"
 
 namespace occam {
 
@@ -13,8 +14,9 @@ int parts_for(double share, int parts) {
   return of;
 }
 
-// Two trials a part, and no more parts than four, were quickest (bench/README.md).
-int parts_of(int slots) { return std::clamp(slots / 2, 1, 4); }
+// Two trials a part, and no more parts than four, were quickest (bench/README.md). On fewer
+// multiprocessors libraries choose other algorithms, and other bits.
+int parts_of(int slots) { return is_deterministic() ? 1 : std::clamp(slots / 2, 1, 4); }
 
 Benches::Benches(torch::Device device, int slots, std::function<void(const std::string&)> log)
     : device_(device),

@@ -37,7 +37,8 @@ class Benches {
   std::vector<std::unique_ptr<Bench>> waiting_;
 };
 
-// Into how many equal parts a GPU is divided for so many slots.
+// Into how many equal parts a GPU is divided for so many slots; not at all when the process is
+// deterministic.
 int parts_of(int slots);
 
 // How many equal parts of the device, of `parts` at most, a trial is one of that may use this share

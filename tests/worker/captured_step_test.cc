@@ -491,6 +491,56 @@ TEST_P(GpuStep, ResumedIsUndisturbedAndPackedIsAlone) {
   }
 }
 
+// What differs, by the parameters' numbers in the network.
+std::string differing(const Trial& trial, const Ran& a, const Ran& b) {
+  std::string list;
+  const Network network(trial, torch::kCPU);
+  std::int64_t begin = 0, number = 0;
+  for (const auto& parameter : network.parameters()) {
+    const std::int64_t count = parameter.value.numel();
+    if (!at::equal(a.weights.narrow(0, begin, count), b.weights.narrow(0, begin, count)))
+      list += " " + std::to_string(number);
+    begin += count, ++number;
+  }
+  return list;
+}
+
+// The kernels for networks of full width, too: run again, on a warm bench, beside others.
+TEST_F(Gpu, AtFullWidthDeterministicIsTheSameBits) {
+  set_deterministic();
+  Trial trial;
+  trial.loss = Loss::contrastive;
+  trial.distribution_augmentation = DistributionAugmentation::rotation;
+  trial.precision = Precision::bf16;
+  trial.batch_size = 32;
+  const Tensor images = random_images(400, 1, 32);
+  for (const std::int64_t steps : {1, 2, 40}) {
+    SCOPED_TRACE(std::to_string(steps) + " steps");
+    const Ran alone = run(trial, images, kGpu, steps);
+    EXPECT_EQ(differing(trial, run(trial, images, kGpu, steps), alone), "") << "again";
+    {
+      Bench bench(kGpu);
+      bench.enter_training();
+      TrainingStep& step = bench.step(trial, images);
+      Trial other = trial;
+      other.seed = 7;
+      run(step, other, random_images(400, 1, 32), 5);
+      EXPECT_EQ(differing(trial, run(step, trial, images, steps), alone), "") << "on a warm bench";
+    }
+    std::vector<std::thread> threads;
+    std::vector<Ran> packed(6);
+    for (int slot = 0; slot < 6; ++slot)
+      threads.emplace_back([&, slot] {
+        Trial mine = trial;
+        mine.seed = 1 + slot % 2;
+        packed[static_cast<std::size_t>(slot)] = run(mine, images, kGpu, steps);
+      });
+    for (std::thread& thread : threads) thread.join();
+    for (std::size_t slot = 0; slot < 6; slot += 2)
+      EXPECT_EQ(differing(trial, packed[slot], alone), "") << "packed, slot " << slot;
+  }
+}
+
 }  // namespace
 }  // namespace occam
 #endif

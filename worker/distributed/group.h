@@ -36,11 +36,9 @@ class Group {
   // first, which is how the others get theirs.
   virtual void join(const std::function<void(const std::string& ticket)>& on_ticket) = 0;
 
-  // Operations of the second lane may be on another stream and overlap with those of the first.
-  enum class Lane { first, second };
   // The sum over the members of one tensor or of several, in place, with the same bits on every
   // member. Each is dense, in the same order of its dimensions everywhere.
-  virtual void all_reduce(torch::TensorList values, Lane lane = Lane::first) = 0;
+  virtual void all_reduce(torch::TensorList values) = 0;
   // The members' rows in the order of their ranks: size x rows.size(0) rows. All give as many.
   virtual torch::Tensor all_gather(const torch::Tensor& rows) = 0;
   // Rank 0's values everywhere, in place. Contiguous, of one size on all members.

@@ -15,8 +15,6 @@
 namespace occam {
 namespace {
 
-constexpr std::size_t kLanes = 2;
-
 ncclDataType_t type_of(const torch::Tensor& values) {
   switch (values.scalar_type()) {
     case torch::kFloat32:
@@ -45,10 +43,10 @@ std::string hex_of(const ncclUniqueId& id) {
   return text;
 }
 
-ncclUniqueId id_of(const std::string& text, std::size_t begin) {
+ncclUniqueId id_of(const std::string& text) {
   ncclUniqueId id{};
   for (std::size_t i = 0; i < sizeof id.internal; ++i)
-    id.internal[i] = static_cast<char>(std::stoi(text.substr(begin + 2 * i, 2), nullptr, 16));
+    id.internal[i] = static_cast<char>(std::stoi(text.substr(2 * i, 2), nullptr, 16));
   return id;
 }
 
@@ -56,15 +54,15 @@ void demand(cudaError_t error) {
   if (error != cudaSuccess) throw Error(cudaGetErrorString(error));
 }
 
-// Two communicators, one a lane, so that the gradients' sums can be under way beside the norms'.
-// Neither blocks its caller: what takes long is polled for, so a broken group is always heard.
+// The communicator does not block its caller: what takes long is polled for, so a broken group is
+// always heard.
 class NcclGroup final : public Group {
  public:
   NcclGroup(const Gang& gang, std::chrono::duration<double> timeout) : Group(gang, timeout) {}
 
   ~NcclGroup() override {
     abort("rank " + std::to_string(rank_) + " has gone");
-    for (std::thread& thread : abortions_) thread.join();
+    if (abortion_.joinable()) abortion_.join();
     for (const Answer& answer : answers_) {
       if (answer.passed) cudaEventDestroy(answer.passed);
       if (answer.host) cudaFreeHost(answer.host);
@@ -78,29 +76,22 @@ class NcclGroup final : public Group {
     setenv("NCCL_NVLS_ENABLE", "0", 0);
     std::string ticket = ticket_;
     if (rank_ == 0) {
-      ticket.clear();
-      for (std::size_t lane = 0; lane < kLanes; ++lane) {
-        ncclUniqueId id;
-        settle(ncclGetUniqueId(&id), nullptr, "ncclGetUniqueId");
-        ticket += hex_of(id);
-      }
+      ncclUniqueId id;
+      settle(ncclGetUniqueId(&id), "ncclGetUniqueId");
+      ticket = hex_of(id);
       on_ticket(ticket);
     }
-    constexpr std::size_t kDigits = 2 * sizeof(ncclUniqueId::internal);
-    if (ticket.size() != kLanes * kDigits ||
+    if (ticket.size() != 2 * sizeof(ncclUniqueId::internal) ||
         ticket.find_first_not_of("0123456789abcdef") != std::string::npos)
       throw Error("'" + ticket.substr(0, 40) + "' is no ticket of a gang on GPUs");
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
-      config.blocking = 0;
-      call(
-          [&] {
-            return ncclCommInitRankConfig(&lanes_[lane], static_cast<int>(size_),
-                                          id_of(ticket, lane * kDigits), static_cast<int>(rank_),
-                                          &config);
-          },
-          lane, "ncclCommInitRankConfig");
-    }
+    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+    config.blocking = 0;
+    call(
+        [&] {
+          return ncclCommInitRankConfig(&comm_, static_cast<int>(size_), id_of(ticket),
+                                        static_cast<int>(rank_), &config);
+        },
+        "ncclCommInitRankConfig");
     demand(cudaMalloc(&flags_, sizeof(std::int32_t)));
     for (Answer& answer : answers_) {
       demand(cudaMallocHost(&answer.host, sizeof(std::int32_t)));
@@ -110,7 +101,7 @@ class NcclGroup final : public Group {
     barrier();
   }
 
-  void all_reduce(torch::TensorList values, Lane lane) override {
+  void all_reduce(torch::TensorList values) override {
     call(
         [&] {
           ncclResult_t result = ncclGroupStart();
@@ -118,11 +109,11 @@ class NcclGroup final : public Group {
             if (result == ncclSuccess)
               result = ncclAllReduce(one.const_data_ptr(), one.data_ptr(),
                                      static_cast<std::size_t>(one.numel()), type_of(one), ncclSum,
-                                     comm(lane), stream());
+                                     comm_, stream());
           const ncclResult_t ended = ncclGroupEnd();
           return result == ncclSuccess ? ended : result;
         },
-        static_cast<std::size_t>(lane), "ncclAllReduce");
+        "ncclAllReduce");
   }
 
   torch::Tensor all_gather(const torch::Tensor& rows) override {
@@ -133,10 +124,10 @@ class NcclGroup final : public Group {
     call(
         [&] {
           return ncclAllGather(mine.const_data_ptr(), everyone.data_ptr(),
-                               static_cast<std::size_t>(mine.numel()), type_of(mine),
-                               comm(Lane::first), stream());
+                               static_cast<std::size_t>(mine.numel()), type_of(mine), comm_,
+                               stream());
         },
-        0, "ncclAllGather");
+        "ncclAllGather");
     return everyone;
   }
 
@@ -144,24 +135,21 @@ class NcclGroup final : public Group {
     call(
         [&] {
           return ncclBroadcast(values.const_data_ptr(), values.data_ptr(),
-                               static_cast<std::size_t>(values.numel()), type_of(values), 0,
-                               comm(Lane::first), stream());
+                               static_cast<std::size_t>(values.numel()), type_of(values), 0, comm_,
+                               stream());
         },
-        0, "ncclBroadcast");
+        "ncclBroadcast");
   }
 
   void leave() override {
     try {
       barrier();
-      for (std::size_t lane = 0; lane < kLanes; ++lane)
-        call([&] { return ncclCommFinalize(lanes_[lane]); }, lane, "ncclCommFinalize");
+      call([&] { return ncclCommFinalize(comm_); }, "ncclCommFinalize");
       const std::lock_guard lock(mutex_);
       if (is_broken()) return;
       joined_ = false;
-      for (ncclComm_t& one : lanes_) {
-        ncclCommDestroy(one);
-        one = nullptr;
-      }
+      ncclCommDestroy(comm_);
+      comm_ = nullptr;
     } catch (const std::exception& problem) {
       abort(problem.what());
     }
@@ -197,7 +185,6 @@ class NcclGroup final : public Group {
   };
 
   static cudaStream_t stream() { return c10::cuda::getCurrentCUDAStream(); }
-  ncclComm_t comm(Lane lane) const { return lanes_[static_cast<std::size_t>(lane)]; }
 
   static bool is_done(cudaError_t state) {
     if (state == cudaErrorNotReady) return false;
@@ -206,70 +193,64 @@ class NcclGroup final : public Group {
   }
 
   void sum_flags() {
-    call(
-        [&] {
-          return ncclAllReduce(flags_, flags_, 1, ncclInt32, ncclSum, comm(Lane::first), stream());
-        },
-        0, "ncclAllReduce");
+    call([&] { return ncclAllReduce(flags_, flags_, 1, ncclInt32, ncclSum, comm_, stream()); },
+         "ncclAllReduce");
   }
 
   // One call of NCCL's, and what it goes on with behind it. None is made once the group is broken:
   // the communicators are then being destroyed.
   template <class Call>
-  void call(const Call& work, std::size_t lane, const char* name) {
+  void call(const Call& work, const char* name) {
     ncclResult_t result;
     {
       const std::lock_guard lock(mutex_);
       result = is_broken() ? ncclInProgress : work();
     }
     check();
-    settle(result, lanes_[lane], name);
+    settle(result, name);
   }
 
-  void settle(ncclResult_t result, ncclComm_t of, const char* name) {
+  void settle(ncclResult_t result, const char* name) {
     if (result == ncclInProgress)
       wait([&] {
         const std::lock_guard lock(mutex_);
         if (is_broken()) return false;  // wait() throws
-        if (ncclCommGetAsyncError(of, &result) != ncclSuccess) result = ncclInternalError;
+        if (ncclCommGetAsyncError(comm_, &result) != ncclSuccess) result = ncclInternalError;
         return result != ncclInProgress;
       });
-    if (result != ncclSuccess) fail(words(name, result, of));
+    if (result != ncclSuccess) fail(words(name, result));
   }
 
-  std::string words(const char* name, ncclResult_t result, ncclComm_t of) const {
+  std::string words(const char* name, ncclResult_t result) const {
     std::string text =
         "rank " + std::to_string(rank_) + ": " + name + ": " + ncclGetErrorString(result);
-    const char* last = ncclGetLastError(of);
+    const char* last = ncclGetLastError(comm_);
     if (last && *last) text += std::string(" (") + last + ")";
     return text;
   }
 
   void poll() override {
     if (!joined_) return;
-    for (const ncclComm_t one : lanes_) {
-      ncclResult_t state = ncclSuccess;
-      {
-        const std::lock_guard lock(mutex_);
-        if (is_broken()) return;
-        if (ncclCommGetAsyncError(one, &state) != ncclSuccess) state = ncclInternalError;
-      }
-      if (state != ncclSuccess && state != ncclInProgress) abort(words("a collective", state, one));
+    ncclResult_t state = ncclSuccess;
+    {
+      const std::lock_guard lock(mutex_);
+      if (is_broken()) return;
+      if (ncclCommGetAsyncError(comm_, &state) != ncclSuccess) state = ncclInternalError;
     }
+    if (state != ncclSuccess && state != ncclInProgress) abort(words("a collective", state));
   }
 
   // Kernels that wait for others end at once, but an abortion returns only when all graphs that
-  // hold the communicator's operations are gone: so each has a thread, and the destructor waits.
+  // hold the communicator's operations are gone: so it has a thread, and the destructor waits.
   void on_abort() override {
     const std::lock_guard lock(mutex_);
-    for (const ncclComm_t one : lanes_)
-      if (one) abortions_.emplace_back([one] { ncclCommAbort(one); });
+    if (comm_) abortion_ = std::thread([one = comm_] { ncclCommAbort(one); });
   }
 
-  std::array<ncclComm_t, kLanes> lanes_{};
+  ncclComm_t comm_ = nullptr;
   bool joined_ = false;
-  std::mutex mutex_;  // of every call of NCCL's but the abortions, which come after all others
-  std::vector<std::thread> abortions_;
+  std::mutex mutex_;  // of every call of NCCL's but the abortion, which comes after all others
+  std::thread abortion_;
   std::int32_t* flags_ = nullptr;  // on the device
   std::array<Answer, 2> answers_;
   std::size_t asked_ = 0;

@@ -112,7 +112,7 @@ class StoreGroup final : public Group {
     barrier();
   }
 
-  void all_reduce(torch::TensorList values, Lane) override {
+  void all_reduce(torch::TensorList values) override {
     for (const torch::Tensor& one : values) sum(one);
   }
 

@@ -47,7 +47,7 @@ PrecisionScope::~PrecisionScope() {
 CaptureScope::CaptureScope(Precision precision, bool tries_all) {
   switches().lock();
   set_tf32(precision == Precision::tf32);
-  at::globalContext().setBenchmarkCuDNN(!at::globalContext().deterministicCuDNN());
+  at::globalContext().setBenchmarkCuDNN(!is_deterministic());
   constexpr int kAll = 0, kDefault = 10;
   at::globalContext().setBenchmarkLimitCuDNN(tries_all ? kAll : kDefault);
 }
@@ -59,5 +59,6 @@ CaptureScope::~CaptureScope() {
 }
 
 void set_deterministic() { at::globalContext().setDeterministicCuDNN(true); }
+bool is_deterministic() { return at::globalContext().deterministicCuDNN(); }
 
 }  // namespace occam

@@ -32,5 +32,6 @@ class CaptureScope {
 // For the whole process, before any training: algorithms that are the same in every run, and never
 // those whose sums come in any order.
 void set_deterministic();
+bool is_deterministic();
 
 }  // namespace occam

@@ -31,8 +31,6 @@ namespace {
 
 using torch::Tensor;
 constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
-// Where a trial must give the same bits on every part of a GPU.
-constexpr int kAnyProcessors = 132;
 // Of a step for which all of cuDNN's algorithms are tried.
 constexpr std::int64_t kFewImages = 512;
 
@@ -47,8 +45,8 @@ void demand(cudaError_t error) {
 //
 // In a group every member makes the views of its share of the batch. The norms' sums are added up
 // over the members before they are used; the whole batch's outputs are gathered, and every member
-// computes the whole loss; gradients are added up where they lie, many at a time, on a stream
-// beside as soon as the backward pass has left them behind.
+// computes the whole loss; gradients are added up where they lie. Not beside the backward pass:
+// that takes multiprocessors from kernels whose blocks have one each, which then run twice as long.
 class CapturedStep final : public TrainingStep {
  public:
   CapturedStep(const Trial& trial, const Tensor& images, torch::Device device, Group* group)
@@ -59,11 +57,9 @@ class CapturedStep final : public TrainingStep {
         element_(trial.precision == Precision::bf16 ? cuda::Element::bfloat16
                                                     : cuda::Element::float32),
         type_(trial.precision == Precision::bf16 ? torch::kBFloat16 : torch::kFloat32),
-        processors_(at::globalContext().deterministicCuDNN() ? kAnyProcessors
-                                                             : cuda::processors(stream_)),
+        processors_(cuda::processors(stream_)),
         plan_(augment_plan(trial, static_cast<int>(images.size(2)),
                            static_cast<int>(images.size(1)), share_of(trial.batch_size, group))) {
-    if (group_) open_beside();
     on_build_thread(processors_, [this] {
       const c10::cuda::CUDAStreamGuard guard(stream_);
       const at::NoGradGuard no_gradient;
@@ -78,13 +74,9 @@ class CapturedStep final : public TrainingStep {
 
   ~CapturedStep() override {
     cudaStreamSynchronize(stream_);
-    if (beside_) cudaStreamSynchronize(*beside_);
     for (cudaEvent_t event : passed_) cudaEventDestroy(event);
     // Graphs register with a generator of the whole process, which nothing guards.
     on_build_thread(processors_, [this] { graph_.reset(); });  // destroys it
-    for (cudaEvent_t event : {made_, summed_})
-      if (event) cudaEventDestroy(event);
-    if (beside_) cudaStreamDestroy(*beside_);
   }
 
   void begin(const Trial& trial, const Tensor& images,
@@ -180,16 +172,6 @@ class CapturedStep final : public TrainingStep {
     demand(cudaStreamSynchronize(stream_));
   }
 
-  void open_beside() {
-    int least = 0, greatest = 0;
-    cudaStream_t stream = nullptr;
-    demand(cudaDeviceGetStreamPriorityRange(&least, &greatest));
-    demand(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, greatest));
-    beside_ = c10::cuda::getStreamFromExternal(stream, device_.index());
-    for (cudaEvent_t* event : {&made_, &summed_})
-      demand(cudaEventCreateWithFlags(event, cudaEventDisableTiming));
-  }
-
   void allocate() {
     network_ = std::make_shared<Network>(trial_, device_);
     const auto bytes = torch::dtype(torch::kUInt8).device(device_);
@@ -265,11 +247,7 @@ class CapturedStep final : public TrainingStep {
     state.image_count = 1;
     demand(
         cudaMemcpyAsync(state_.data_ptr(), &state, sizeof state, cudaMemcpyHostToDevice, stream_));
-    for (int i = 0; i < 2; ++i) {
-      // Sums beside would disturb cuDNN's measurements, which are in the first.
-      overlaps_ = i > 0;
-      forward_and_backward();
-    }
+    for (int i = 0; i < 2; ++i) forward_and_backward();
     finish();
     // The graph has memory of its own: that of the trial steps would lie about unused.
     c10::cuda::CUDACachingAllocator::emptyCache();
@@ -330,7 +308,6 @@ class CapturedStep final : public TrainingStep {
 
   Rows forward_and_backward() {
     const Network::Layers& layers = network_->layers();
-    summed_from_ = gradients_.size();
     cuda::augment(plan_, device_state(), input_.data_ptr(), element_, stream_);
     const Tensor stem = convolve(input_, layers.stem, layers.stem_norm);
     Tensor x = apply(stem, layers.stem_norm, {}, nullptr);
@@ -365,11 +342,9 @@ class CapturedStep final : public TrainingStep {
     BehindDense behind{gradient, {}};
     if (has_logits) {
       behind = backward(layers.classifier, behind, dense);
-      sum_gradients(layers.classifier.weight);
     }
     for (auto layer = layers.head.rbegin(); layer != layers.head.rend(); ++layer) {
       behind = backward(*layer, behind, dense);
-      sum_gradients(layer->weight);
     }
     gradient = behind.gradient();
     const auto pixels = static_cast<double>(trunk.size(2) * trunk.size(3));
@@ -381,35 +356,14 @@ class CapturedStep final : public TrainingStep {
     for (std::size_t i = blocks.size(); i-- > 0;) {
       flowing = backward(layers.blocks[i], blocks[i], flowing);
       blocks[i] = {};
-      sum_gradients(layers.blocks[i].conv1.weight);
     }
     const cuda::NormGradient of_stem{flowing.a.data_ptr(), flowing.second(),
                                      cuda::NormGradient::Mask::x, nullptr};
     norm_sums(of_stem, stem, layers.stem_norm, nullptr);
     norm_apply(of_stem, stem, layers.stem_norm, flowing.a);
     convolve_backward(flowing.a, input_, layers.stem, false);
-    sum_gradients(layers.stem.weight);
-    if (group_) {
-      demand(cudaEventRecord(summed_, *beside_));
-      demand(cudaStreamWaitEvent(stream_, summed_));
-    }
+    if (group_) group_->all_reduce(gradients_);
     return value;
-  }
-
-  // In a group: the gradients of the parameters from this one on are made. When they are many, or
-  // all, those that are not on their way yet are added up over the members beside what follows.
-  void sum_gradients(std::size_t first) {
-    if (!group_) return;
-    constexpr std::int64_t kLeast = 2'000'000;
-    const auto made = at::TensorList(gradients_).slice(first, summed_from_ - first);
-    std::int64_t count = 0;
-    for (const Tensor& one : made) count += one.numel();
-    if (count < kLeast && first > 0) return;
-    demand(cudaEventRecord(made_, stream_));
-    demand(cudaStreamWaitEvent(*beside_, made_));
-    const c10::cuda::CUDAStreamGuard guard(overlaps_ ? *beside_ : stream_);
-    group_->all_reduce(made, Group::Lane::second);
-    summed_from_ = first;
   }
 
   std::pair<Rows, Tensor> loss_of(const Tensor& output, bool has_logits) const {
@@ -684,10 +638,6 @@ class CapturedStep final : public TrainingStep {
   std::vector<Tensor> weights_;    // by parameter: what the network computes with
   std::vector<Tensor> gradients_;  // by parameter, while a step is recorded
   Tensor norm_sums_;               // in a group
-  std::optional<c10::cuda::CUDAStream> beside_;
-  cudaEvent_t made_ = nullptr, summed_ = nullptr;
-  bool overlaps_ = true;
-  std::size_t summed_from_ = 0;  // the gradients from here on are added up, or on their way
   std::unique_ptr<cuda::Update> update_;
   std::unique_ptr<at::cuda::CUDAGraph> graph_;
   cuda::StepState here_;  // what begin_epoch sends
