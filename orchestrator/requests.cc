@@ -31,6 +31,7 @@ void Requests::tick(Time now) {
 
 std::string Requests::grant(const nlohmann::json& body) {
   if (sweep_.leaving()) throw Error("the sweep is just ending; say it again in a moment");
+  sweep_.check_recorded();
   const std::string what = body.at("do");
   if (what == "add") return add(body.at("spec"), body.at("file"));
   if (what == "cancel")

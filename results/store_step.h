@@ -4,6 +4,7 @@
 #include <SQLiteCpp/Statement.h>
 #include <sqlite3.h>
 
+#include <chrono>
 #include <string>
 #include <unordered_map>
 
@@ -11,6 +12,10 @@ namespace occam {
 
 // ISO 8601, UTC, as SQLite's date functions read it.
 inline const std::string kNow = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+inline const std::string kTime = "strftime('%Y-%m-%dT%H:%M:%fZ', ?, 'unixepoch')";  // a parameter
+inline double seconds_of(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
 
 // A connection's statements, each prepared once: preparing costs more than most of them do.
 class Statements {

@@ -229,6 +229,38 @@ TEST_F(StoreTest, KeepsTheTablesOfTheSpec) {
   EXPECT_EQ(tables[0].second.caption, "Table 1");
 }
 
+// ---- together, and beside others ----
+
+TEST_F(StoreTest, RecordsAllOfAGroupOrNothingAndWhatItHasOnlyOnce) {
+  Store store(path_, Store::Mode::write);
+  store.record_sweep(spec(), expansion({trial(0), trial(1)}));
+  const std::vector<Change> good{{AttemptBegun{id_of(trial(0)), 1, worker()}},
+                                 {outcome(trial(0), 1, {evaluation(kKde, 0.9)})}};
+  std::vector<Change> bad = good;
+  bad.push_back({AttemptBegun{id_of(trial(1)), 2, worker()}});
+  bad.push_back({outcome(trial(1), 2, {evaluation(kKde, 2)})});  // no AUROC
+  EXPECT_THROW(store.record(bad), Error);
+  EXPECT_EQ(cell_of(store, "SELECT count(*) FROM attempt"), "0");
+  EXPECT_EQ(store.record(good), 1u);
+  EXPECT_EQ(store.record(good), 0u);
+  EXPECT_EQ(cell_of(store, "SELECT count(*) || state FROM attempt"), "1completed");
+}
+
+TEST_F(StoreTest, TellsALockOfAnotherFromOtherFaults) {
+  Store store(path_, Store::Mode::write, Journal::rollback);
+  store.record_sweep(spec(), expansion({trial(0)}));
+  store.set_patience(std::chrono::milliseconds(1));
+  const std::vector<Change> change{{AttemptBegun{id_of(trial(0)), 1, worker()}}};
+  for (const char* lock : {"BEGIN IMMEDIATE", "BEGIN; SELECT * FROM sweep", "BEGIN EXCLUSIVE"}) {
+    SQLite::Database other(path_, SQLite::OPEN_READWRITE);
+    other.exec(lock);
+    EXPECT_THROW(store.record(change), LockedError) << lock;
+  }
+  EXPECT_EQ(cell_of(store, "SELECT count(*) FROM attempt"), "0");
+  store.record(change);
+  EXPECT_EQ(cell_of(store, "SELECT count(*) FROM attempt"), "1");
+}
+
 // ---- resuming ----
 
 TEST_F(StoreTest, AsksForBothSplitsOfATrialWithValidationAndKeepsThemApart) {
@@ -553,7 +585,8 @@ TEST_F(StoreTest, RefusesFilesAndFoldersThatItMayNotWrite) {
 }
 
 TEST(StoreErrors, NameTheRemedyOfAFullDisk) {
-  const std::string said = store_error("occam.db", 13 /* SQLITE_FULL */, "full").what();
+  const std::string said =
+      message_of([] { throw_store_error("occam.db", 13 /* SQLITE_FULL */, "full"); });
   EXPECT_NE(said.find("occam.db: the disk is full"), std::string::npos) << said;
   EXPECT_NE(said.find("run the same command again"), std::string::npos) << said;
 }
