@@ -388,6 +388,11 @@ void Sweep::on(WorkerId id, const Stopped& message) {
   carry_out(coordinator_.on_stopped(message.lease));
 }
 
+void Sweep::on(WorkerId id, const Saved& message) {
+  if (coordinator_.is_running(id, message.lease))
+    coordinator_.on_saved(message.lease, message.step);
+}
+
 void Sweep::on(WorkerId id, const Ticket& message) {
   if (coordinator_.is_running(id, message.lease))
     carry_out(coordinator_.on_ticket(message.lease, message.ticket));

@@ -42,6 +42,13 @@ packed = Sweep(slots=4, step_ms=5, memory_slots=2)
 ends_well("out of memory beside others", packed, says="ran out of memory")
 expect(packed.count("attempt WHERE state = 'failed'") == 0, "  none of them counts")
 
+# Killed from outside again and again, after every checkpoint: it gets further, so none of that counts.
+sweep = Sweep(faults=[{"at": "checkpoint", "step": step, "do": "kill", "times": 1, "only": {"seed": 1, "class": 0, "batch_size": 16}}
+                      for step in (3, 6, 9, 12)])
+ends_well("killed four times, each further than before", sweep)
+expect(sweep.query("SELECT state, count(*) FROM attempt WHERE state != 'completed' GROUP BY state") == [("lost", 4)],
+       "  and no attempt counts against it")
+
 # A culprit past its attempts fails, and only it; retry gives it three more.
 culprit = {"seed": 2, "class": 3, "batch_size": 32}
 sweep = Sweep(slots=2, faults=[{"at": "step", "step": 7, "do": "kill", "times": 4, "only": culprit}])
