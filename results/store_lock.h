@@ -20,6 +20,14 @@ class StoreLock {
 // Whether some process holds that right just now, this one too.
 bool is_written(const std::string& database);
 
+// "process 4711 on node-1", as far as the holder has said so; else "another process". Their number
+// where it is one of this machine, else 0.
+struct Writer {
+  std::string name;
+  long process;
+};
+Writer writer_of(const std::string& database);
+
 // Throws Error naming the holder where somebody has the right to write the database; writes
 // nothing.
 void check_unlocked(const std::string& database);

@@ -100,6 +100,9 @@ class Sweep:
         except sqlite3.Error:
             return 0
 
+    def events(self):
+        return [json.loads(line) for line in pathlib.Path(self.db + ".events.jsonl").read_text().splitlines()]
+
     def table(self):
         return self.occam("table", self.db, "--format", "csv").stdout
 

@@ -121,6 +121,11 @@ expect("node 0 worker" in watched.stdout, "watch shows the workers")
 output, _ = process.communicate(timeout=60)
 gone = sweep.count("trials WHERE state = 'cancelled'")
 expect(process.returncode == 0 and gone > 0 and sweep.count("outcome") == 32 + 4 - gone, f"both come about ({gone} cancelled)")
+told = [event for event in sweep.events() if event["event"] == "cancelled"]
+expect(len(told) == gone, f"  the log tells of these alone ({len(told)})")
+said = sweep.occam("cancel", sweep.db, "--where", "seed=2").stdout
+expect(f"0 cancelled; {16 - gone} have an outcome already" in said and f"{gone} had been cancelled before" in said,
+       f"  cancel says why it has nothing to do: {said}")
 again = sweep.run()
 expect("0 to run" in again.stderr, "the cancelled ones stay out")
 sweep.occam("retry", sweep.db)
@@ -134,6 +139,22 @@ expect("1 trials have all their attempts again" in retried.stdout, f"retry on a 
 output, _ = process.communicate(timeout=60)
 found = problems(sweep, table)
 expect(process.returncode == 0 and not found, f"  runs it in that sweep {found}")
+
+# A stopped coordinator: whoever asks it is told, and what is given up is withdrawn.
+sweep = Sweep(step_ms=10)
+process = sweep.start()
+wait_until(lambda: sweep.count("outcome") >= 1)
+send(process.pid, signal.SIGSTOP)
+asking = subprocess.Popen([fakes.OCCAM, "cancel", sweep.db, "--where", "seed=2"], stderr=subprocess.PIPE, text=True)
+said = asking.stderr.readline()
+send(asking.pid, signal.SIGINT)
+asking.communicate(timeout=60)
+expect(f"kill -CONT {process.pid} lets it go on" in said and asking.returncode == -signal.SIGINT,
+       f"a stopped coordinator is named: {said}")
+send(process.pid, signal.SIGCONT)
+process.communicate(timeout=60)
+found = problems(sweep, table)
+expect(process.returncode == 0 and not found, f"  and does not carry out what was given up {found}")
 
 # ---- a rank that stands still, from its beginning or while all leave: the others do not wait for it ----
 for outcomes in (0, 30) if fakes.HAVE_MPI else ():
