@@ -84,6 +84,8 @@ void Sweep::commit() {
 
 void Sweep::try_to_record() {
   if (unrecorded_.empty()) return;
+  mind_the_files();
+  if (!write_failure_.empty()) return;
   const std::size_t outcomes = outcomes_in(unrecorded_);
   try {
     if (store_.record(unrecorded_) < outcomes)
@@ -105,6 +107,25 @@ void Sweep::try_to_record() {
   if (std::exchange(told_of_lock_, false))
     progress_.say(fmt::format("{}: can be written again, and has taken in {} outcomes",
                               store_.path(), outcomes));
+}
+
+// Who writes a file without a name writes for nobody.
+void Sweep::mind_the_files() {
+  if (!write_failure_.empty()) return;
+  try {
+    const std::string gone = store_.displaced();
+    if (gone.empty()) return;
+    const std::string path = store_.path();
+    store_.rescue();
+    displaced_ = fmt::format(
+        "{}: was removed, or another file put in its place, while this run wrote it; all that was "
+        "recorded is in {}\n  to go on: mv {} {}, and the same command again",
+        gone, store_.path(), shell_word(store_.path()), shell_word(path));
+    progress_.say(displaced_);
+    drain("the database was removed or replaced");
+  } catch (const Error& problem) {
+    cannot_write(problem.what());
+  }
 }
 
 // What the database has not taken, as far as it is not there yet.
@@ -576,9 +597,10 @@ void Sweep::tick(Time now) {
   constexpr std::chrono::seconds kCurvesEvery{2};
   mind_the_time(now);
   mind_the_nodes(now);
-  if (now - curves_recorded_ >= kCurvesEvery) {
+  if (now - curves_recorded_ >= kCurvesEvery || all_left()) {
     record_curves();
     curves_recorded_ = now;
+    mind_the_files();
   }
   commit();
   mind_the_lock(now);

@@ -85,6 +85,8 @@ class Sweep {
   std::string write_failure() const;
   // And that for no more than another program's lock.
   bool locked_out() const { return waited_since_ && !write_failure_.empty(); }
+  // The database was removed or replaced: how to go on with the copy of it. Empty if it was not.
+  const std::string& displaced() const { return displaced_; }
 
  private:
   struct Worker {
@@ -104,6 +106,7 @@ class Sweep {
   void cannot_write(const std::string& problem);
   void wait_for_lock(const std::string& problem);
   void mind_the_lock(Time now);
+  void mind_the_files();
   void carry_out(const std::vector<Command>& commands);
   void carry_out(const StartTrial& command);
   void carry_out(const LeaveGang& command);
@@ -168,7 +171,7 @@ class Sweep {
   double timed_seconds_ = 0, timed_work_ = 0;  // of finished trials, for seconds_per_work
   bool leaving_ = false, drained_ = false, waiting_ = false, started_ = false;
   Time curves_recorded_{};
-  std::string hopeless_, last_loss_, write_failure_, lock_problem_;
+  std::string hopeless_, last_loss_, write_failure_, lock_problem_, displaced_;
 };
 
 }  // namespace occam

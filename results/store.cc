@@ -1,8 +1,15 @@
 #include "results/store.h"
 
+#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Database.h>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
+
+#include "results/file_identity.h"
 #include "results/open_database.h"
 #include "results/spool.h"
 #include "results/store_error.h"
@@ -74,6 +81,25 @@ void insert_outcome(Statements& database, const Outcome& outcome, std::int64_t a
         one.average_precision, one.fpr95, one.outliers, one.inliers, one.seconds);
 }
 
+// A new file's, which is there, empty, when this returns.
+std::string name_for_copy(const std::string& path) {
+  std::error_code none;
+  const std::filesystem::path temporary = std::filesystem::temp_directory_path(none);
+  const std::string own = path + ".rescued";
+  for (const std::string& name :
+       {own, own + "-XXXXXX",
+        (temporary / std::filesystem::path(own).filename()).string() + "-XXXXXX"}) {
+    std::string made = name;
+    const int file = name == own ? open(made.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
+                                 : mkstemp(made.data());
+    if (file < 0) continue;
+    ::close(file);
+    return made;
+  }
+  throw Error(path + ": was removed, or another file put in its place, and neither " + own +
+              " nor a file in " + temporary.string() + " can be made to keep what it held");
+}
+
 // Beside a database in another's place would lie what is none of its own.
 void check_are_of(Statements& database, const std::vector<Change>& waiting,
                   const std::string& path) {
@@ -113,6 +139,7 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
         // The lock is ours, so whoever ran these is dead.
         run(*statements_, "UPDATE attempt SET state = 'interrupted', ended_at = " + kNow +
                               " WHERE state = 'running'");
+        know_files();
       });
       return;
   }
@@ -124,6 +151,41 @@ Journal Store::journal() const {
   return explained(path_, [&] {
     return database_->execAndGet("PRAGMA journal_mode").getString() == "wal" ? Journal::wal
                                                                              : Journal::rollback;
+  });
+}
+
+void Store::know_files() {
+  files_ = {FileIdentity(path_)};
+  if (journal() == Journal::wal)
+    for (const char* const log : {"-wal", "-shm"}) files_.emplace_back(path_ + log);
+}
+
+std::string Store::displaced() const {
+  for (const FileIdentity& file : files_)
+    if (!file.in_place()) return file.path();
+  lock_->hold();
+  return "";
+}
+
+void Store::rescue() {
+  const std::string copy = name_for_copy(path_);
+  explained(copy, [&] {
+    SQLite::Database target(copy, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    SQLite::Backup(target, *database_).executeStep();
+  });
+  const Journal kept = journal();
+  statements_.reset();
+  database_.reset();
+  // A log that stays behind would be taken for that of whatever is put in the old one's place.
+  if (!files_.front().in_place())
+    for (const FileIdentity& file : files_)
+      if (file.in_place()) std::filesystem::remove(file.path());
+  path_ = copy;
+  lock_ = std::make_unique<StoreLock>(path_);
+  explained(path_, [&] {
+    database_ = open_for_writing(path_, kept);
+    statements_ = std::make_unique<Statements>(*database_);
+    know_files();
   });
 }
 
@@ -245,6 +307,7 @@ void Store::close() {
     // Both answer with a row also where a reader keeps them from it.
     database_->execAndGet("PRAGMA wal_checkpoint(TRUNCATE)");
     database_->tryExec("PRAGMA journal_mode = DELETE");
+    know_files();
   });
 }
 

@@ -23,6 +23,7 @@ class Database;
 
 namespace occam {
 
+class FileIdentity;
 class StoreLock;
 class Statements;
 
@@ -150,6 +151,15 @@ class Store {
   void begin_group();
   void commit_group();
 
+  // The first of its files that somebody has removed, or in whose place another was put; empty
+  // where all are as they were opened. Where that is the lock alone, the right to write is taken
+  // anew; throws Error when another was quicker.
+  std::string displaced() const;
+  // Then: copies all that it holds into a new file beside the old name, or, where that cannot be,
+  // into the folder for temporary files, and is that file's store from now on; path() says its
+  // name.
+  void rescue();
+
   // The number that the next attempt gets; grows for ever, over all sweeps.
   std::int64_t next_lease() const;
   using Time = std::chrono::system_clock::time_point;
@@ -217,7 +227,10 @@ class Store {
   void close();
 
  private:
+  void know_files();
+
   std::string path_;
+  std::vector<FileIdentity> files_;  // that it writes; none when reading
   std::unique_ptr<StoreLock> lock_;  // none when reading
   std::unique_ptr<SQLite::Database> database_;
   std::unique_ptr<Statements> statements_;  // none when reading

@@ -58,32 +58,41 @@ struct flock whole_file() {
 
 }  // namespace
 
-StoreLock::StoreLock(const std::string& database) {
-  const std::string path = lock_path(database);
-  file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (file_ < 0)
+StoreLock::StoreLock(const std::string& database) : database_(database) { take(); }
+
+void StoreLock::take() {
+  const std::string path = lock_path(database_);
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0)
     throw Error(path + ": cannot be created: " + std::strerror(errno) +
                 "; whoever writes a database needs write permission in its folder");
   struct flock whole = whole_file();
-  int problem = fcntl(file_, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
+  int problem = fcntl(file, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
   // A child that a killed coordinator was just making holds its lock until it has become a worker.
-  for (int tries = 0; problem != 0 && tries < 100 && is_dead(content(file_)); ++tries) {
+  for (int tries = 0; problem != 0 && tries < 100 && is_dead(content(file)); ++tries) {
     usleep(20'000);
-    problem = fcntl(file_, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
+    problem = fcntl(file, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
   }
   if (problem != 0) {
-    const std::string written = content(file_);
-    close(file_);
+    const std::string written = content(file);
+    close(file);
     if (problem == EAGAIN || problem == EACCES)
-      throw Error(database + ": " + refusal(writer_in(written)));
+      throw Error(database_ + ": " + refusal(writer_in(written)));
     throw Error(path + ": cannot be locked: " + std::strerror(problem) +
                 "; put the database on a file system with locks");
   }
   const std::string about = nlohmann::json{{"host", host_name()}, {"pid", getpid()}}.dump() + "\n";
   // Only for the other's message, so a full disk here is no reason to stop.
-  if (ftruncate(file_, 0) == 0) {
-    [[maybe_unused]] const ssize_t count = pwrite(file_, about.data(), about.size(), 0);
+  if (ftruncate(file, 0) == 0) {
+    [[maybe_unused]] const ssize_t count = pwrite(file, about.data(), about.size(), 0);
   }
+  if (file_ >= 0) close(file_);
+  file_ = file;
+  identity_.emplace(path);
+}
+
+void StoreLock::hold() {
+  if (!identity_->in_place()) take();
 }
 
 StoreLock::~StoreLock() {

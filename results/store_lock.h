@@ -1,6 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <string>
+
+#include "results/file_identity.h"
 
 namespace occam {
 
@@ -13,8 +16,16 @@ class StoreLock {
   ~StoreLock();
   StoreLock(const StoreLock&) = delete;
 
+  // Takes the right anew where somebody has removed the file; throws Error as the constructor does,
+  // when another was quicker.
+  void hold();
+
  private:
-  int file_;
+  void take();
+
+  std::string database_;
+  std::optional<FileIdentity> identity_;
+  int file_ = -1;
 };
 
 // Whether some process holds that right just now, this one too.

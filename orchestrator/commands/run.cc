@@ -274,6 +274,10 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
     return 75;
   }
   if (!sweep.write_failure().empty()) throw Error(sweep.write_failure());
+  if (!sweep.displaced().empty()) {
+    store.close();
+    throw Error(sweep.displaced());
+  }
   const std::vector<SweepStatus> all = store.status();
   const auto status = std::find_if(all.begin(), all.end(),
                                    [&](const SweepStatus& one) { return one.name == name; });

@@ -9,6 +9,7 @@
 
 #include "results/schema.h"
 #include "results/store_error.h"
+#include "results/store_lock.h"
 #include "tests/results/sample.h"
 
 namespace occam {
@@ -259,6 +260,41 @@ TEST_F(StoreTest, TellsALockOfAnotherFromOtherFaults) {
   EXPECT_EQ(cell_of(store, "SELECT count(*) FROM attempt"), "0");
   store.record(change);
   EXPECT_EQ(cell_of(store, "SELECT count(*) FROM attempt"), "1");
+}
+
+TEST_F(StoreTest, RescuesWhatItHoldsWhereItsFileIsTaken) {
+  for (const Journal journal : {Journal::wal, Journal::rollback}) {
+    {
+      Store store(path_, Store::Mode::write, journal);
+      store.record_sweep(spec(), expansion({trial(0)}));
+      const std::int64_t lease = begin(store, trial(0));
+      EXPECT_EQ(store.displaced(), "");
+      fs::remove(path_);
+      std::ofstream(path_) << "another's";
+      EXPECT_EQ(store.displaced(), path_);
+      store.rescue();
+      EXPECT_EQ(store.displaced(), "");
+      EXPECT_EQ(store.path(), path_ + ".rescued");
+      EXPECT_TRUE(store.record_outcome(outcome(trial(0), lease, {evaluation(kKde, 0.9)})));
+      store.close();
+    }
+    EXPECT_EQ(Store(path_ + ".rescued", Store::Mode::read).status()[0].completed, 1);
+    // Nothing of the old one's lies beside what has its name now.
+    EXPECT_EQ(files(), (std::vector<std::string>{"occam.db", "occam.db.lock", "occam.db.rescued",
+                                                 "occam.db.rescued.lock"}));
+    fs::remove(path_);
+    fs::remove(path_ + ".rescued");
+  }
+}
+
+TEST_F(StoreTest, TakesARemovedLockAnewUnlessAnotherHasIt) {
+  Store store(path_, Store::Mode::write);
+  fs::remove(path_ + ".lock");
+  EXPECT_EQ(store.displaced(), "");
+  EXPECT_TRUE(is_written(path_));
+  fs::remove(path_ + ".lock");
+  const StoreLock other(path_);
+  EXPECT_THAT(message_of([&] { store.displaced(); }), HasSubstr("writes it"));
 }
 
 // ---- resuming ----
