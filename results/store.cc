@@ -259,9 +259,12 @@ void Store::record_progress(const std::vector<Progress>& rows) {
 }
 
 std::size_t Store::record(const std::vector<Change>& changes) {
+  if (changes.empty()) return 0;
   std::size_t taken = 0;
   begin_group();
   try {
+    // So that a reader's lock on a rollback journal shows at once, and not when all has been done.
+    explained(path_, [&] { run(*statements_, "BEGIN EXCLUSIVE"); });
     for (const auto& [what, at] : changes) {
       if (const auto* begun = std::get_if<AttemptBegun>(&what))
         begin_attempt(begun->trial, begun->lease, begun->worker, begun->continued, at);

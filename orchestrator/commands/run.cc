@@ -214,7 +214,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   check_writable(options.database);
   check_work_folder(sweep_options.work);
   const auto check = [&](const MissingWork& work) {
-    const std::string device = preflight(work.starts, options.device, options.data, options.worker);
+    std::string device = preflight(work.starts, options.device, options.data, options.worker);
     check_gangs(work, device, sweep_options.gang_rates, options, link);
     return device;
   };
