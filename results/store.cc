@@ -99,12 +99,16 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
         const OutcomeSpool spool(path);
         for (const Outcome& outcome : spool.waiting()) taken_in_ += record_outcome(outcome);
         spool.clear();
-        // The lock is ours, so whoever ran these is dead.
-        run(*statements_, "UPDATE attempt SET state = 'interrupted', ended_at = " + kNow +
-                              " WHERE state = 'running'");
+        end_interrupted();
       });
       return;
   }
+}
+
+// The lock is ours, so whoever ran these is dead.
+void Store::end_interrupted() {
+  run(*statements_,
+      "UPDATE attempt SET state = 'interrupted', ended_at = " + kNow + " WHERE state = 'running'");
 }
 
 Store::~Store() = default;

@@ -15,6 +15,7 @@
 #include "experiments/spec.h"
 #include "results/local_disk.h"
 #include "results/merge.h"
+#include "results/recover.h"
 
 namespace SQLite {
 class Database;
@@ -196,6 +197,12 @@ class Store {
   // lists what differs.
   std::vector<MergedShard> merge(const std::vector<std::string>& shards, MergeRule rule);
 
+  // Takes in what can be read of a damaged file, which stays as it is, into this new one: row by
+  // row, and then what follows from that. A sweep's spec makes lost rows of its plan again, for
+  // which find_source is asked as by expand(). Where it throws, nothing is taken in and this store
+  // is of no more use.
+  Recovered recover(const std::string& damaged, const FindSource& find_source);
+
   // Takes the failures of these trials back, so that they have all their attempts again, and
   // cancellations too; retires outcomes that diverged. Returns how many trials that changed.
   std::size_t retry(const std::vector<std::string>& trials);
@@ -229,6 +236,8 @@ class Store {
   void close();
 
  private:
+  void end_interrupted();
+
   std::string path_;
   std::unique_ptr<StoreLock> lock_;  // none when reading
   std::unique_ptr<SQLite::Database> database_;

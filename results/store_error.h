@@ -12,6 +12,9 @@ namespace occam {
 // What SQLite's result code means for whoever uses the file, and what would put it right.
 Error store_error(const std::string& path, int sqlite_code, const std::string& sqlite_message);
 
+// What saves the rows of a damaged file, for messages.
+std::string recover_command(const std::string& path);
+
 // A file that is not as occam left it; `how` says what shows that.
 Error damaged_error(const std::string& path, const std::string& how);
 

@@ -92,15 +92,15 @@ bool asks_for(SQLite::Database& database, const std::string& sweep,
   return !stored.executeStep();
 }
 
-// The sweep as it stands was made of this very spec.
+// The sweep as it stands was made of this very spec, and lacks nothing of it.
 bool is_stored(SQLite::Database& database, const Spec& spec, const Expansion& expansion,
                const std::vector<std::string>& ids) {
   Statement sweep(database, "SELECT text FROM sweep WHERE name = ?");
   sweep.bind(1, spec.name);
   if (!sweep.executeStep() || sweep.getColumn(0).getString() != spec.text) return false;
   Statement stored(database,
-                   "SELECT trial FROM sweep_trial WHERE sweep = ? AND orphaned_at IS NULL ORDER BY "
-                   "position");
+                   "SELECT t.id FROM sweep_trial s JOIN trial t ON t.id = s.trial WHERE s.sweep = "
+                   "? AND s.orphaned_at IS NULL ORDER BY s.position");
   stored.bind(1, spec.name);
   for (const std::string& id : ids)
     if (!stored.executeStep() || stored.getColumn(0).getString() != id) return false;

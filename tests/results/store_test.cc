@@ -465,7 +465,8 @@ TEST_F(StoreTest, RefusesADamagedDatabaseAndSaysHowToSaveIt) {
   file << std::string(40 * 4096, 'x');
   file.close();
   EXPECT_THAT(refusal(path_, Store::Mode::write),
-              testing::AllOf(HasSubstr("is damaged"), HasSubstr(".recover")));
+              testing::AllOf(HasSubstr("is damaged"),
+                             HasSubstr("occam recover " + path_ + " recovered.db")));
 }
 
 TEST_F(StoreTest, ReadsWhatAWriterLeftThatDiedInAChange) {
