@@ -2,18 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <limits>
-
 #include "experiments/error.h"
 #include "results/planned_tables.h"
 
 namespace occam {
 
-Requests::Requests(Store& store, Sweep& sweep, std::filesystem::path work, FindSource find_source,
-                   std::function<void(MissingWork&)> prepare)
+Requests::Requests(Store& store, Sweep& sweep, std::filesystem::path work, Wanted wanted,
+                   FindSource find_source, std::function<void(MissingWork&)> prepare)
     : store_(store),
       sweep_(sweep),
       work_(std::move(work)),
+      wanted_(std::move(wanted)),
       find_source_(std::move(find_source)),
       prepare_(std::move(prepare)),
       inbox_(store.path()) {}
@@ -52,9 +51,8 @@ std::string Requests::add(const std::string& text, const std::string& file) {
   const Spec spec = parse_spec(text, file);
   const Expansion expansion = expand(spec, find_source_);
   check_tables(spec, expansion);
-  MissingWork missing = missing_work(
-      expansion, store_.histories(expansion, spec.name), work_, [](const Trial&) { return true; },
-      std::numeric_limits<std::size_t>::max());
+  MissingWork missing =
+      missing_work(expansion, store_.histories(expansion, spec.name), work_, wanted_);
   prepare_(missing);
   const std::string drift = drift_text(store_.drift(spec, expansion));
   store_.record_sweep(spec, expansion);

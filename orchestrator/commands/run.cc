@@ -207,8 +207,8 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   sweep_options.work =
       fs::absolute(options.work.empty() ? options.database + ".work" : options.work);
   const auto missing_of = [&](const std::vector<TrialHistory>& histories) {
-    return missing_work(expansion, histories, sweep_options.work, chosen,
-                        static_cast<std::size_t>(options.limit));
+    return missing_work(expansion, histories, sweep_options.work,
+                        {chosen, static_cast<std::size_t>(options.limit), options.max_attempts});
   };
   if (options.score_only) check_readable(options.database);  // it has the features' trials
   check_writable(options.database);
@@ -232,6 +232,9 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const fs::path kept = fs::absolute(options.database + ".kept");
   plan_keeping(work, kept, options.keep);
   const std::size_t untrained = options.score_only ? drop_trainings(work) : 0;
+  const std::string to_run = to_run_text(work);
+  // A retry can be asked for as long as others run.
+  if (work.to_run() == 0) drop_failed(work);
   if (sweep_options.device.empty() && !work.starts.empty()) sweep_options.device = check(work);
   store.record_sweep(spec, expansion);
   // Of outcomes that committed just before a crash, or that were taken in.
@@ -240,7 +243,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const bool missing = !work.tasks.empty();
   const std::size_t total = expansion.trials.size();
   if (!options.quiet) {
-    std::cerr << fmt::format("{}: {} trials, {}", spec.name, total, to_run_text(work));
+    std::cerr << fmt::format("{}: {} trials, {}", spec.name, total, to_run);
     if (expansion.duplicates > 0)
       std::cerr << fmt::format(", {} duplicates dropped", expansion.duplicates);
     if (expansion.excluded > 0) std::cerr << fmt::format(", {} excluded", expansion.excluded);
@@ -259,7 +262,8 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
     if (options.score_only) drop_trainings(more);
     if (!more.starts.empty()) check(more);
   };
-  Requests requests(store, sweep, sweep_options.work, source_finder(options.data), prepare);
+  Requests requests(store, sweep, sweep_options.work, {.max_attempts = options.max_attempts},
+                    source_finder(options.data), prepare);
   rank.serve_sweep(sweep, requests);
   progress.finish();
   std::error_code ignored;
@@ -273,7 +277,10 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
   if (!options.quiet)
     std::cerr << summary(*status, seconds)
-              << (sweep.work_left() ? "; the same command goes on" : "") << "\n";
+              << (sweep.work_left()    ? "; the same command goes on"
+                  : status->failed > 0 ? "; " + retry_text(options.database)
+                                       : "")
+              << "\n";
   store.close();
   if (sweep.work_left()) return 75;
   if (untrained > 0)

@@ -52,6 +52,12 @@ expect(len(left) == 1, "  retry finds it")
 explained = sweep.occam("explain", sweep.db, left[0]).stdout
 expect(explained.count("killed by signal 9") >= 3, "  explain tells its three ends")
 expect("lost" in sweep.occam("logs", sweep.db, left[0]).stdout, "  logs tells its worker's end")
+for how, again in (("a rerun", sweep.run()), ("plan", sweep.occam("plan", sweep.spec, "--db", sweep.db))):
+    said = again.stdout + again.stderr
+    expect(again.returncode == 3 and "0 to run, 1 failed" in said and f"occam retry {sweep.db}" in said,
+           f"  {how} counts it as failed and names retry, not as work: {said[-300:]}")
+expect("1 to run" in sweep.occam("plan", sweep.spec, "--db", sweep.db, "--max-attempts", "9").stdout,
+       "  unless it has more attempts")
 sweep.occam("retry", sweep.db)
 ends_well("  and after retry it comes through", sweep)
 

@@ -12,8 +12,7 @@ constexpr const char* kGpu = "NVIDIA H100 80GB HBM3";
 
 MissingWork work_of(const Trial& trial) {
   const Expansion one = expansion({trial}, {kPixelsKde});
-  return missing_work(
-      one, no_histories(one), "", [](const Trial&) { return true; }, 1);
+  return missing_work(one, no_histories(one), "");
 }
 Pace predicted(const Trial& trial, bool on_gpus) { return paces(work_of(trial), on_gpus, 1)[0]; }
 
