@@ -125,6 +125,9 @@ std::string drift_text(const SweepDrift& drift) {
   };
   list("new", drift.added_examples, drift.added);
   list("orphaned", drift.orphaned_examples, drift.orphaned);
+  if (drift.fewer_scores > 0)
+    text += fmt::format("  of {} kept trials it asks for fewer scores; those recorded stay\n",
+                        drift.fewer_scores);
   if (drift.orphaned_outcomes > 0)
     text += fmt::format(
         "  {} orphaned trials have results, which stay: occam table --orphaned shows them; a spec "

@@ -74,9 +74,11 @@ struct SweepDrift {
   bool known = false;  // there is one
   std::size_t kept = 0, added = 0, orphaned = 0;
   std::size_t orphaned_outcomes = 0;  // recorded; they stay
+  std::size_t fewer_scores = 0;       // of the kept: asked for fewer, whatever else for more
   // identity() of some of the trials.
   std::vector<std::string> added_examples = {}, orphaned_examples = {};
-  bool changed() const { return known && (added > 0 || orphaned > 0); }
+  bool changed() const { return known && added + orphaned + fewer_scores > 0; }
+  bool only_adds() const { return orphaned + fewer_scores == 0; }
 };
 
 // One evaluation with everything that a table may group by.

@@ -16,7 +16,8 @@ namespace po = boost::program_options;
 constexpr const char* kUsage = R"(occam add SPEC [OPTIONS]
 
 Adds the trials of a spec to the sweep that is running on the database: of the same name, grown,
-or of another name. Its workers take them as they come free.
+or of another name. Its workers take them as they come free. It only adds: a spec of the same name
+that leaves out trials or scores of the sweep is refused.
 
 Examples:
   occam add more-seeds.json --db occam.db

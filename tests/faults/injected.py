@@ -3,6 +3,7 @@
 Usage: injected.py BIN
 """
 
+import json
 import pathlib
 import signal
 import subprocess
@@ -113,6 +114,15 @@ grown = pathlib.Path(sweep.path, "grown.json")
 grown.write_text('{"name": "grown", "trial": {"dataset": "synthetic", "class": "all", "steps": 12, "batch_size": 24}}')
 added = sweep.occam("add", str(grown), "--db", sweep.db)
 expect(added.returncode == 0 and "4 trials, 4 to run" in added.stdout, f"add: {added.stdout}{added.stderr}")
+# It only adds: what would leave out trials or scores that run on is refused, and changes nothing.
+planned = sweep.query("SELECT * FROM sweep_trial ORDER BY sweep, position"), sweep.query("SELECT * FROM request")
+for less, why in (({"grid": {"seed": [1]}}, "leaves out 28 trials"),
+                  ({"evaluate": {"features": ["pool"], "classifiers": ["kde"]}}, "fewer scores of 32 trials")):
+    grown.write_text(json.dumps({**SPEC, **less}))
+    refused = sweep.occam("add", str(grown), "--db", sweep.db)
+    expect(refused.returncode == 1 and why in refused.stderr and "only adds" in refused.stderr, f"less is not added: {refused.stderr}")
+expect(planned == (sweep.query("SELECT * FROM sweep_trial ORDER BY sweep, position"), sweep.query("SELECT * FROM request")),
+       "  and nothing has changed")
 cancelled = sweep.occam("cancel", sweep.db, "--where", "batch_size=8", "--where", "seed=2")
 expect(cancelled.returncode == 0 and "cancelled" in cancelled.stdout, f"cancel: {cancelled.stdout}{cancelled.stderr}")
 watched = sweep.occam("watch", sweep.db)
