@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -135,7 +136,12 @@ std::string uri_of(const std::string& path, const std::string& options) {
 
 }  // namespace
 
+void check_named(const std::string& path) {
+  if (path.empty()) throw Error("the database has no name; name a file, such as occam.db");
+}
+
 void check_readable(const std::string& path) {
+  check_named(path);
   check_is_file(path);
   if (!fs::exists(path))
     throw Error(path + ": no such file; `occam run SPEC --db " + path + "` creates it");
@@ -146,10 +152,16 @@ void check_readable(const std::string& path) {
 }
 
 void check_writable(const std::string& path) {
-  if (path.empty()) throw Error("the database has no name; name a file, such as occam.db");
+  check_named(path);
   // Names that SQLite takes for no file: all would be trained, and nothing kept.
   if (path == ":memory:" || path.rfind("file:", 0) == 0)
     throw Error(path + ": is no file; name one, such as occam.db");
+  // The longest that lie beside it end in .events.jsonl or in a job's number and part.
+  constexpr std::size_t kMostBytes = NAME_MAX - 55;
+  if (const std::size_t bytes = fs::path(path).filename().string().size(); bytes > kMostBytes)
+    throw Error(path + ": its name has " + std::to_string(bytes) + " bytes, and with the endings " +
+                "of the lock and the logs beside it no file could have it; it may have " +
+                std::to_string(kMostBytes));
   check_is_file(path);
   const fs::path folder = folder_of(path);
   if (!fs::is_directory(folder))
@@ -169,6 +181,7 @@ void check_writable(const std::string& path) {
 }
 
 void check_recoverable(const std::string& path) {
+  check_named(path);
   check_is_file(path);
   if (!fs::exists(path)) throw Error(path + ": no such file");
   const std::string header = header_of(path);

@@ -11,6 +11,8 @@ class Database;
 
 namespace occam {
 
+// Throws Error for "", which names no file.
+void check_named(const std::string& path);
 // Throws Error unless the file can be read (written, with its folder) and is a database, or may
 // become one. Looks at the file only, so that nothing appears beside a file that is not ours.
 void check_readable(const std::string& path);

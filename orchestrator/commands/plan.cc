@@ -16,6 +16,7 @@
 #include "orchestrator/plan.h"
 #include "orchestrator/progress.h"
 #include "orchestrator/sweep.h"
+#include "results/open_database.h"
 #include "results/planned_tables.h"
 #include "results/store.h"
 
@@ -117,6 +118,7 @@ int run(const std::vector<std::string>& words) {
   if (workers == 0) workers = usable_cores();
   if (slots == 0) slots = on_gpus ? kUsualSlotsOfGpu : 1;
 
+  check_named(database);
   const Spec spec = read_spec(arguments.positional().front());
   const Expansion expansion = expand(spec, source_finder(data));
   check_tables(spec, expansion);

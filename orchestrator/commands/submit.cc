@@ -18,6 +18,7 @@
 #include "orchestrator/plan.h"
 #include "orchestrator/progress.h"
 #include "orchestrator/shard.h"
+#include "results/open_database.h"
 #include "results/planned_tables.h"
 #include "results/store.h"
 #include "results/store_lock.h"
@@ -244,6 +245,7 @@ int run(const std::vector<std::string>& words) {
   if (!read) return 0;
   SubmitOptions& options = *read;
   BatchJob& job = options.job;
+  check_named(job.database);
   const Spec spec = read_spec(job.spec);
   const Expansion expansion = expand(spec, source_finder(options.data));
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";

@@ -105,7 +105,7 @@ sweep.settings.write_text(sweep.settings.read_text().replace('"step_ms": 40', '"
 ends_well("  and the same command goes on", sweep)
 
 # ---- asked for while it runs ----
-sweep = Sweep(step_ms=40)  # longer than all that is asked, also on a busy machine and under a sanitizer
+sweep = Sweep(step_ms=55)  # longer than all that is asked, also on a busy machine and under a sanitizer
 process = sweep.start()
 wait_until(lambda: sweep.count("outcome") >= 1)
 second = sweep.run()

@@ -494,6 +494,15 @@ TEST_F(StoreTest, ReadsWhatAWriterLeftThatDiedInAChange) {
   EXPECT_FALSE(fs::exists(path_ + "-journal"));
 }
 
+TEST_F(StoreTest, RefusesANameThatIsNoneOrTooLongForWhatLiesBesideIt) {
+  for (const Store::Mode mode : kBothModes)
+    EXPECT_THAT(refusal("", mode), HasSubstr("the database has no name"));
+  EXPECT_THAT(refusal((folder_ / std::string(250, 'n')).string(), Store::Mode::write),
+              testing::AllOf(HasSubstr("has 250 bytes"), HasSubstr("may have 200")));
+  EXPECT_TRUE(files().empty());
+  Store((folder_ / std::string(200, 'n')).string(), Store::Mode::write);
+}
+
 TEST_F(StoreTest, RefusesNamesBesideWhichTheLockDoesNotLie) {
   { Store store(path_, Store::Mode::write); }
   const std::string link = path_ + ".link";
