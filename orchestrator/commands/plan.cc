@@ -116,7 +116,7 @@ int run(const std::vector<std::string>& words) {
   const bool on_gpus = gpus > 0;
   if (on_gpus) workers = gpus;
   if (workers == 0) workers = usable_cores();
-  if (slots == 0) slots = on_gpus ? kUsualSlotsOfGpu : 1;
+  if (slots == 0) slots = usual_slots(on_gpus);
 
   check_named(database);
   const Spec spec = read_spec(arguments.positional().front());

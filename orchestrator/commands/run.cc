@@ -21,7 +21,7 @@
 #include "orchestrator/keeping.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/node.h"
-#include "orchestrator/plan.h"
+#include "orchestrator/pace.h"
 #include "orchestrator/preflight.h"
 #include "orchestrator/progress.h"
 #include "orchestrator/requests.h"
@@ -225,7 +225,6 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   if (store.taken_in() > 0 && !options.quiet)
     std::cerr << store.taken_in() << " outcomes taken in that an earlier run could not write\n";
   sweep_options.coordinator.first_lease = store.next_lease();
-  sweep_options.seconds_per_work = measured_seconds_per_work(store).value_or(0);
   sweep_options.gang_rates = measured_gang_rates(store);
   if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
   MissingWork work = missing_of(store.histories(expansion, spec.name));
@@ -236,6 +235,10 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   // A retry can be asked for as long as others run.
   if (work.to_run() == 0) drop_failed(work);
   if (sweep_options.device.empty() && !work.starts.empty()) sweep_options.device = check(work);
+  const bool on_gpus = sweep_options.device == "cuda";
+  const int slots = options.slots > 0 ? options.slots : usual_slots(on_gpus);
+  sweep_options.seconds_per_work =
+      seconds_per_work(work, on_gpus, measured_scale(store, on_gpus), slots);
   store.record_sweep(spec, expansion);
   // Of outcomes that committed just before a crash, or that were taken in.
   for (const fs::path& path : useless_checkpoints(store, sweep_options.work)) fs::remove_all(path);

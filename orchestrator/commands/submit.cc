@@ -93,7 +93,7 @@ void warn_of_time(const SubmitOptions& options, const Missing& missing) {
   std::vector<Task> tasks = missing.work.tasks;
   form_gangs(tasks, missing.work.starts, {on_gpus, workers, options.workers}, missing.gang_rates);
   const double wall = simulate(tasks, paces(missing.work, on_gpus, missing.scale.value_or(1)),
-                               workers, on_gpus ? kUsualSlotsOfGpu : 1)
+                               workers, usual_slots(on_gpus))
                           .wall_seconds;
   const auto limit = static_cast<double>(options.seconds);
   std::cerr << fmt::format("{} trials to run, about {} on {} {}{}{}\n", tasks.size(),

@@ -58,6 +58,15 @@ class MeasuredScale : public StoreTest {
   }
 };
 
+TEST(Paces, SayWhatAUnitOfWorkTakesOfASlotWhereTrialsHaveBeenTimed) {
+  MissingWork work = work_of(gpu_trial(0));
+  const Pace pace = paces(work, true, 2)[0];
+  EXPECT_DOUBLE_EQ(seconds_per_work(work, true, 2, 1), pace.alone / work.tasks[0].work);
+  EXPECT_DOUBLE_EQ(seconds_per_work(work, true, 2, 8), pace.seconds(7) / work.tasks[0].work);
+  EXPECT_EQ(seconds_per_work(work, true, std::nullopt, 8), 0);
+  EXPECT_EQ(seconds_per_work({}, true, 2, 8), 0);
+}
+
 TEST(Paces, TakeLessTimeTogetherThanOneAfterTheOtherOnAGpuAndTheSameOnACore) {
   const Pace gpu = predicted(gpu_trial(0), true), core = predicted(trial(0), false);
   EXPECT_GT(gpu.beside, 0);
