@@ -22,29 +22,31 @@ std::vector<TrialHistory> no_histories(const Expansion& expansion) {
 
 namespace {
 
-void add(MissingWork& to, const PlannedTrial& planned, const TrialHistory& history,
+void add(MissingWork& to, const PlannedTrial& planned, TrialHistory& history,
          std::int64_t seed_rank, const std::filesystem::path& work) {
   const Trial& trial = planned.trial;
-  const std::string id = id_of(trial);
+  const std::string id = planned.id();
   to.tasks.push_back({id, seed_rank, training_macs(trial) + evaluation_macs(trial, history.missing),
                       is_trained(trial) ? images_per_step(trial) : 1, history.failed_attempts});
   if (planned.gpus != kAutoGpus)
     to.tasks.back().gpus = planned.gpus;
   else
     to.tasks.back().most_gpus = largest_gang(trial);
-  to.starts.push_back({id, trial, history.missing, 0, history.leases, work / id});
-  to.lacking.push_back(history.outcome ? history.unrecorded : std::vector<EvaluationRequest>{});
+  to.lacking.push_back(history.outcome ? std::move(history.unrecorded)
+                                       : std::vector<EvaluationRequest>{});
+  to.starts.push_back(
+      {id, trial, std::move(history.missing), 0, std::move(history.leases), work / id});
 }
 
 }  // namespace
 
-MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHistory>& histories,
+MissingWork missing_work(const Expansion& expansion, std::vector<TrialHistory> histories,
                          const std::filesystem::path& work, const Wanted& wanted) {
   MissingWork missing;
   std::vector<std::size_t> failed;
   const std::vector<std::int64_t> ranks = seed_ranks(expansion);
   for (std::size_t i = 0; i < expansion.trials.size(); ++i) {
-    const TrialHistory& history = histories[i];
+    TrialHistory& history = histories[i];
     if (history.missing.empty() && history.outcome) continue;
     if (history.outcome == OutcomeStatus::diverged || history.cancelled) continue;
     if (!wanted.trial(expansion.trials[i].trial)) continue;

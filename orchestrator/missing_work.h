@@ -41,7 +41,7 @@ struct Wanted {
   std::size_t limit = static_cast<std::size_t>(-1);  // of trials to run
   std::int64_t max_attempts = CoordinatorOptions{}.max_attempts;
 };
-MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHistory>& histories,
+MissingWork missing_work(const Expansion& expansion, std::vector<TrialHistory> histories,
                          const std::filesystem::path& work, const Wanted& wanted = {});
 
 // Where nobody can ask for a retry.

@@ -75,7 +75,7 @@ void keep_orphans(SQLite::Database& database, const std::string& sweep,
 std::vector<std::string> ids_of(const Expansion& expansion) {
   std::vector<std::string> ids;
   ids.reserve(expansion.trials.size());
-  for (const PlannedTrial& planned : expansion.trials) ids.push_back(id_of(planned.trial));
+  for (const PlannedTrial& planned : expansion.trials) ids.push_back(planned.id());
   return ids;
 }
 

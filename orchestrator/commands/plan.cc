@@ -120,7 +120,7 @@ int run(const std::vector<std::string>& words) {
 
   check_named(database);
   const Spec spec = read_spec(arguments.positional().front());
-  const Expansion expansion = expand(spec, source_finder(data));
+  Expansion expansion = expand(spec, source_finder(data));
   check_tables(spec, expansion);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   std::vector<TrialHistory> histories;
@@ -142,8 +142,9 @@ int run(const std::vector<std::string>& words) {
     done += history.outcome && history.missing.empty();
     diverged += history.outcome == OutcomeStatus::diverged;
   }
-  MissingWork missing = missing_work(expansion, histories, "", wanted);
-  histories = {};  // a tenth of the memory of a plan of a million trials
+  const std::size_t trials = expansion.trials.size();
+  MissingWork missing = missing_work(expansion, std::move(histories), "", wanted);
+  expansion.trials = {};  // a fifth of the memory of a plan of a million trials
   plan_keeping(missing, std::filesystem::absolute(database + ".kept"), {.features = true});
   const std::string to_run = to_run_text(missing);
   const std::size_t failed = missing.failed;
@@ -155,10 +156,12 @@ int run(const std::vector<std::string>& words) {
              rates);
   GangCounts gang_counts;
   for (const Task& task : missing.tasks) ++gang_counts[task.gpus];
-  const Simulation simulation = simulate(
-      missing.tasks, paces(missing, on_gpus, measured.value_or(1)), workers, slots, failures);
   const DiskNeed disk =
       disk_need(missing, static_cast<std::size_t>(workers) * static_cast<std::size_t>(slots));
+  const std::vector<Pace> all_paces = paces(missing, on_gpus, measured.value_or(1));
+  const std::size_t again = trained_again(missing);
+  missing.starts = {};  // most of what is left
+  const Simulation simulation = simulate(missing.tasks, all_paces, workers, slots, failures);
   const double efficiency = simulation.wall_seconds > 0
                                 ? simulation.worker_seconds / (simulation.wall_seconds * workers)
                                 : 1;
@@ -167,19 +170,18 @@ int run(const std::vector<std::string>& words) {
                                  : 0;
   if (as_json) {
     std::cout << nlohmann::ordered_json{{"name", spec.name},
-                                        {"trials", expansion.trials.size()},
+                                        {"trials", trials},
                                         {"done", done},
                                         {"diverged", diverged},
                                         {"failed", failed},
                                         {"cancelled", cancelled},
                                         {"kept", drift.known ? drift.kept : 0},
-                                        {"new",
-                                         drift.known ? drift.added : expansion.trials.size()},
+                                        {"new", drift.known ? drift.added : trials},
                                         {"orphaned", drift.orphaned},
                                         {"to_run", missing.tasks.size()},
                                         {"duplicates", expansion.duplicates},
                                         {"excluded", expansion.excluded},
-                                        {"trained_again", trained_again(missing)},
+                                        {"trained_again", again},
                                         {"workers", workers},
                                         {"gpus", gpus},
                                         {"worker_hours", simulation.worker_seconds / 3600},
@@ -197,7 +199,7 @@ int run(const std::vector<std::string>& words) {
               << "\n";
     return code;
   }
-  fmt::print("{}: {} trials: {} done, {}", spec.name, expansion.trials.size(), done, to_run);
+  fmt::print("{}: {} trials: {} done, {}", spec.name, trials, done, to_run);
   if (diverged > 0) fmt::print(", {} diverged", diverged);
   if (cancelled > 0) fmt::print(", {} cancelled", cancelled);
   fmt::print(" ({} duplicates dropped, {} excluded)\n", expansion.duplicates, expansion.excluded);

@@ -181,7 +181,7 @@ std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const
     const std::vector<TrialHistory> histories = other.histories(expansion, spec.name);
     for (std::size_t i = 0; i < histories.size(); ++i)
       if (histories[i].cancelled || (histories[i].outcome && histories[i].missing.empty()))
-        chosen.erase(id_of(expansion.trials[i].trial));
+        chosen.erase(expansion.trials[i].id());
   }
   return [only, chosen = std::move(chosen)](const Trial& trial) {
     return only(trial) && chosen.count(id_of(trial)) > 0;
@@ -206,8 +206,8 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   sweep_options.stay = options.walltime == 0;  // Slurm's warning comes before its end
   sweep_options.work =
       fs::absolute(options.work.empty() ? options.database + ".work" : options.work);
-  const auto missing_of = [&](const std::vector<TrialHistory>& histories) {
-    return missing_work(expansion, histories, sweep_options.work,
+  const auto missing_of = [&](std::vector<TrialHistory> histories) {
+    return missing_work(expansion, std::move(histories), sweep_options.work,
                         {chosen, static_cast<std::size_t>(options.limit), options.max_attempts});
   };
   if (options.score_only) check_readable(options.database);  // it has the features' trials
