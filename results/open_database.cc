@@ -64,8 +64,9 @@ Error of_another_program(const std::string& path) {
 
 void check_is_database(const std::string& path, const std::string& header) {
   if (header.substr(0, kMagic.size()) != kMagic)
-    throw Error(path + ": is not a database; name another file, which will be created" +
-                "; what was one of occam's, saves: " + recover_command(path));
+    throw Error(
+        path + ": is not a database; name another file, which will be created" +
+        "; if it was one of occam's, save what can be read of it: " + recover_command(path));
   if (header.size() < kApplication + 4) return;
   // Nothing may appear beside it. One of ours has no number either until its first page is whole.
   const bool unmarked =
