@@ -325,11 +325,11 @@ Recovered Store::recover(const std::string& damaged, const FindSource& find_sour
     mending.leave_out_strays();
     mending.make_attempts_again();
     mending.count_lost_results();
+    complete_tallies(*database_);
+    commit_group();
     for (const Outcome& outcome : OutcomeSpool(damaged).waiting())
       recovered.taken_in += record_outcome(outcome);
     end_interrupted();
-    complete_tallies(*database_);
-    commit_group();
 
     for (const SweepStatus& status : this->status()) {
       const auto stored = std::find_if(specs.begin(), specs.end(), [&](const StoredSpec& one) {
