@@ -7,6 +7,18 @@
 
 namespace occam {
 
+std::string cancelled_text(const Store& store, const std::vector<std::string>& trials,
+                           std::size_t cancelled) {
+  const std::size_t without = store.without_outcome(trials).size();
+  std::string text = fmt::format("{} cancelled", cancelled);
+  if (trials.empty()) text += ": no trial is such";
+  if (without < trials.size())
+    text += fmt::format("; {} have an outcome already, which stays", trials.size() - without);
+  if (cancelled < without)
+    text += fmt::format("; {} had been cancelled before", without - cancelled);
+  return text;
+}
+
 Requests::Requests(Store& store, Sweep& sweep, std::filesystem::path work, Wanted wanted,
                    FindSource find_source, std::function<void(MissingWork&)> prepare)
     : store_(store),
@@ -30,11 +42,13 @@ void Requests::tick(Time now) {
 
 std::string Requests::grant(const nlohmann::json& body) {
   if (sweep_.leaving()) throw Error("the sweep is just ending; say it again in a moment");
+  sweep_.check_recorded();
   const std::string what = body.at("do");
   if (what == "add") return add(body.at("spec"), body.at("file"));
-  if (what == "cancel")
-    return fmt::format("{} cancelled",
-                       sweep_.cancel(body.at("trials").get<std::vector<std::string>>()));
+  if (what == "cancel") {
+    const auto trials = body.at("trials").get<std::vector<std::string>>();
+    return cancelled_text(store_, trials, sweep_.cancel(trials));
+  }
   if (what == "retry") {
     const auto trials = body.at("trials").get<std::vector<std::string>>();
     const std::size_t here = sweep_.retry(trials);

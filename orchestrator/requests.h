@@ -7,6 +7,10 @@
 
 namespace occam {
 
+// "2 cancelled; 1 has an outcome, which stays": what Store::cancel did, and why not to all.
+std::string cancelled_text(const Store& store, const std::vector<std::string>& trials,
+                           std::size_t cancelled);
+
 // Grants what comes into a running sweep's inbox:
 //   {"do": "add", "spec": its text, "file": its name}     more trials, of the same name or
 //   another's

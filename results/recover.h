@@ -33,7 +33,7 @@ struct Recovered {
   std::int64_t lost_results = 0;       // trials whose attempt had brought an outcome
   std::int64_t unknown_builds = 0;     // outcomes that count and whose attempt is lost
   std::int64_t taken_in = 0;           // outcomes that had waited beside the file
-  bool log_unread = false;             // what lay in a log or a journal beside it
+  bool unread_beside = false;          // in a log, a journal or a spool
   bool whole() const;
 };
 

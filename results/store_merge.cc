@@ -10,7 +10,7 @@
 
 #include "experiments/number.h"
 #include "results/merge.h"
-#include "results/outcome_spool.h"
+#include "results/spool.h"
 #include "results/store.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
@@ -436,7 +436,7 @@ std::vector<MergedShard> Store::merge(const std::vector<std::string>& shards, Me
     std::vector<std::string> conflicts;
     for (const std::string& path : shards) {
       check_unlocked(path);
-      if (const auto waiting = OutcomeSpool(path).waiting().size(); waiting > 0)
+      if (const auto waiting = outcomes_in(Spool(path).waiting()); waiting > 0)
         throw Error(path + ": " + std::to_string(waiting) +
                     " of its outcomes could not be written and wait beside it; run its sweep once "
                     "more, which takes them in, or leave this file out");

@@ -7,9 +7,9 @@
 #include <map>
 
 #include "results/open_database.h"
-#include "results/outcome_spool.h"
 #include "results/page_file.h"
 #include "results/recover.h"
+#include "results/spool.h"
 #include "results/store.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
@@ -280,8 +280,8 @@ RecoveredSweep judged(const StoredSpec& stored, const std::vector<TrialHistory>&
 }  // namespace
 
 bool Recovered::whole() const {
-  return !log_unread && std::all_of(tables.begin(), tables.end(),
-                                    [](const RecoveredTable& table) { return table.whole(); });
+  return !unread_beside && std::all_of(tables.begin(), tables.end(),
+                                       [](const RecoveredTable& table) { return table.whole(); });
 }
 
 Recovered Store::recover(const std::string& damaged, const FindSource& find_source) {
@@ -291,7 +291,7 @@ Recovered Store::recover(const std::string& damaged, const FindSource& find_sour
     const SettledFile settled(damaged, path_ + ".reading");
     const PageFile file(settled.path());
     Recovered recovered;
-    recovered.log_unread = settled.unread();
+    recovered.unread_beside = settled.unread();
 
     begin_group();
     run(*statements_, "BEGIN IMMEDIATE");
@@ -327,8 +327,11 @@ Recovered Store::recover(const std::string& damaged, const FindSource& find_sour
     mending.count_lost_results();
     complete_tallies(*database_);
     commit_group();
-    for (const Outcome& outcome : OutcomeSpool(damaged).waiting())
-      recovered.taken_in += record_outcome(outcome);
+    try {
+      recovered.taken_in = static_cast<std::int64_t>(record(Spool(damaged).waiting()));
+    } catch (const Error&) {
+      recovered.unread_beside = true;  // it is of trials that are lost
+    }
     end_interrupted();
 
     for (const SweepStatus& status : this->status()) {

@@ -4,6 +4,7 @@
 #include <SQLiteCpp/Statement.h>
 #include <sqlite3.h>
 
+#include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -13,6 +14,10 @@ namespace occam {
 
 // ISO 8601, UTC, as SQLite's date functions read it.
 inline const std::string kNow = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+inline const std::string kTime = "strftime('%Y-%m-%dT%H:%M:%fZ', ?, 'unixepoch')";  // a parameter
+inline double seconds_of(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
 
 template <class Value>
 void bind_value(SQLite::Statement& statement, int index, const Value& value) {

@@ -61,8 +61,8 @@ void print(const RecoveredSweep& sweep, const std::string& out) {
 void print(const Recovered& recovered, const std::string& damaged, const std::string& out) {
   fmt::print("{}, from {}:\n", out, damaged);
   for (const RecoveredTable& table : recovered.tables) print(table);
-  if (recovered.log_unread)
-    fmt::print("what its last writer left in a log beside it cannot be read\n");
+  if (recovered.unread_beside)
+    fmt::print("what its last writer left beside it, in a log or a spool, could not be taken in\n");
   if (recovered.taken_in > 0)
     fmt::print("{} taken in that had waited beside it\n", counted(recovered.taken_in, "outcome"));
   if (recovered.lost_results > 0)

@@ -267,13 +267,24 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   };
   Requests requests(store, sweep, sweep_options.work, {.max_attempts = options.max_attempts},
                     source_finder(options.data), prepare);
+  // While trials run, another program's lock is waited for between two wakes.
+  store.set_patience(std::chrono::milliseconds(100));
   rank.serve_sweep(sweep, requests);
+  store.set_patience(std::chrono::seconds(10));
   progress.finish();
   std::error_code ignored;
   fs::remove(sweep_options.work, ignored);  // when nothing is left in it
 
   if (!sweep.hopeless().empty()) throw Error(sweep.hopeless());
+  if (sweep.locked_out() && sweep.work_left()) {
+    std::cerr << "occam: " << sweep.write_failure() << "\n";
+    return 75;
+  }
   if (!sweep.write_failure().empty()) throw Error(sweep.write_failure());
+  if (!sweep.displaced().empty()) {
+    store.close();
+    throw Error(sweep.displaced());
+  }
   const std::vector<SweepStatus> all = store.status();
   const auto status = std::find_if(all.begin(), all.end(),
                                    [&](const SweepStatus& one) { return one.name == name; });

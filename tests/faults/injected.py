@@ -43,6 +43,13 @@ packed = Sweep(slots=4, step_ms=5, memory_slots=2)
 ends_well("out of memory beside others", packed, says="ran out of memory")
 expect(packed.count("attempt WHERE state = 'failed'") == 0, "  none of them counts")
 
+# Killed from outside again and again, after every checkpoint: it gets further, so none of that counts.
+sweep = Sweep(faults=[{"at": "checkpoint", "step": step, "do": "kill", "times": 1, "only": {"seed": 1, "class": 0, "batch_size": 16}}
+                      for step in (3, 6, 9, 12)])
+ends_well("killed four times, each further than before", sweep)
+expect(sweep.query("SELECT state, count(*) FROM attempt WHERE state != 'completed' GROUP BY state") == [("lost", 4)],
+       "  and no attempt counts against it")
+
 # A culprit past its attempts fails, and only it; retry gives it three more.
 culprit = {"seed": 2, "class": 3, "batch_size": 32}
 sweep = Sweep(slots=2, faults=[{"at": "step", "step": 7, "do": "kill", "times": 4, "only": culprit}])
@@ -130,6 +137,11 @@ expect("node 0 worker" in watched.stdout, "watch shows the workers")
 output, _ = process.communicate(timeout=60)
 gone = sweep.count("trials WHERE state = 'cancelled'")
 expect(process.returncode == 0 and gone > 0 and sweep.count("outcome") == 32 + 4 - gone, f"both come about ({gone} cancelled)")
+told = [event for event in sweep.events() if event["event"] == "cancelled"]
+expect(len(told) == gone, f"  the log tells of these alone ({len(told)})")
+said = sweep.occam("cancel", sweep.db, "--where", "seed=2").stdout
+expect(f"0 cancelled; {16 - gone} have an outcome already" in said and f"{gone} had been cancelled before" in said,
+       f"  cancel says why it has nothing to do: {said}")
 again = sweep.run()
 expect("0 to run" in again.stderr, "the cancelled ones stay out")
 sweep.occam("retry", sweep.db)
@@ -143,6 +155,22 @@ expect("1 trials have all their attempts again" in retried.stdout, f"retry on a 
 output, _ = process.communicate(timeout=60)
 found = problems(sweep, table)
 expect(process.returncode == 0 and not found, f"  runs it in that sweep {found}")
+
+# A stopped coordinator: whoever asks it is told, and what is given up is withdrawn.
+sweep = Sweep(step_ms=10)
+process = sweep.start()
+wait_until(lambda: sweep.count("outcome") >= 1)
+send(process.pid, signal.SIGSTOP)
+asking = subprocess.Popen([fakes.OCCAM, "cancel", sweep.db, "--where", "seed=2"], stderr=subprocess.PIPE, text=True)
+said = asking.stderr.readline()
+send(asking.pid, signal.SIGINT)
+asking.communicate(timeout=60)
+expect(f"kill -CONT {process.pid} lets it go on" in said and asking.returncode == -signal.SIGINT,
+       f"a stopped coordinator is named: {said}")
+send(process.pid, signal.SIGCONT)
+process.communicate(timeout=60)
+found = problems(sweep, table)
+expect(process.returncode == 0 and not found, f"  and does not carry out what was given up {found}")
 
 # ---- a rank that stands still, from its beginning or while all leave: the others do not wait for it ----
 for outcomes in (0, 30) if fakes.HAVE_MPI else ():

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "results/outcome_spool.h"
+#include "results/spool.h"
 #include "tests/results/sample.h"
 
 namespace occam {
@@ -58,7 +58,7 @@ TEST_F(Recover, TakesInTheOutcomesThatWaitBesideTheFile) {
     store.record_sweep(spec(), expansion({trial(0), trial(1)}));
     const std::int64_t lease = begin(store, trial(0));
     begin(store, trial(1));
-    OutcomeSpool(path_).keep(outcome(trial(0), lease, {evaluation(kKde, 0.5)}));
+    Spool(path_).keep({{outcome(trial(0), lease, {evaluation(kKde, 0.5)})}});
     store.close();
   }
   const Recovered recovered = recover();
