@@ -19,10 +19,10 @@ std::string cancelled_text(const Store& store, const std::vector<std::string>& t
 class Requests {
  public:
   using Time = Sweep::Time;
-  // `prepare` readies work as the run was asked to, and throws Error for trials that cannot run
-  // here.
-  Requests(Store& store, Sweep& sweep, std::filesystem::path work, FindSource find_source,
-           std::function<void(MissingWork&)> prepare);
+  // `wanted` says which trials an added spec brings; `prepare` readies work as the run was asked
+  // to, and throws Error for trials that cannot run here.
+  Requests(Store& store, Sweep& sweep, std::filesystem::path work, Wanted wanted,
+           FindSource find_source, std::function<void(MissingWork&)> prepare);
 
   // Looks into the inbox, some times a second.
   void tick(Time now);
@@ -34,6 +34,7 @@ class Requests {
   Store& store_;
   Sweep& sweep_;
   std::filesystem::path work_;
+  Wanted wanted_;
   FindSource find_source_;
   std::function<void(MissingWork&)> prepare_;
   Inbox inbox_;

@@ -136,13 +136,17 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
         check_are_of(*statements_, waiting, path);
         taken_in_ = record(waiting);
         spool.clear();
-        // The lock is ours, so whoever ran these is dead.
-        run(*statements_, "UPDATE attempt SET state = 'interrupted', ended_at = " + kNow +
-                              " WHERE state = 'running'");
+        end_interrupted();
         know_files();
       });
       return;
   }
+}
+
+// The lock is ours, so whoever ran these is dead.
+void Store::end_interrupted() {
+  run(*statements_,
+      "UPDATE attempt SET state = 'interrupted', ended_at = " + kNow + " WHERE state = 'running'");
 }
 
 Store::~Store() = default;

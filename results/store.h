@@ -16,6 +16,7 @@
 #include "results/change.h"
 #include "results/local_disk.h"
 #include "results/merge.h"
+#include "results/recover.h"
 
 namespace SQLite {
 class Database;
@@ -51,9 +52,11 @@ struct SweepDrift {
   bool known = false;  // there is one
   std::size_t kept = 0, added = 0, orphaned = 0;
   std::size_t orphaned_outcomes = 0;  // recorded; they stay
+  std::size_t fewer_scores = 0;       // of the kept: asked for fewer, whatever else for more
   // identity() of some of the trials.
   std::vector<std::string> added_examples = {}, orphaned_examples = {};
-  bool changed() const { return known && (added > 0 || orphaned > 0); }
+  bool changed() const { return known && added + orphaned + fewer_scores > 0; }
+  bool only_adds() const { return orphaned + fewer_scores == 0; }
 };
 
 // One evaluation with everything that a table may group by.
@@ -194,6 +197,12 @@ class Store {
   // lists what differs.
   std::vector<MergedShard> merge(const std::vector<std::string>& shards, MergeRule rule);
 
+  // Takes in what can be read of a damaged file, which stays as it is, into this new one: row by
+  // row, and then what follows from that. A sweep's spec makes lost rows of its plan again, for
+  // which find_source is asked as by expand(). Where it throws, nothing is taken in and this store
+  // is of no more use.
+  Recovered recover(const std::string& damaged, const FindSource& find_source);
+
   // Takes the failures of these trials back, so that they have all their attempts again, and
   // cancellations too; retires outcomes that diverged. Returns how many trials that changed.
   std::size_t retry(const std::vector<std::string>& trials);
@@ -227,6 +236,7 @@ class Store {
   void close();
 
  private:
+  void end_interrupted();
   void know_files();
 
   std::string path_;

@@ -7,9 +7,13 @@
 
 namespace occam {
 
+std::string recover_command(const std::string& path) {
+  return "occam recover " + shell_word(path) + " recovered.db";
+}
+
 Error damaged_error(const std::string& path, const std::string& how) {
-  return Error(path + ": is damaged (" + how + "); restore a copy, or save what can be read: " +
-               "sqlite3 " + path + " .recover | sqlite3 recovered.db");
+  return Error(path + ": is damaged (" + how +
+               "); restore a copy, or save what can be read: " + recover_command(path));
 }
 
 void throw_store_error(const std::string& path, int sqlite_code,

@@ -14,6 +14,9 @@ namespace occam {
 [[noreturn]] void throw_store_error(const std::string& path, int sqlite_code,
                                     const std::string& sqlite_message);
 
+// What saves the rows of a damaged file, for messages.
+std::string recover_command(const std::string& path);
+
 // A file that is not as occam left it; `how` says what shows that.
 Error damaged_error(const std::string& path, const std::string& how);
 

@@ -6,6 +6,7 @@
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/job_lines.h"
 #include "orchestrator/progress.h"
+#include "results/open_database.h"
 #include "results/spool.h"
 #include "results/store.h"
 #include "results/store_lock.h"
@@ -33,6 +34,7 @@ int run(const std::vector<std::string>& words) {
   if (arguments.helped()) return 0;
   const std::string database =
       arguments.positional().empty() ? "occam.db" : arguments.positional().front();
+  check_named(database);
   const std::string jobs = as_json ? "" : job_lines(database);
   fmt::print("{}", jobs);
   if (!jobs.empty() && !std::filesystem::exists(database)) return 0;  // none has begun

@@ -200,4 +200,22 @@ for at in range(0, len(whole), len(whole) // 40):
     if not good:
         wrong.append(f"at {at}: {result.returncode}, {result.stderr[-200:]} {problems(sweep, table)}")
 expect(not wrong, "a database with 200 wrong bytes, at 40 places " + "; ".join(wrong[:3]))
+
+# What was lost with a damaged page is run again from what was recovered, to the same table.
+wrong, lost = [], 0
+results = ("sweep", "trial", "sweep_trial", "attempt", "outcome", "evaluation")
+pages = [1, *(row[0] for row in done.query(f"SELECT pageno FROM dbstat WHERE name IN {results}"))]
+for number in pages:
+    sweep = Sweep()
+    damaged = sweep.path / "damaged.db"
+    damaged.write_bytes(whole[:(number - 1) * page] + b"\xff" * page + whole[number * page:])
+    said = sweep.occam("recover", str(damaged), sweep.db)
+    lost += sweep.scores * 32 - sweep.count("evaluation")
+    if sweep.count("attempt WHERE build = 'unknown'"):
+        sweep.occam("forget", sweep.db, "--build", "unknown")
+    result = sweep.run()
+    if said.returncode not in (0, 3) or result.returncode != 0 or sweep.table() != table:
+        wrong.append(f"page {number}: {said.stdout}{said.stderr}{result.stderr[-200:]}")
+expect(not wrong and lost > 0, f"what {len(pages)} damaged pages held, {lost} scores, is run again to the same table "
+       + "; ".join(wrong[:2]))
 finish()

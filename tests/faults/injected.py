@@ -3,6 +3,7 @@
 Usage: injected.py BIN
 """
 
+import json
 import pathlib
 import signal
 import subprocess
@@ -59,6 +60,12 @@ expect(len(left) == 1, "  retry finds it")
 explained = sweep.occam("explain", sweep.db, left[0]).stdout
 expect(explained.count("killed by signal 9") >= 3, "  explain tells its three ends")
 expect("lost" in sweep.occam("logs", sweep.db, left[0]).stdout, "  logs tells its worker's end")
+for how, again in (("a rerun", sweep.run()), ("plan", sweep.occam("plan", sweep.spec, "--db", sweep.db))):
+    said = again.stdout + again.stderr
+    expect(again.returncode == 3 and "0 to run, 1 failed" in said and f"occam retry {sweep.db}" in said,
+           f"  {how} counts it as failed and names retry, not as work: {said[-300:]}")
+expect("1 to run" in sweep.occam("plan", sweep.spec, "--db", sweep.db, "--max-attempts", "9").stdout,
+       "  unless it has more attempts")
 sweep.occam("retry", sweep.db)
 ends_well("  and after retry it comes through", sweep)
 
@@ -105,7 +112,7 @@ sweep.settings.write_text(sweep.settings.read_text().replace('"step_ms": 40', '"
 ends_well("  and the same command goes on", sweep)
 
 # ---- asked for while it runs ----
-sweep = Sweep(step_ms=40)  # longer than all that is asked, also on a busy machine and under a sanitizer
+sweep = Sweep(step_ms=55)  # longer than all that is asked, also on a busy machine and under a sanitizer
 process = sweep.start()
 wait_until(lambda: sweep.count("outcome") >= 1)
 second = sweep.run()
@@ -114,6 +121,15 @@ grown = pathlib.Path(sweep.path, "grown.json")
 grown.write_text('{"name": "grown", "trial": {"dataset": "synthetic", "class": "all", "steps": 12, "batch_size": 24}}')
 added = sweep.occam("add", str(grown), "--db", sweep.db)
 expect(added.returncode == 0 and "4 trials, 4 to run" in added.stdout, f"add: {added.stdout}{added.stderr}")
+# It only adds: what would leave out trials or scores that run on is refused, and changes nothing.
+planned = sweep.query("SELECT * FROM sweep_trial ORDER BY sweep, position"), sweep.query("SELECT * FROM request")
+for less, why in (({"grid": {"seed": [1]}}, "leaves out 28 trials"),
+                  ({"evaluate": {"features": ["pool"], "classifiers": ["kde"]}}, "fewer scores of 32 trials")):
+    grown.write_text(json.dumps({**SPEC, **less}))
+    refused = sweep.occam("add", str(grown), "--db", sweep.db)
+    expect(refused.returncode == 1 and why in refused.stderr and "only adds" in refused.stderr, f"less is not added: {refused.stderr}")
+expect(planned == (sweep.query("SELECT * FROM sweep_trial ORDER BY sweep, position"), sweep.query("SELECT * FROM request")),
+       "  and nothing has changed")
 cancelled = sweep.occam("cancel", sweep.db, "--where", "batch_size=8", "--where", "seed=2")
 expect(cancelled.returncode == 0 and "cancelled" in cancelled.stdout, f"cancel: {cancelled.stdout}{cancelled.stderr}")
 watched = sweep.occam("watch", sweep.db)

@@ -533,7 +533,8 @@ TEST_F(StoreTest, RefusesADamagedDatabaseAndSaysHowToSaveIt) {
   file << std::string(40 * 4096, 'x');
   file.close();
   EXPECT_THAT(refusal(path_, Store::Mode::write),
-              testing::AllOf(HasSubstr("is damaged"), HasSubstr(".recover")));
+              testing::AllOf(HasSubstr("is damaged"),
+                             HasSubstr("occam recover " + path_ + " recovered.db")));
 }
 
 TEST_F(StoreTest, ReadsWhatAWriterLeftThatDiedInAChange) {
@@ -559,6 +560,15 @@ TEST_F(StoreTest, ReadsWhatAWriterLeftThatDiedInAChange) {
   ASSERT_TRUE(fs::exists(path_ + "-journal"));
   EXPECT_EQ(Store(path_, Store::Mode::read).status()[0].running, 0);
   EXPECT_FALSE(fs::exists(path_ + "-journal"));
+}
+
+TEST_F(StoreTest, RefusesANameThatIsNoneOrTooLongForWhatLiesBesideIt) {
+  for (const Store::Mode mode : kBothModes)
+    EXPECT_THAT(refusal("", mode), HasSubstr("the database has no name"));
+  EXPECT_THAT(refusal((folder_ / std::string(250, 'n')).string(), Store::Mode::write),
+              testing::AllOf(HasSubstr("has 250 bytes"), HasSubstr("may have 200")));
+  EXPECT_TRUE(files().empty());
+  Store((folder_ / std::string(200, 'n')).string(), Store::Mode::write);
 }
 
 TEST_F(StoreTest, RefusesNamesBesideWhichTheLockDoesNotLie) {
