@@ -81,9 +81,10 @@ class Walk {
       throw UsageError(block_.where + ": gpus " + std::to_string(gpus) +
                        " does not divide batch_size " + std::to_string(trial.batch_size) +
                        " into equal parts\n  in " + identity(trial));
-    const auto [known, is_new] = position_.try_emplace(id_number(trial), expansion_.trials.size());
+    const std::uint64_t number = id_number(trial);
+    const auto [known, is_new] = position_.try_emplace(number, expansion_.trials.size());
     if (is_new) {
-      expansion_.trials.push_back({trial, evaluations_, beside.variant, gpus});
+      expansion_.trials.push_back({trial, evaluations_, beside.variant, gpus, number});
       return;
     }
     ++expansion_.duplicates;

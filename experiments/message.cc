@@ -103,6 +103,9 @@ json written(const Progress& m) {
           {"learning_rate", m.learning_rate},
           {"images_per_second", m.images_per_second}};
 }
+json written(const Saved& m) {
+  return {{"type", "saved"}, {"trial", m.trial}, {"lease", m.lease}, {"step", m.step}};
+}
 json written(const Ticket& m) {
   return {{"type", "ticket"}, {"trial", m.trial}, {"lease", m.lease}, {"ticket", m.ticket}};
 }
@@ -231,6 +234,7 @@ UpMessage up_from_json(const json& m) {
     }
     return outcome;
   }
+  if (type == "saved") return Saved{m.at("trial"), integer_at(m, "lease"), integer_at(m, "step")};
   if (type == "ticket") return Ticket{m.at("trial"), integer_at(m, "lease"), m.at("ticket")};
   if (type == "left") return Left{m.at("trial"), integer_at(m, "lease"), m.value("reason", "")};
   if (type == "stopped") return Stopped{m.at("trial"), integer_at(m, "lease")};
@@ -239,9 +243,10 @@ UpMessage up_from_json(const json& m) {
   if (type == "crew") return Crew{integer_at(m, "workers")};
   if (type == "empty") return Empty{};
   if (type == "gone") return Gone{};
-  throw Error("type '" + type +
-              "' is none of: ready, alive, progress, ticket, outcome, stopped, left, log, lost, "
-              "crew, empty, gone");
+  throw Error(
+      "type '" + type +
+      "' is none of: ready, alive, progress, saved, ticket, outcome, stopped, left, log, lost, "
+      "crew, empty, gone");
 }
 
 template <class Read>

@@ -95,6 +95,13 @@ struct Progress {
   double images_per_second;
 };
 
+// The trial's checkpoint is on the disk, after so many of its steps.
+struct Saved {
+  std::string trial;
+  std::int64_t lease;
+  std::int64_t step;
+};
+
 enum class OutcomeStatus { completed, diverged, failed };
 template <>
 std::span<const std::string_view> names_of<OutcomeStatus>();
@@ -160,8 +167,8 @@ struct Empty {};
 struct Gone {};
 
 using DownMessage = std::variant<Begin, Start, Leave, Stop, Exit>;
-using UpMessage = std::variant<Ready, Alive, Progress, Ticket, Outcome, Stopped, Left, Log, Lost,
-                               Crew, Empty, Gone>;
+using UpMessage = std::variant<Ready, Alive, Progress, Saved, Ticket, Outcome, Stopped, Left, Log,
+                               Lost, Crew, Empty, Gone>;
 
 // A message with the worker's number on its node: what agents and the coordinator exchange.
 inline constexpr std::int64_t kWholeNode = -1;

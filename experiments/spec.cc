@@ -335,6 +335,19 @@ Block block(const JsonNode& node, Block inherited, std::set<std::string> base_fi
   return made;
 }
 
+// Of a sweep, a table or a figure: files, jobs and lines of text are called by it.
+void check_name(const JsonNode& node, const std::string& name) {
+  constexpr std::size_t kMost = 200;  // bytes: a file's name has 255 with its endings
+  if (name.empty()) node.fail("an empty name names nothing; one like \"batch-size\" does");
+  if (name.size() > kMost)
+    node.fail("a name of " + std::to_string(name.size()) +
+              " bytes is longer than a file's can be; it may have " + std::to_string(kMost));
+  if (std::any_of(name.begin(), name.end(),
+                  [](unsigned char one) { return one < 32 || one == 127; }))
+    node.fail("the name " + nlohmann::json(name).dump() +
+              " has a control character in it; a space or '-' would do");
+}
+
 }  // namespace
 
 bool sets(const AxisPoint& point, std::string_view field) {
@@ -356,7 +369,7 @@ Spec parse_spec(const std::string& text, const std::string& file) {
   const JsonNode* name = root.find("name");
   if (!name) root.fail("needs a name: {\"name\": \"batch-size\", …}");
   spec.name = name->text("a text");
-  if (spec.name.empty()) name->fail("is empty");
+  check_name(*name, spec.name);
 
   if (const JsonNode* blocks = root.find("blocks")) {
     for (const char* key : {"grid", "zip", "ablate", "exclude"})
@@ -384,13 +397,17 @@ Spec parse_spec(const std::string& text, const std::string& file) {
   }
   if (const JsonNode* tables = root.find("tables")) {
     tables->require(Kind::object, "an object of named tables");
-    for (const auto& [title, node] : tables->members)
+    for (const auto& [title, node] : tables->members) {
+      check_name(*tables, title);
       spec.tables.emplace_back(title, table_spec(node));
+    }
   }
   if (const JsonNode* figures = root.find("figures")) {
     figures->require(Kind::object, "an object of named figures");
-    for (const auto& [title, node] : figures->members)
+    for (const auto& [title, node] : figures->members) {
+      check_name(*figures, title);
       spec.figures.emplace_back(title, figure_spec(node));
+    }
   }
   return spec;
 }

@@ -67,6 +67,8 @@ struct PlannedTrial {
   std::int32_t evaluations;  // index into Expansion::evaluations
   std::int32_t variant;      // index into Expansion::variants; 0 is ""
   std::int32_t gpus = 1;     // divides batch_size; 1 where nothing is trained; or kAutoGpus
+  std::uint64_t number = id_number(trial);  // its id, found once: that costs more than a copy
+  std::string id() const { return id_text(number); }
 };
 
 struct Expansion {

@@ -336,7 +336,9 @@ std::uint64_t id_number(const Trial& trial) {
   return XXH3_64bits(text.data(), text.size());
 }
 
-std::string id_of(const Trial& trial) { return hex(id_number(trial)); }
+std::string id_text(std::uint64_t number) { return hex(number); }
+
+std::string id_of(const Trial& trial) { return id_text(id_number(trial)); }
 
 std::int64_t copies(DistributionAugmentation augmentation) {
   switch (augmentation) {

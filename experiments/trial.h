@@ -189,6 +189,7 @@ std::string identity(const Trial& trial);
 // XXH3-64 over identity(), and as the 16 hex digits that name the trial everywhere; the trial must
 // be canonical.
 std::uint64_t id_number(const Trial& trial);
+std::string id_text(std::uint64_t number);
 std::string id_of(const Trial& trial);
 
 // The trial's data set as its class has it: as facts() knows or `source` tells.

@@ -246,8 +246,9 @@ std::vector<Command> Coordinator::on_lost(WorkerId worker, const std::string& re
       continue;
     }
     const std::size_t task = running_.at(lease).task;
+    const bool gained = running_.at(lease).gained;
     release(lease, commands);
-    if (lease == culprit) {
+    if (lease == culprit && !gained) {
       commands.push_back(EndAttempt{lease, AttemptState::failed, reason});
       fail(task, worker, commands);
     } else {
@@ -262,7 +263,7 @@ std::vector<Command> Coordinator::on_lost(WorkerId worker, const std::string& re
 }
 
 std::vector<Command> Coordinator::on_outcome(std::int64_t lease, OutcomeStatus status) {
-  const auto [task, worker, share] = running_.at(lease);
+  const auto [task, worker, share, gained] = running_.at(lease);
   std::vector<Command> commands;
   std::vector<WorkerId> took_part{worker};
   if (const auto gang = gangs_.find(lease); gang != gangs_.end()) took_part = gang->second.all;
@@ -277,7 +278,7 @@ std::vector<Command> Coordinator::on_outcome(std::int64_t lease, OutcomeStatus s
 }
 
 std::vector<Command> Coordinator::on_out_of_memory(std::int64_t lease, const std::string& error) {
-  const auto [task, id, taken] = running_.at(lease);
+  const auto [task, id, taken, gained] = running_.at(lease);
   if (gangs_.count(lease)) return on_left(id, lease, error, true);
   const std::int64_t slots = workers_.at(id).slots;
   std::vector<Command> commands;
@@ -296,6 +297,14 @@ std::vector<Command> Coordinator::on_out_of_memory(std::int64_t lease, const std
   }
   fill(commands);
   return commands;
+}
+
+void Coordinator::on_saved(std::int64_t lease, std::int64_t step) {
+  Running& run = running_.at(lease);
+  std::int64_t& furthest = furthest_.try_emplace(run.task, 0).first->second;
+  if (step <= furthest) return;
+  furthest = step;
+  run.gained = true;
 }
 
 std::vector<Command> Coordinator::on_stopped(std::int64_t lease) {

@@ -84,7 +84,9 @@ using Command = std::variant<StartTrial, LeaveGang, EndAttempt, StopWorker, EndW
 //
 // A trial takes a share of a worker's slots. Attempts are numbered by leases, which only grow. When
 // a worker ends with several trials in it and no culprit is known, each is a suspect and is tried
-// again alone, so that only the culprit's attempts count. A trial that failed goes to another
+// again alone, so that only the culprit's attempts count; and of these only one that left no
+// checkpoint further than all before it, since what kills workers from outside strikes anywhere. A
+// trial that failed goes to another
 // worker where one is free, and its last attempt waits for one. A worker that fails one trial after
 // the other is quarantined, unless too few others are left.
 //
@@ -111,6 +113,8 @@ class Coordinator {
   // twice the share and does not count; with the worker to itself it has failed.
   std::vector<Command> on_out_of_memory(std::int64_t lease, const std::string& error);
   std::vector<Command> on_stopped(std::int64_t lease);
+  // The attempt has left a checkpoint after so many of its trial's steps.
+  void on_saved(std::int64_t lease, std::int64_t step);
   // Rank 0's ticket.
   std::vector<Command> on_ticket(std::int64_t lease, const std::string& ticket);
   // A member has left its gang: its part is done, or it was asked to, or for a reason. From others
@@ -184,6 +188,7 @@ class Coordinator {
     std::size_t task;
     WorkerId worker;
     std::int64_t share;
+    bool gained = false;  // has saved a step that no attempt had before
   };
   struct Before {  // the order in which pending tasks start
     const Coordinator* self;
@@ -237,6 +242,7 @@ class Coordinator {
   std::map<WorkerId, Worker> workers_;
   std::set<Open> open_;
   std::unordered_map<std::int64_t, Running> running_;       // by lease
+  std::unordered_map<std::size_t, std::int64_t> furthest_;  // step saved, by task
   std::map<std::size_t, double> least_share_;               // of tasks that ran out of memory
   std::map<std::size_t, WorkerId> failed_on_;               // by task
   std::map<WorkerId, std::set<std::size_t>> failed_tasks_;  // since it brought something

@@ -191,8 +191,10 @@ void Coordinator::close_if_empty(std::int64_t lease, std::vector<Command>& comma
   const Members gang = std::move(found->second);
   gangs_.erase(found);
   if (gang.attempt_ended) return;
+  const bool killed_from_outside = gang.lost_one && running_.at(lease).gained;
   running_.erase(lease);
-  const bool fails = gang.end == AttemptState::failed && !(gang.out_of_memory && widen(gang.task));
+  const bool fails = gang.end == AttemptState::failed && !killed_from_outside &&
+                     !(gang.out_of_memory && widen(gang.task));
   commands.push_back(
       EndAttempt{lease, gang.end == AttemptState::failed && !fails ? AttemptState::lost : gang.end,
                  gang.reason});

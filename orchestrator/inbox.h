@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -32,8 +33,11 @@ class Inbox {
 };
 
 // Asks the coordinator that writes the database and waits for its answer, which is returned. Throws
-// Error when it refuses, and when it ends or stays silent instead.
+// Error when it refuses, and when it ends or stays silent instead; then, and when a signal ends the
+// waiting, the request is withdrawn, unless it is being granted. What it waits for it tells `words`
+// once, after some seconds.
 std::string ask_coordinator(const std::string& database, const nlohmann::json& body,
+                            std::ostream& words = std::cerr,
                             std::chrono::duration<double> patience = std::chrono::seconds(60));
 
 }  // namespace occam

@@ -73,6 +73,7 @@ std::size_t drop_trainings(MissingWork& work) {
     kept.tasks.push_back(work.tasks[i]);
     kept.starts.push_back(work.starts[i]);
     kept.lacking.push_back(work.lacking[i]);
+    kept.failed += i >= work.to_run();
   }
   const std::size_t dropped = work.starts.size() - kept.starts.size();
   work = std::move(kept);

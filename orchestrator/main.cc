@@ -15,7 +15,7 @@ const std::vector<Subcommand> kCommands{
     kWatchCommand, kExplainCommand,  kLogsCommand,   kTableCommand,  kCompareCommand,
     kPaperCommand, kPlotCommand,     kReportCommand, kQueryCommand,  kExportCommand,
     kMergeCommand, kAddCommand,      kCancelCommand, kRetryCommand,  kForgetCommand,
-    kGcCommand,    kDataCommand,     kSubmitCommand, kDoctorCommand};
+    kGcCommand,    kRecoverCommand,  kDataCommand,   kSubmitCommand, kDoctorCommand};
 
 void print_help() {
   fmt::print(

@@ -20,30 +20,52 @@ std::vector<TrialHistory> no_histories(const Expansion& expansion) {
   return histories;
 }
 
-MissingWork missing_work(const Expansion& expansion, const std::vector<TrialHistory>& histories,
-                         const std::filesystem::path& work,
-                         const std::function<bool(const Trial&)>& wanted, std::size_t limit) {
+namespace {
+
+void add(MissingWork& to, const PlannedTrial& planned, TrialHistory& history,
+         std::int64_t seed_rank, const std::filesystem::path& work) {
+  const Trial& trial = planned.trial;
+  const std::string id = planned.id();
+  to.tasks.push_back({id, seed_rank, training_macs(trial) + evaluation_macs(trial, history.missing),
+                      is_trained(trial) ? images_per_step(trial) : 1, history.failed_attempts});
+  if (planned.gpus != kAutoGpus)
+    to.tasks.back().gpus = planned.gpus;
+  else
+    to.tasks.back().most_gpus = largest_gang(trial);
+  to.lacking.push_back(history.outcome ? std::move(history.unrecorded)
+                                       : std::vector<EvaluationRequest>{});
+  to.starts.push_back(
+      {id, trial, std::move(history.missing), 0, std::move(history.leases), work / id});
+}
+
+}  // namespace
+
+MissingWork missing_work(const Expansion& expansion, std::vector<TrialHistory> histories,
+                         const std::filesystem::path& work, const Wanted& wanted) {
   MissingWork missing;
+  std::vector<std::size_t> failed;
   const std::vector<std::int64_t> ranks = seed_ranks(expansion);
   for (std::size_t i = 0; i < expansion.trials.size(); ++i) {
-    const Trial& trial = expansion.trials[i].trial;
-    const TrialHistory& history = histories[i];
+    TrialHistory& history = histories[i];
     if (history.missing.empty() && history.outcome) continue;
     if (history.outcome == OutcomeStatus::diverged || history.cancelled) continue;
-    if (!wanted(trial) || missing.tasks.size() == limit) continue;
-    const std::string id = id_of(trial);
-    missing.tasks.push_back(
-        {id, ranks[i], training_macs(trial) + evaluation_macs(trial, history.missing),
-         is_trained(trial) ? images_per_step(trial) : 1, history.failed_attempts});
-    if (const std::int32_t gpus = expansion.trials[i].gpus; gpus != kAutoGpus)
-      missing.tasks.back().gpus = gpus;
-    else
-      missing.tasks.back().most_gpus = largest_gang(trial);
-    missing.starts.push_back({id, trial, history.missing, 0, history.leases, work / id});
-    missing.lacking.push_back(history.outcome ? history.unrecorded
-                                              : std::vector<EvaluationRequest>{});
+    if (!wanted.trial(expansion.trials[i].trial)) continue;
+    if (history.failed_attempts >= wanted.max_attempts)
+      failed.push_back(i);
+    else if (missing.tasks.size() < wanted.limit)
+      add(missing, expansion.trials[i], history, ranks[i], work);
   }
+  for (const std::size_t i : failed)
+    add(missing, expansion.trials[i], histories[i], ranks[i], work);
+  missing.failed = failed.size();
   return missing;
+}
+
+void drop_failed(MissingWork& work) {
+  work.tasks.resize(work.to_run());
+  work.starts.resize(work.tasks.size());
+  work.lacking.resize(work.tasks.size());
+  work.failed = 0;
 }
 
 namespace {
@@ -57,7 +79,7 @@ struct Lacking {
 
 Lacking lacking(const MissingWork& work, bool score_only) {
   Lacking found;
-  for (std::size_t i = 0; i < work.starts.size(); ++i) {
+  for (std::size_t i = 0; i < work.to_run(); ++i) {
     if (work.lacking[i].empty() || work.starts[i].keep.score_only != score_only) continue;
     ++found.trials;
     for (const EvaluationRequest& one : work.lacking[i]) {
@@ -75,16 +97,21 @@ Lacking lacking(const MissingWork& work, bool score_only) {
 std::size_t trained_again(const MissingWork& work) { return lacking(work, false).trials; }
 
 std::string to_run_text(const MissingWork& work) {
-  std::string text = fmt::format("{} to run", work.tasks.size());
+  std::string text = fmt::format("{} to run", work.to_run());
   const Lacking again = lacking(work, false), scored = lacking(work, true);
-  if (again.trials + scored.trials == 0) return text;
-  text += fmt::format(": {} new", work.tasks.size() - again.trials - scored.trials);
+  const bool parts = again.trials + scored.trials > 0;
+  if (parts) text += fmt::format(": {} new", work.to_run() - again.trials - scored.trials);
   if (again.trials > 0)
     text += fmt::format(", {} trained again for {}", again.trials, joined(again.classifiers));
   if (scored.trials > 0)
     text += fmt::format(", {} scored by kept features for {}", scored.trials,
                         joined(scored.classifiers));
+  if (work.failed > 0) text += fmt::format("{} {} failed", parts ? ";" : ",", work.failed);
   return text;
+}
+
+std::string retry_text(const std::string& database) {
+  return "occam retry " + shell_word(database) + " gives failed trials all their attempts again";
 }
 
 std::string drift_text(const SweepDrift& drift) {
@@ -100,6 +127,9 @@ std::string drift_text(const SweepDrift& drift) {
   };
   list("new", drift.added_examples, drift.added);
   list("orphaned", drift.orphaned_examples, drift.orphaned);
+  if (drift.fewer_scores > 0)
+    text += fmt::format("  of {} kept trials it asks for fewer scores; those recorded stay\n",
+                        drift.fewer_scores);
   if (drift.orphaned_outcomes > 0)
     text += fmt::format(
         "  {} orphaned trials have results, which stay: occam table --orphaned shows them; a spec "

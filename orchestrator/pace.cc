@@ -82,4 +82,13 @@ std::optional<double> measured_scale(const Store& store, bool on_gpus) {
   return seconds / predicted;
 }
 
+double seconds_per_work(const MissingWork& work, bool on_gpus, std::optional<double> scale,
+                        int slots) {
+  if (!scale) return 0;
+  double seconds = 0, all = 0;
+  for (const Pace& pace : paces(work, on_gpus, *scale)) seconds += pace.seconds(slots - 1);
+  for (const Task& task : work.tasks) all += task.work;
+  return all > 0 ? seconds / all : 0;
+}
+
 }  // namespace occam

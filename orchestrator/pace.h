@@ -25,8 +25,14 @@ std::vector<Pace> paces(const MissingWork& work, bool on_gpus, double scale);
 // last: of GPUs, or of what else ran them. Nothing until one has been timed there.
 std::optional<double> measured_scale(const Store& store, bool on_gpus);
 
+// Seconds that a unit of Task::work takes of one of a worker's slots while all are taken, on
+// average; 0 where nothing has been timed or nothing is to do.
+double seconds_per_work(const MissingWork& work, bool on_gpus, std::optional<double> scale,
+                        int slots);
+
 // What a GPU trains at once unless it is told otherwise: what an H100 was measured to train
 // quickest, which occam-worker finds out for itself.
 inline constexpr int kUsualSlotsOfGpu = 8;
+inline int usual_slots(bool on_gpus) { return on_gpus ? kUsualSlotsOfGpu : 1; }
 
 }  // namespace occam

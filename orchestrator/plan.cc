@@ -236,19 +236,4 @@ DiskNeed disk_need(const MissingWork& work, std::size_t running) {
   return need;
 }
 
-std::optional<double> measured_seconds_per_work(const Store& store) {
-  const auto rows = store.texts(
-      "SELECT t.config, o.train_seconds FROM outcome o JOIN trial t ON t.id = o.trial JOIN attempt "
-      "a ON a.trial = o.trial AND a.number = o.attempt WHERE a.device NOT GLOB '[1-9]* x *' AND "
-      "o.retired_at IS NULL AND o.status = 'completed' AND o.steps > 0 ORDER BY o.recorded_at DESC "
-      "LIMIT 200");
-  double work = 0, seconds = 0;
-  for (const auto& row : rows) {
-    work += training_macs(store.read_trial(row[0].value()));
-    seconds += std::stod(row[1].value());
-  }
-  if (work <= 0 || seconds <= 0) return std::nullopt;
-  return seconds / work;
-}
-
 }  // namespace occam

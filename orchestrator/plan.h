@@ -43,7 +43,4 @@ struct DiskNeed {
 };
 DiskNeed disk_need(const MissingWork& work, std::size_t running);
 
-// Seconds that a unit of Task::work took in the trials that were finished last, or nothing.
-std::optional<double> measured_seconds_per_work(const Store& store);
-
 }  // namespace occam

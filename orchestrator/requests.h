@@ -7,6 +7,10 @@
 
 namespace occam {
 
+// "2 cancelled; 1 has an outcome, which stays": what Store::cancel did, and why not to all.
+std::string cancelled_text(const Store& store, const std::vector<std::string>& trials,
+                           std::size_t cancelled);
+
 // Grants what comes into a running sweep's inbox:
 //   {"do": "add", "spec": its text, "file": its name}     more trials, of the same name or
 //   another's
@@ -15,10 +19,10 @@ namespace occam {
 class Requests {
  public:
   using Time = Sweep::Time;
-  // `prepare` readies work as the run was asked to, and throws Error for trials that cannot run
-  // here.
-  Requests(Store& store, Sweep& sweep, std::filesystem::path work, FindSource find_source,
-           std::function<void(MissingWork&)> prepare);
+  // `wanted` says which trials an added spec brings; `prepare` readies work as the run was asked
+  // to, and throws Error for trials that cannot run here.
+  Requests(Store& store, Sweep& sweep, std::filesystem::path work, Wanted wanted,
+           FindSource find_source, std::function<void(MissingWork&)> prepare);
 
   // Looks into the inbox, some times a second.
   void tick(Time now);
@@ -30,6 +34,7 @@ class Requests {
   Store& store_;
   Sweep& sweep_;
   std::filesystem::path work_;
+  Wanted wanted_;
   FindSource find_source_;
   std::function<void(MissingWork&)> prepare_;
   Inbox inbox_;

@@ -37,7 +37,7 @@ std::unordered_set<std::string> trials_of(const Shard& shard, const Expansion& e
     // There and back again: 1 2 3 3 2 1 …
     const std::size_t at = i % (2 * count);
     if ((at < count ? at : 2 * count - 1 - at) + 1 == static_cast<std::size_t>(shard.number))
-      trials.insert(id_of(expansion.trials[order[i]].trial));
+      trials.insert(expansion.trials[order[i]].id());
   }
   return trials;
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "experiments/error.h"
-#include "results/outcome_spool.h"
 
 namespace occam {
 namespace {
@@ -50,7 +49,8 @@ Sweep::Sweep(MissingWork work, SweepOptions options, Store& store, Link& link,
       link_(link),
       progress_(progress),
       events_(store.path()),
-      coordinator_(std::move(work.tasks), options_.coordinator) {
+      coordinator_(std::move(work.tasks), options_.coordinator),
+      spool_(store.path()) {
   for (std::size_t task = 0; task < starts_.size(); ++task)
     task_of_trial_.emplace(starts_[task].trial, task);
   shown_.trials = coordinator_.pending();
@@ -74,57 +74,8 @@ void Sweep::ask_for_workers() {
     link_.to_node(node, to_line(Down{kWholeNode, Begin{options_.device, most}}));
 }
 
-// ---- what is written ----
-
-template <class Change>
-void Sweep::write(Change&& change) {
-  if (!write_failure_.empty()) return;
-  try {
-    change();
-  } catch (const Error& problem) {
-    cannot_write(problem.what());
-  }
-}
-
-void Sweep::keep(const Outcome& outcome) {
-  try {
-    spooled_.push_back(OutcomeSpool(store_.path()).keep(outcome));
-  } catch (const Error& problem) {
-    progress_.say(problem.what());  // its checkpoints are still there
-  }
-}
-
-// Nothing of the group can be trusted to be there; what is, the next open finds twice and takes
-// once.
-void Sweep::cannot_write(const std::string& problem) {
-  if (!write_failure_.empty()) return;
-  write_failure_ = problem;
-  progress_.say(problem);
-  for (const Outcome& outcome : std::exchange(uncommitted_, {})) keep(outcome);
-  drain("the database cannot be written");
-}
-
-std::string Sweep::write_failure() const {
-  if (write_failure_.empty() || spooled_.empty()) return write_failure_;
-  return fmt::format("{}\n  {} outcomes wait in {}, from where the next occam run takes them in",
-                     write_failure_, spooled_.size(), spooled_.front());
-}
-
-void Sweep::commit() {
-  write([&] {
-    store_.commit_group();
-    // Only now is a checkpoint no longer needed.
-    std::error_code ignored;
-    for (const Outcome& outcome : std::exchange(uncommitted_, {}))
-      if (outcome.status != OutcomeStatus::failed)
-        std::filesystem::remove_all(options_.work / outcome.trial, ignored);
-  });
-  events_.flush();
-}
-
 void Sweep::take(const std::vector<std::pair<int, std::string>>& lines) {
   if (lines.empty()) return;
-  store_.begin_group();
   for (const auto& [node, line] : lines) {
     spoke_.insert(node);
     const Up up = read_addressed_up(line);
@@ -160,12 +111,10 @@ void Sweep::carry_out(const StartTrial& command) {
   message.lease = command.lease;
   message.share = command.share;
   const auto checkpoint = newest_checkpoint(message);
-  write([&] {
-    WorkerFacts worker = workers_[command.worker].facts;
-    // Where its last bits depend on the gang's size, as on the device.
-    if (message.gang) worker.device = gang_device(command.size, worker.device);
-    store_.begin_attempt(message.trial, command.lease, worker, checkpoint);
-  });
+  WorkerFacts worker = workers_[command.worker].facts;
+  // Where its last bits depend on the gang's size, as on the device.
+  if (message.gang) worker.device = gang_device(command.size, worker.device);
+  record(AttemptBegun{message.trial, command.lease, std::move(worker), checkpoint});
   if (checkpoint) facts["continues"] = checkpoint->lease;
   if (checkpoint && checkpoint->lease < options_.coordinator.first_lease)
     resumed_.insert(command.lease);
@@ -181,7 +130,7 @@ void Sweep::carry_out(const LeaveGang& command) {
 }
 
 void Sweep::carry_out(const EndAttempt& command) {
-  write([&] { store_.end_attempt(command.lease, command.state, command.error); });
+  record(AttemptEnded{command.lease, command.state, command.error});
   events_.add(
       "ended",
       {{"lease", command.lease}, {"state", to_string(command.state)}, {"error", command.error}});
@@ -277,7 +226,7 @@ void Sweep::on(WorkerId id, const Alive& message) {
 void Sweep::on(WorkerId id, const Progress& message) {
   if (!coordinator_.is_running(id, message.lease)) return;
   workers_[id].images_per_second = message.images_per_second;
-  unsaved_progress_.push_back(message);
+  curves_.push_back({message});
 }
 
 void Sweep::on(WorkerId id, const Outcome& message) {
@@ -286,7 +235,7 @@ void Sweep::on(WorkerId id, const Outcome& message) {
   if (!coordinator_.is_running(id, message.lease) ||
       (coordinator_.is_broken(message.lease) && message.status == OutcomeStatus::failed))
     return on(id, Left{message.trial, message.lease, message.error});
-  write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
+  record_curves();
   workers_[id].progress.erase(message.lease);
   Outcome outcome = message;
   const std::size_t task = coordinator_.task_of(message.lease);
@@ -307,15 +256,7 @@ void Sweep::out_of_memory(const Outcome& outcome) {
 }
 
 void Sweep::finish(const Outcome& outcome, std::size_t task) {
-  if (write_failure_.empty()) {
-    uncommitted_.push_back(outcome);
-    write([&] {
-      if (!store_.record_outcome(outcome))
-        throw Error("trial " + outcome.trial + ": the database does not take its outcome");
-    });
-  } else if (outcome.status != OutcomeStatus::failed) {
-    keep(outcome);
-  }
+  record(outcome);
   events_.add("outcome", {{"trial", outcome.trial},
                           {"lease", outcome.lease},
                           {"status", to_string(outcome.status)},
@@ -345,6 +286,11 @@ void Sweep::on(WorkerId id, const Stopped& message) {
     return on(id, Left{message.trial, message.lease, ""});
   workers_[id].progress.erase(message.lease);
   carry_out(coordinator_.on_stopped(message.lease));
+}
+
+void Sweep::on(WorkerId id, const Saved& message) {
+  if (coordinator_.is_running(id, message.lease))
+    coordinator_.on_saved(message.lease, message.step);
 }
 
 void Sweep::on(WorkerId id, const Ticket& message) {
@@ -422,7 +368,6 @@ std::size_t Sweep::add(MissingWork more) {
     tasks.push_back(std::move(more.tasks[i]));
   }
   const std::size_t count = tasks.size();
-  store_.begin_group();
   carry_out(coordinator_.add(std::move(tasks)));
   ask_for_workers();
   events_.add("added", {{"trials", count}});
@@ -431,10 +376,8 @@ std::size_t Sweep::add(MissingWork more) {
 }
 
 std::size_t Sweep::cancel(const std::vector<std::string>& trials) {
-  std::size_t count = 0;
-  store_.begin_group();
-  write([&] { count = store_.cancel(trials); });
-  for (const std::string& trial : trials) {
+  const std::size_t count = store_.cancel(trials);
+  for (const std::string& trial : store_.without_outcome(trials)) {
     const auto task = task_of_trial_.find(trial);
     if (task == task_of_trial_.end() || coordinator_.is_cancelled(task->second)) continue;
     events_.add("cancelled", {{"trial", trial}});
@@ -446,8 +389,7 @@ std::size_t Sweep::cancel(const std::vector<std::string>& trials) {
 
 std::size_t Sweep::retry(const std::vector<std::string>& trials) {
   std::size_t count = 0;
-  store_.begin_group();
-  write([&] { store_.retry(trials); });
+  store_.retry(trials);
   // One that has come through meanwhile needs no more.
   for (const std::string& trial : store_.without_outcome(trials)) {
     const auto task = task_of_trial_.find(trial);
@@ -482,7 +424,7 @@ void Sweep::leave() {
   leaving_ = true;
   // From now on all have something to say, also those that had no workers.
   for (int node = 0; node < link_.size(); ++node) heard_[node] = ticked_;
-  write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
+  record_curves();
   for (int node = 0; node < link_.size(); ++node)
     if (!nodes_lost_.count(node)) link_.to_node(node, to_line(Down{kWholeNode, Exit{}}));
   events_.add("left", {{"done", shown_.done}, {"waiting", coordinator_.pending()}});
@@ -531,14 +473,16 @@ void Sweep::mind_the_nodes(Time now) {
 }
 
 void Sweep::tick(Time now) {
-  constexpr std::chrono::seconds kProgressEvery{2};
+  constexpr std::chrono::seconds kCurvesEvery{2};
   mind_the_time(now);
   mind_the_nodes(now);
-  if (!unsaved_progress_.empty() && now - progress_saved_ >= kProgressEvery) {
-    write([&] { store_.record_progress(std::exchange(unsaved_progress_, {})); });
-    progress_saved_ = now;
+  if (now - curves_recorded_ >= kCurvesEvery || all_left()) {
+    record_curves();
+    curves_recorded_ = now;
+    mind_the_files();
   }
-  events_.flush();
+  commit();
+  mind_the_lock(now);
   show(now);
 }
 

@@ -15,6 +15,7 @@
 #include "orchestrator/link/link.h"
 #include "orchestrator/missing_work.h"
 #include "orchestrator/progress.h"
+#include "results/spool.h"
 #include "results/store.h"
 
 namespace occam {
@@ -42,9 +43,9 @@ struct SweepOptions {
 // Rank 0's part of a sweep: turns what agents say into the coordinator's events, and its commands
 // into messages and rows of the store. Time comes in as an argument. One thread.
 //
-// What comes in one wake is recorded as one group, and nothing of it leaves before it is durable.
-// An outcome that the database cannot take goes to the spool; then the sweep checkpoints and
-// leaves.
+// What comes in one wake is recorded as one group, and nothing of it leaves before it is durable:
+// in the database, or where that cannot take it, in the spool. Behind another program's lock the
+// sweep goes on and tries again; for any other reason it checkpoints and leaves.
 class Sweep {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -67,8 +68,11 @@ class Sweep {
   std::size_t retry(const std::vector<std::string>& trials);
   bool leaving() const { return leaving_; }
 
-  // Every node has left, or is lost.
-  bool over() const { return static_cast<int>(nodes_left_.size()) == link_.size(); }
+  // Throws Error, saying why, while the database lacks what the sweep knows.
+  void check_recorded();
+
+  // Every node has left, or is lost, and what there is to record is recorded or given up.
+  bool over() const { return all_left() && !locked_since_; }
   // Nobody answers there any more, so that nothing can be ended in agreement with it.
   bool lost_a_node() const { return !nodes_lost_.empty(); }
   // Ended before all was done.
@@ -79,6 +83,10 @@ class Sweep {
   const std::string& hopeless() const { return hopeless_; }
   // The database could not be written: why, and where its outcomes are. Empty while it can.
   std::string write_failure() const;
+  // And that for no more than another program's lock.
+  bool locked_out() const { return waited_since_ && !write_failure_.empty(); }
+  // The database was removed or replaced: how to go on with the copy of it. Empty if it was not.
+  const std::string& displaced() const { return displaced_; }
 
  private:
   struct Worker {
@@ -86,11 +94,19 @@ class Sweep {
     std::map<std::int64_t, double> progress;  // share of the training done, by lease
     double images_per_second = 0;
   };
-  template <class Change>
-  void write(Change&& change);
+  bool all_left() const { return static_cast<int>(nodes_left_.size()) == link_.size(); }
+  template <class What>
+  void record(What&& what) {
+    unrecorded_.push_back({std::forward<What>(what)});
+  }
+  void record_curves();
   void commit();
+  void try_to_record();
+  void spool();
   void cannot_write(const std::string& problem);
-  void keep(const Outcome& outcome);
+  void wait_for_lock(const std::string& problem);
+  void mind_the_lock(Time now);
+  void mind_the_files();
   void carry_out(const std::vector<Command>& commands);
   void carry_out(const StartTrial& command);
   void carry_out(const LeaveGang& command);
@@ -101,6 +117,7 @@ class Sweep {
   void on(WorkerId id, const Ready& message);
   void on(WorkerId id, const Alive& message);
   void on(WorkerId id, const Progress& message);
+  void on(WorkerId id, const Saved& message);
   void on(WorkerId id, const Ticket& message);
   void on(WorkerId id, const Outcome& message);
   void on(WorkerId id, const Stopped& message);
@@ -138,9 +155,14 @@ class Sweep {
   std::map<int, std::int64_t> crew_;               // workers, of nodes that have said so
   std::vector<std::pair<WorkerId, Ready>> early_;  // before all nodes had
   bool has_crew_ = false;
-  std::vector<Progress> unsaved_progress_;
-  std::vector<Outcome> uncommitted_;  // of this group
-  std::vector<std::string> spooled_;  // files, one an outcome
+  std::vector<Change> curves_;      // rows that can wait for company
+  std::vector<Change> unrecorded_;  // what the database is to take next
+  std::size_t spooled_ = 0;         // so many of them are in the spool
+  Spool spool_;
+  std::string spool_file_, spool_problem_;
+  std::optional<Time> locked_since_, waited_since_;  // another program's lock; for it, at the end
+  Time tried_{};
+  bool told_of_lock_ = false;
   SweepProgress shown_;
   // Attempts that went on from an earlier run's checkpoint and have not said yet how far that is,
   // and of trials whose attempts have, that work.
@@ -148,8 +170,8 @@ class Sweep {
   std::map<std::size_t, double> work_before_;
   double timed_seconds_ = 0, timed_work_ = 0;  // of finished trials, for seconds_per_work
   bool leaving_ = false, drained_ = false, waiting_ = false, started_ = false;
-  Time progress_saved_{};
-  std::string hopeless_, last_loss_, write_failure_;
+  Time curves_recorded_{};
+  std::string hopeless_, last_loss_, write_failure_, lock_problem_, displaced_;
 };
 
 }  // namespace occam

@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include "experiments/error.h"
+#include "results/file_header.h"
 #include "results/schema.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
@@ -22,12 +24,8 @@ namespace fs = std::filesystem;
 
 // Pages a reader may hold, in KiB: its queries go back and forth over all of a large file.
 constexpr const char* kReaderCache = "PRAGMA cache_size = -65536";
-constexpr int kPatienceMs = 10'000;  // with a reader that holds a rollback journal's lock
-constexpr std::string_view kMagic("SQLite format 3\0", 16);
-constexpr std::size_t kWriteVersion = 18;  // offset in the header; 2 is write-ahead logging
-// Offsets of big-endian numbers, the first of two bytes and the others of four:
-// https://www.sqlite.org/fileformat2.html#the_database_header
-constexpr std::size_t kPageBytes = 16, kPages = 28, kApplication = 68;
+constexpr std::uint64_t kWalVersion = 2;  // of a file with a write-ahead log
+constexpr int kPatienceMs = 10'000;       // with a reader that holds a rollback journal's lock
 
 fs::path folder_of(const std::string& path) {
   const fs::path folder = fs::path(path).parent_path();
@@ -36,7 +34,7 @@ fs::path folder_of(const std::string& path) {
 
 // The first bytes of the file, as far as it has them.
 std::string header_of(const std::string& path) {
-  std::string header(100, '\0');
+  std::string header(kHeaderBytes, '\0');
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error(path + ": cannot be read: " + std::strerror(errno));
   file.read(header.data(), static_cast<std::streamsize>(header.size()));
@@ -64,17 +62,11 @@ Error of_another_program(const std::string& path) {
   return Error(path + ": is a database of another program; name another file for occam's results");
 }
 
-// A big-endian number of the header.
-std::uintmax_t number_at(const std::string& header, std::size_t at, std::size_t bytes) {
-  std::uintmax_t number = 0;
-  for (std::size_t i = 0; i < bytes; ++i)
-    number = number * 256 + static_cast<unsigned char>(header[at + i]);
-  return number;
-}
-
 void check_is_database(const std::string& path, const std::string& header) {
   if (header.substr(0, kMagic.size()) != kMagic)
-    throw Error(path + ": is not a database; name another file, which will be created");
+    throw Error(
+        path + ": is not a database; name another file, which will be created" +
+        "; if it was one of occam's, save what can be read of it: " + recover_command(path));
   if (header.size() < kApplication + 4) return;
   // Nothing may appear beside it. One of ours has no number either until its first page is whole.
   const bool unmarked =
@@ -87,12 +79,9 @@ void check_is_database(const std::string& path, const std::string& header) {
 // file alone that counts.
 void check_whole(const std::string& path, const std::string& header) {
   if (fs::exists(path + "-wal") || fs::exists(path + "-journal")) return;
-  const bool has_header = header.size() == 100;
-  const std::uintmax_t told = has_header ? number_at(header, kPageBytes, 2) : 0;
-  const std::uintmax_t page = told == 1 ? 65536 : told;
+  const std::uintmax_t page = header.size() == kHeaderBytes ? page_bytes_of(header) : 0;
   const std::uintmax_t bytes = fs::file_size(path);
-  if (has_header && page > 0 && bytes % page == 0 && bytes >= page * number_at(header, kPages, 4))
-    return;
+  if (page > 0 && bytes % page == 0 && bytes >= page * number_at(header, kPages, 4)) return;
   throw damaged_error(path, "it was cut off after " + std::to_string(bytes) + " bytes");
 }
 
@@ -112,16 +101,19 @@ bool is_new(SQLite::Database& database) {
          database.execAndGet("PRAGMA application_id").getInt() == 0;
 }
 
+void check_version(const std::string& path, std::int64_t version) {
+  if (version > kSchemaVersion)
+    throw Error(path + ": was written by a newer occam (schema " + std::to_string(version) +
+                ", this one knows " + std::to_string(kSchemaVersion) +
+                "); use that or a newer occam with it");
+}
+
 void check_ours(const std::string& path, SQLite::Database& database) {
   const int application = database.execAndGet("PRAGMA application_id").getInt();
   if (is_new(database))
     throw Error(path + ": is empty; `occam run SPEC --db " + path + "` fills it");
   if (application != kApplicationId) throw of_another_program(path);
-  const int version = database.execAndGet("PRAGMA user_version").getInt();
-  if (version > kSchemaVersion)
-    throw Error(path + ": was written by a newer occam (schema " + std::to_string(version) +
-                ", this one knows " + std::to_string(kSchemaVersion) +
-                "); use that or a newer occam with it");
+  check_version(path, database.execAndGet("PRAGMA user_version").getInt());
 }
 
 void check_sound(const std::string& path, SQLite::Database& database) {
@@ -145,7 +137,12 @@ std::string uri_of(const std::string& path, const std::string& options) {
 
 }  // namespace
 
+void check_named(const std::string& path) {
+  if (path.empty()) throw Error("the database has no name; name a file, such as occam.db");
+}
+
 void check_readable(const std::string& path) {
+  check_named(path);
   check_is_file(path);
   if (!fs::exists(path))
     throw Error(path + ": no such file; `occam run SPEC --db " + path + "` creates it");
@@ -156,10 +153,16 @@ void check_readable(const std::string& path) {
 }
 
 void check_writable(const std::string& path) {
-  if (path.empty()) throw Error("the database has no name; name a file, such as occam.db");
+  check_named(path);
   // Names that SQLite takes for no file: all would be trained, and nothing kept.
   if (path == ":memory:" || path.rfind("file:", 0) == 0)
     throw Error(path + ": is no file; name one, such as occam.db");
+  // The longest that lie beside it end in .events.jsonl or in a job's number and part.
+  constexpr std::size_t kMostBytes = NAME_MAX - 55;
+  if (const std::size_t bytes = fs::path(path).filename().string().size(); bytes > kMostBytes)
+    throw Error(path + ": its name has " + std::to_string(bytes) + " bytes, and with the endings " +
+                "of the lock and the logs beside it no file could have it; it may have " +
+                std::to_string(kMostBytes));
   check_is_file(path);
   const fs::path folder = folder_of(path);
   if (!fs::is_directory(folder))
@@ -178,13 +181,33 @@ void check_writable(const std::string& path) {
   check_whole(path, header);
 }
 
+void check_recoverable(const std::string& path) {
+  check_named(path);
+  check_is_file(path);
+  if (!fs::exists(path)) throw Error(path + ": no such file");
+  const std::string header = header_of(path);
+  if (header.substr(0, kMagic.size()) != kMagic || header.size() < kHeaderBytes) return;
+  // What the sqlite3 shell wrote of one of ours has no number.
+  const std::uint64_t application = number_at(header, kApplication, 4);
+  if (application != 0 && application != kApplicationId) throw of_another_program(path);
+  if (application != 0)
+    check_version(path, static_cast<std::int64_t>(number_at(header, kUserVersion, 4)));
+}
+
+void remove_database(const std::string& path) {
+  for (const char* part : {"", ".lock", "-wal", "-shm", "-journal"}) {
+    std::error_code ignored;
+    fs::remove(path + part, ignored);
+  }
+}
+
 std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path) {
   play_back_left_journal(path);
   // A writer's log exists as long as the writer does. Without one, the file is all there is, and
   // taken as immutable it can be read where nothing may be created beside it.
   const std::string header = header_of(path);
   const bool at_rest =
-      header.size() > kWriteVersion && header[kWriteVersion] == 2 && !fs::exists(path + "-wal");
+      number_at(header, kWriteVersion, 1) == kWalVersion && !fs::exists(path + "-wal");
   auto database =
       at_rest ? std::make_unique<SQLite::Database>(uri_of(path, "immutable=1"),
                                                    SQLite::OPEN_READONLY | SQLite::OPEN_URI)

@@ -76,13 +76,17 @@ std::span<const std::string_view> names_of<RowFormat>() {
   return names;
 }
 
-std::string csv_cell(const nlohmann::json& value) {
-  std::string text = plain(value);
-  if (!value.is_string()) return text;
-  if (!text.empty() && text.find_first_of(",\"\r\n") == std::string::npos) return text;
+std::string csv_text(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char one : text) quoted += one == '"' ? "\"\"" : std::string(1, one);
   return quoted + "\"";
+}
+
+std::string csv_cell(const nlohmann::json& value) {
+  std::string text = plain(value);
+  if (!value.is_string()) return text;
+  return text.empty() ? "\"\"" : csv_text(text);
 }
 
 RowWriter::RowWriter(std::ostream& stream, RowFormat format,

@@ -33,7 +33,9 @@ class RowWriter {
   std::vector<std::vector<std::string>> held_;  // of text
 };
 
-// One value as a cell of a CSV file.
+// In quotes where CSV needs them.
+std::string csv_text(const std::string& text);
+// One value as a cell of a CSV file; a text without a letter differs from null.
 std::string csv_cell(const nlohmann::json& value);
 
 }  // namespace occam

@@ -369,6 +369,8 @@ std::string views_sql() {
   return text;
 }
 
+void create_first_tables(SQLite::Database& database) { database.exec(kMigrations[0]); }
+
 void migrate(SQLite::Database& database) {
   const int version = database.execAndGet("PRAGMA user_version").getInt();
   if (version == kSchemaVersion && views_are_current(database)) return;

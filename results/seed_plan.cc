@@ -78,7 +78,7 @@ SeedPlan plan_seeds(const Table& table, const SweepResults& sweep, double half_w
     plan.seeds.push_back(plan.seeds.back() + 1);
   plan.spec = with_seeds(sweep.text, plan.seeds);
   for (const PlannedTrial& planned : expand(parse_spec(plan.spec, "the planned spec")).trials)
-    plan.trials += trials.count(id_of(planned.trial)) == 0;
+    plan.trials += trials.count(planned.id()) == 0;
   return plan;
 }
 

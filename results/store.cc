@@ -1,10 +1,17 @@
 #include "results/store.h"
 
+#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Database.h>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
+
+#include "results/file_identity.h"
 #include "results/open_database.h"
-#include "results/outcome_spool.h"
+#include "results/spool.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
 #include "results/store_step.h"
@@ -26,11 +33,12 @@ std::optional<RunningAttempt> running_attempt(Statements& database, std::int64_t
   return RunningAttempt{find->getColumn(0).getString(), find->getColumn(1).getInt64()};
 }
 
-void end(Statements& database, std::int64_t lease, AttemptState state, const std::string& error) {
+void end(Statements& database, std::int64_t lease, AttemptState state, const std::string& error,
+         Store::Time at) {
   run(database,
-      "UPDATE attempt SET state = ?, ended_at = " + kNow +
+      "UPDATE attempt SET state = ?, ended_at = " + kTime +
           ", error = ? WHERE lease = ? AND state = 'running'",
-      to_string(state), error, lease);
+      to_string(state), seconds_of(at), error, lease);
 }
 
 // Whether the outcome may become the trial's one: it has none, or one that lacks a score of this.
@@ -53,16 +61,17 @@ bool adds_something(Statements& database, const Outcome& outcome) {
   return false;
 }
 
-void insert_outcome(Statements& database, const Outcome& outcome, std::int64_t attempt) {
+void insert_outcome(Statements& database, const Outcome& outcome, std::int64_t attempt,
+                    Store::Time at) {
   run(database,
-      "UPDATE outcome SET retired_at = " + kNow + " WHERE trial = ? AND retired_at IS NULL",
-      outcome.trial);
+      "UPDATE outcome SET retired_at = " + kTime + " WHERE trial = ? AND retired_at IS NULL",
+      seconds_of(at), outcome.trial);
   run(database,
       "INSERT INTO outcome(trial, attempt, status, error, train_seconds, evaluate_seconds, steps, "
       "data, collapsed, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, " +
-          kNow + ")",
+          kTime + ")",
       outcome.trial, attempt, to_string(outcome.status), outcome.error, outcome.train_seconds,
-      outcome.evaluate_seconds, outcome.steps, outcome.data, outcome.collapsed);
+      outcome.evaluate_seconds, outcome.steps, outcome.data, outcome.collapsed, seconds_of(at));
   if (!outcome.build.empty())
     run(database, "UPDATE attempt SET build = ? WHERE lease = ?", outcome.build, outcome.lease);
   for (const Evaluation& one : outcome.evaluations)
@@ -72,14 +81,40 @@ void insert_outcome(Statements& database, const Outcome& outcome, std::int64_t a
         one.average_precision, one.fpr95, one.outliers, one.inliers, one.seconds);
 }
 
-}  // namespace
-
-template <>
-std::span<const std::string_view> names_of<AttemptState>() {
-  static constexpr std::string_view names[] = {"running", "completed", "failed",
-                                               "lost",    "stopped",   "interrupted"};
-  return names;
+// A new file's, which is there, empty, when this returns.
+std::string name_for_copy(const std::string& path) {
+  std::error_code none;
+  const std::filesystem::path temporary = std::filesystem::temp_directory_path(none);
+  const std::string own = path + ".rescued";
+  for (const std::string& name :
+       {own, own + "-XXXXXX",
+        (temporary / std::filesystem::path(own).filename()).string() + "-XXXXXX"}) {
+    std::string made = name;
+    const int file = name == own ? open(made.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
+                                 : mkstemp(made.data());
+    if (file < 0) continue;
+    ::close(file);
+    return made;
+  }
+  throw Error(path + ": was removed, or another file put in its place, and neither " + own +
+              " nor a file in " + temporary.string() + " can be made to keep what it held");
 }
+
+// Beside a database in another's place would lie what is none of its own.
+void check_are_of(Statements& database, const std::vector<Change>& waiting,
+                  const std::string& path) {
+  for (const Change& change : waiting) {
+    const auto* outcome = std::get_if<Outcome>(&change.what);
+    if (!outcome ||
+        Prepared(database, "SELECT 1 FROM trial WHERE id = ?", outcome->trial)->executeStep())
+      continue;
+    throw Error(path + ".spool: what waits there is of another database, with the trial " +
+                outcome->trial + ", which this one does not know; put that one in the place of " +
+                path + ", or move the spool away");
+  }
+}
+
+}  // namespace
 
 Store::Store(const std::string& path, Mode mode) : Store(path, mode, Journal::automatic) {}
 
@@ -96,15 +131,22 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
         database_ = open_for_writing(path, journal);
         complete_tallies(*database_);
         statements_ = std::make_unique<Statements>(*database_);
-        const OutcomeSpool spool(path);
-        for (const Outcome& outcome : spool.waiting()) taken_in_ += record_outcome(outcome);
+        Spool spool(path);
+        const std::vector<Change> waiting = spool.waiting();
+        check_are_of(*statements_, waiting, path);
+        taken_in_ = record(waiting);
         spool.clear();
-        // The lock is ours, so whoever ran these is dead.
-        run(*statements_, "UPDATE attempt SET state = 'interrupted', ended_at = " + kNow +
-                              " WHERE state = 'running'");
+        end_interrupted();
+        know_files();
       });
       return;
   }
+}
+
+// The lock is ours, so whoever ran these is dead.
+void Store::end_interrupted() {
+  run(*statements_,
+      "UPDATE attempt SET state = 'interrupted', ended_at = " + kNow + " WHERE state = 'running'");
 }
 
 Store::~Store() = default;
@@ -113,6 +155,41 @@ Journal Store::journal() const {
   return explained(path_, [&] {
     return database_->execAndGet("PRAGMA journal_mode").getString() == "wal" ? Journal::wal
                                                                              : Journal::rollback;
+  });
+}
+
+void Store::know_files() {
+  files_ = {FileIdentity(path_)};
+  if (journal() == Journal::wal)
+    for (const char* const log : {"-wal", "-shm"}) files_.emplace_back(path_ + log);
+}
+
+std::string Store::displaced() const {
+  for (const FileIdentity& file : files_)
+    if (!file.in_place()) return file.path();
+  lock_->hold();
+  return "";
+}
+
+void Store::rescue() {
+  const std::string copy = name_for_copy(path_);
+  explained(copy, [&] {
+    SQLite::Database target(copy, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    SQLite::Backup(target, *database_).executeStep();
+  });
+  const Journal kept = journal();
+  statements_.reset();
+  database_.reset();
+  // A log that stays behind would be taken for that of whatever is put in the old one's place.
+  if (!files_.front().in_place())
+    for (const FileIdentity& file : files_)
+      if (file.in_place()) std::filesystem::remove(file.path());
+  path_ = copy;
+  lock_ = std::make_unique<StoreLock>(path_);
+  explained(path_, [&] {
+    database_ = open_for_writing(path_, kept);
+    statements_ = std::make_unique<Statements>(*database_);
+    know_files();
   });
 }
 
@@ -125,46 +202,46 @@ std::int64_t Store::next_lease() const {
 }
 
 void Store::begin_attempt(const std::string& trial, std::int64_t lease, const WorkerFacts& worker,
-                          const std::optional<ContinuedCheckpoint>& continued) {
+                          const std::optional<ContinuedCheckpoint>& continued, Time at) {
   explained(path_, [&] {
     Step step(*statements_, grouped_);
-    run(*statements_,
+    const int begun = run(
+        *statements_,
         "INSERT INTO attempt(lease, trial, number, state, host, device, build, libraries, "
         "deterministic, revision, node, worker, job, restart_count, started_at) SELECT ?1, ?2, "
-        "coalesce(max(number), 0) + 1, 'running', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, " +
-            kNow + " FROM attempt WHERE trial = ?2",
+        "(SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE trial = ?2), 'running', ?3, ?4, "
+        "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, " +
+            kTime + " WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE lease = ?1)",
         lease, trial, worker.host, worker.device, worker.build, worker.libraries,
         static_cast<int>(worker.deterministic), worker.revision, worker.node, worker.number,
-        worker.job, worker.restart_count);
-    if (continued)
+        worker.job, worker.restart_count, seconds_of(at));
+    if (continued && begun > 0)
       run(*statements_,
-          "UPDATE attempt SET continued = ?2, continued_at = "
-          "strftime('%Y-%m-%dT%H:%M:%fZ', ?3, 'unixepoch') WHERE lease = ?1",
-          lease, continued->lease,
-          std::chrono::duration<double>(continued->saved_at.time_since_epoch()).count());
+          "UPDATE attempt SET continued = ?, continued_at = " + kTime + " WHERE lease = ?",
+          continued->lease, seconds_of(continued->saved_at), lease);
     step.commit();
   });
 }
 
-void Store::end_attempt(std::int64_t lease, AttemptState state, const std::string& error) {
+void Store::end_attempt(std::int64_t lease, AttemptState state, const std::string& error, Time at) {
   explained(path_, [&] {
     Step step(*statements_, grouped_);
-    end(*statements_, lease, state, error);
+    end(*statements_, lease, state, error, at);
     step.commit();
   });
 }
 
-bool Store::record_outcome(const Outcome& outcome) {
+bool Store::record_outcome(const Outcome& outcome, Time at) {
   return explained(path_, [&] {
     Step step(*statements_, grouped_);
     const auto attempt = running_attempt(*statements_, outcome.lease);
     if (!attempt || attempt->trial != outcome.trial) return false;
     if (outcome.status == OutcomeStatus::failed) {
-      end(*statements_, outcome.lease, AttemptState::failed, outcome.error);
+      end(*statements_, outcome.lease, AttemptState::failed, outcome.error, at);
     } else {
       if (!adds_something(*statements_, outcome)) return false;
-      insert_outcome(*statements_, outcome, attempt->number);
-      end(*statements_, outcome.lease, AttemptState::completed, outcome.error);
+      insert_outcome(*statements_, outcome, attempt->number, at);
+      end(*statements_, outcome.lease, AttemptState::completed, outcome.error, at);
     }
     step.commit();
     return true;
@@ -183,6 +260,36 @@ void Store::record_progress(const std::vector<Progress>& rows) {
           row.lease, row.epoch, row.loss, row.accuracy, row.learning_rate, row.images_per_second);
     step.commit();
   });
+}
+
+std::size_t Store::record(const std::vector<Change>& changes) {
+  if (changes.empty()) return 0;
+  std::size_t taken = 0;
+  begin_group();
+  try {
+    // So that a reader's lock on a rollback journal shows at once, and not when all has been done.
+    explained(path_, [&] { run(*statements_, "BEGIN EXCLUSIVE"); });
+    for (const auto& [what, at] : changes) {
+      if (const auto* begun = std::get_if<AttemptBegun>(&what))
+        begin_attempt(begun->trial, begun->lease, begun->worker, begun->continued, at);
+      else if (const auto* ended = std::get_if<AttemptEnded>(&what))
+        end_attempt(ended->lease, ended->state, ended->error, at);
+      else if (const auto* progress = std::get_if<Progress>(&what))
+        record_progress({*progress});
+      else if (const auto* outcome = std::get_if<Outcome>(&what))
+        taken += record_outcome(*outcome, at) && outcome->status != OutcomeStatus::failed;
+    }
+  } catch (const Error&) {
+    grouped_ = false;
+    database_->tryExec("ROLLBACK");
+    throw;
+  }
+  commit_group();
+  return taken;
+}
+
+void Store::set_patience(std::chrono::milliseconds patience) {
+  database_->setBusyTimeout(static_cast<int>(patience.count()));
 }
 
 void Store::begin_group() { grouped_ = true; }
@@ -207,6 +314,7 @@ void Store::close() {
     // Both answer with a row also where a reader keeps them from it.
     database_->execAndGet("PRAGMA wal_checkpoint(TRUNCATE)");
     database_->tryExec("PRAGMA journal_mode = DELETE");
+    know_files();
   });
 }
 

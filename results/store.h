@@ -11,10 +11,12 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/message.h"
+#include "experiments/error.h"
 #include "experiments/spec.h"
+#include "results/change.h"
 #include "results/local_disk.h"
 #include "results/merge.h"
+#include "results/recover.h"
 
 namespace SQLite {
 class Database;
@@ -22,37 +24,14 @@ class Database;
 
 namespace occam {
 
+class FileIdentity;
 class StoreLock;
 class Statements;
 
-enum class AttemptState {
-  running,
-  completed,    // brought an outcome (completed or diverged)
-  failed,       // the trial's own fault while alone: counts against --max-attempts
-  lost,         // its worker ended under it, and the trial was not alone: does not count
-  stopped,      // checkpointed and left on request
-  interrupted,  // its coordinator died; found at the next open
-};
-template <>
-std::span<const std::string_view> names_of<AttemptState>();
-
-// What the coordinator knows of a worker when it starts an attempt there.
-struct WorkerFacts {
-  std::string host, device;
-  std::string build;  // results of different builds do not mix in a table
-  std::string libraries;
-  bool deterministic = false;
-  std::string revision = "";
-  std::int64_t node = 0, number = 0;  // the worker's on its node
-  // The scheduler's job ("12", "12_3" of an array), and how often that was requeued.
-  std::string job = "";
-  std::int64_t restart_count = 0;
-};
-
-// The checkpoint of an earlier attempt that a new one goes on from.
-struct ContinuedCheckpoint {
-  std::int64_t lease;
-  std::chrono::system_clock::time_point saved_at;
+// Another program's lock stood in the way of a change for longer than the store waits for it.
+class LockedError : public Error {
+ public:
+  using Error::Error;
 };
 
 // What the store holds of one planned trial of a sweep.
@@ -73,9 +52,11 @@ struct SweepDrift {
   bool known = false;  // there is one
   std::size_t kept = 0, added = 0, orphaned = 0;
   std::size_t orphaned_outcomes = 0;  // recorded; they stay
+  std::size_t fewer_scores = 0;       // of the kept: asked for fewer, whatever else for more
   // identity() of some of the trials.
   std::vector<std::string> added_examples = {}, orphaned_examples = {};
-  bool changed() const { return known && (added > 0 || orphaned > 0); }
+  bool changed() const { return known && added + orphaned + fewer_scores > 0; }
+  bool only_adds() const { return orphaned + fewer_scores == 0; }
 };
 
 // One evaluation with everything that a table may group by.
@@ -159,19 +140,39 @@ class Store {
   std::vector<TrialHistory> histories(const Expansion& expansion,
                                       const std::string& sweep = "") const;
 
+  // How long a change waits for another program's lock before it is a LockedError; 10 s at first.
+  void set_patience(std::chrono::milliseconds patience);
+
+  // All of it in one transaction, durable when this returns; when it throws, it is as if none of it
+  // had ever been. What is recorded already changes nothing. Returns how many outcomes that count
+  // it took.
+  std::size_t record(const std::vector<Change>& changes);
+
   // Until commit_group(), what is recorded is one transaction that one write to the disk makes
   // durable: nothing of it may be acknowledged before. commit_group() throws when it cannot be made
   // so; then all of it is as if it had never been.
   void begin_group();
   void commit_group();
 
+  // The first of its files that somebody has removed, or in whose place another was put; empty
+  // where all are as they were opened. Where that is the lock alone, the right to write is taken
+  // anew; throws Error when another was quicker.
+  std::string displaced() const;
+  // Then: copies all that it holds into a new file beside the old name, or, where that cannot be,
+  // into the folder for temporary files, and is that file's store from now on; path() says its
+  // name.
+  void rescue();
+
   // The number that the next attempt gets; grows for ever, over all sweeps.
   std::int64_t next_lease() const;
+  using Time = std::chrono::system_clock::time_point;
   // The trial must be one of a recorded sweep. `continued` is the checkpoint that it goes on from.
   void begin_attempt(const std::string& trial, std::int64_t lease, const WorkerFacts& worker,
-                     const std::optional<ContinuedCheckpoint>& continued = std::nullopt);
+                     const std::optional<ContinuedCheckpoint>& continued = std::nullopt,
+                     Time at = std::chrono::system_clock::now());
   // An attempt that has ended already stays as it ended.
-  void end_attempt(std::int64_t lease, AttemptState state, const std::string& error);
+  void end_attempt(std::int64_t lease, AttemptState state, const std::string& error,
+                   Time at = std::chrono::system_clock::now());
 
   // Outcome, evaluations and the attempt's new state in one transaction. False, and nothing is
   // written, when the lease is not the trial's and running, or when the trial has an outcome to
@@ -179,7 +180,7 @@ class Store {
   // retired: at any time a trial's numbers are those of one attempt. A diverged outcome is never
   // replaced and replaces none. An outcome with status failed ends the attempt as `failed` and
   // stores no outcome.
-  bool record_outcome(const Outcome& outcome);
+  bool record_outcome(const Outcome& outcome, Time at = std::chrono::system_clock::now());
   // Rows of leases that are not running are dropped.
   void record_progress(const std::vector<Progress>& rows);
 
@@ -195,6 +196,12 @@ class Store {
   // nothing. Throws Error for a file that somebody writes, and with MergeRule::refuse one that
   // lists what differs.
   std::vector<MergedShard> merge(const std::vector<std::string>& shards, MergeRule rule);
+
+  // Takes in what can be read of a damaged file, which stays as it is, into this new one: row by
+  // row, and then what follows from that. A sweep's spec makes lost rows of its plan again, for
+  // which find_source is asked as by expand(). Where it throws, nothing is taken in and this store
+  // is of no more use.
+  Recovered recover(const std::string& damaged, const FindSource& find_source);
 
   // Takes the failures of these trials back, so that they have all their attempts again, and
   // cancellations too; retires outcomes that diverged. Returns how many trials that changed.
@@ -229,7 +236,11 @@ class Store {
   void close();
 
  private:
+  void end_interrupted();
+  void know_files();
+
   std::string path_;
+  std::vector<FileIdentity> files_;  // that it writes; none when reading
   std::unique_ptr<StoreLock> lock_;  // none when reading
   std::unique_ptr<SQLite::Database> database_;
   std::unique_ptr<Statements> statements_;  // none when reading

@@ -26,22 +26,25 @@ std::string content(int file) {
 }
 
 // The holder writes its lines after it got the lock, so they may not be there yet.
-std::string holder(const std::string& written) {
+Writer writer_in(const std::string& written) {
   const auto about = nlohmann::json::parse(written, nullptr, false);
-  if (!about.is_object() || !about.contains("host") || !about.contains("pid"))
-    return "another process writes it; wait for that, or stop it";
-  const std::string host = about["host"].is_string() ? about["host"].get<std::string>() : "?";
-  const std::string pid = about["pid"].dump();
-  return "process " + pid + " on " + host + " writes it; wait for that, or stop it there: kill " +
-         pid;
+  if (!about.is_object() || !about.contains("host") || !about["host"].is_string() ||
+      !about.contains("pid") || !about["pid"].is_number_integer())
+    return {"another process", 0};
+  const std::string host = about["host"];
+  const long process = about["pid"];
+  return {"process " + std::to_string(process) + " on " + host, host == host_name() ? process : 0};
+}
+
+std::string refusal(const Writer& writer) {
+  return writer.name + " writes it; wait for that, or stop it" +
+         (writer.process > 0 ? ": kill " + std::to_string(writer.process) : " there");
 }
 
 // Whether the holder that wrote these lines was a process of this machine that has ended.
 bool is_dead(const std::string& written) {
-  const auto about = nlohmann::json::parse(written, nullptr, false);
-  return about.is_object() && about.value("host", "") == host_name() && about.contains("pid") &&
-         about["pid"].is_number_integer() && kill(about["pid"].get<pid_t>(), 0) != 0 &&
-         errno == ESRCH;
+  const long process = writer_in(written).process;
+  return process > 0 && kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH;
 }
 
 std::string lock_path(const std::string& database) { return database + ".lock"; }
@@ -55,31 +58,41 @@ struct flock whole_file() {
 
 }  // namespace
 
-StoreLock::StoreLock(const std::string& database) {
-  const std::string path = lock_path(database);
-  file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (file_ < 0)
+StoreLock::StoreLock(const std::string& database) : database_(database) { take(); }
+
+void StoreLock::take() {
+  const std::string path = lock_path(database_);
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0)
     throw Error(path + ": cannot be created: " + std::strerror(errno) +
                 "; whoever writes a database needs write permission in its folder");
   struct flock whole = whole_file();
-  int problem = fcntl(file_, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
+  int problem = fcntl(file, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
   // A child that a killed coordinator was just making holds its lock until it has become a worker.
-  for (int tries = 0; problem != 0 && tries < 100 && is_dead(content(file_)); ++tries) {
+  for (int tries = 0; problem != 0 && tries < 100 && is_dead(content(file)); ++tries) {
     usleep(20'000);
-    problem = fcntl(file_, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
+    problem = fcntl(file, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
   }
   if (problem != 0) {
-    const std::string written = content(file_);
-    close(file_);
-    if (problem == EAGAIN || problem == EACCES) throw Error(database + ": " + holder(written));
+    const std::string written = content(file);
+    close(file);
+    if (problem == EAGAIN || problem == EACCES)
+      throw Error(database_ + ": " + refusal(writer_in(written)));
     throw Error(path + ": cannot be locked: " + std::strerror(problem) +
                 "; put the database on a file system with locks");
   }
   const std::string about = nlohmann::json{{"host", host_name()}, {"pid", getpid()}}.dump() + "\n";
   // Only for the other's message, so a full disk here is no reason to stop.
-  if (ftruncate(file_, 0) == 0) {
-    [[maybe_unused]] const ssize_t count = pwrite(file_, about.data(), about.size(), 0);
+  if (ftruncate(file, 0) == 0) {
+    [[maybe_unused]] const ssize_t count = pwrite(file, about.data(), about.size(), 0);
   }
+  if (file_ >= 0) close(file_);
+  file_ = file;
+  identity_.emplace(path);
+}
+
+void StoreLock::hold() {
+  if (!identity_->in_place()) take();
 }
 
 StoreLock::~StoreLock() {
@@ -97,12 +110,15 @@ bool is_written(const std::string& database) {
   return held;
 }
 
-void check_unlocked(const std::string& database) {
-  if (!is_written(database)) return;
+Writer writer_of(const std::string& database) {
   const int file = open(lock_path(database).c_str(), O_RDONLY | O_CLOEXEC);
   const std::string written = content(file);
   close(file);
-  throw Error(database + ": " + holder(written));
+  return writer_in(written);
+}
+
+void check_unlocked(const std::string& database) {
+  if (is_written(database)) throw Error(database + ": " + refusal(writer_of(database)));
 }
 
 }  // namespace occam

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <string>
+
+#include "results/file_identity.h"
 
 namespace occam {
 
@@ -13,12 +16,28 @@ class StoreLock {
   ~StoreLock();
   StoreLock(const StoreLock&) = delete;
 
+  // Takes the right anew where somebody has removed the file; throws Error as the constructor does,
+  // when another was quicker.
+  void hold();
+
  private:
-  int file_;
+  void take();
+
+  std::string database_;
+  std::optional<FileIdentity> identity_;
+  int file_ = -1;
 };
 
 // Whether some process holds that right just now, this one too.
 bool is_written(const std::string& database);
+
+// "process 4711 on node-1", as far as the holder has said so; else "another process". Their number
+// where it is one of this machine, else 0.
+struct Writer {
+  std::string name;
+  long process;
+};
+Writer writer_of(const std::string& database);
 
 // Throws Error naming the holder where somebody has the right to write the database; writes
 // nothing.

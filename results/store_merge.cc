@@ -10,10 +10,11 @@
 
 #include "experiments/number.h"
 #include "results/merge.h"
-#include "results/outcome_spool.h"
+#include "results/spool.h"
 #include "results/store.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
+#include "results/store_step.h"
 #include "results/tally.h"
 
 namespace occam {
@@ -23,38 +24,11 @@ using nlohmann::json;
 using SQLite::Statement;
 using Attempt = std::pair<std::string, std::int64_t>;  // of a trial, by its number
 
-const std::string kNow = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
-
-void bind(Statement& statement, int index, const json& value) {
-  switch (value.type()) {
-    case json::value_t::null:
-      statement.bind(index);
-      return;
-    case json::value_t::number_integer:
-    case json::value_t::number_unsigned:
-      statement.bind(index, value.get<std::int64_t>());
-      return;
-    case json::value_t::number_float:
-      statement.bind(index, value.get<double>());
-      return;
-    default:
-      statement.bind(index, value.get<std::string>());
-  }
-}
-
-template <class... Values>
-int run(SQLite::Database& database, const std::string& sql, const Values&... values) {
-  Statement statement(database, sql);
-  int index = 0;
-  (bind(statement, ++index, values), ...);
-  return statement.exec();
-}
-
 std::optional<json> find(SQLite::Database& database, const std::string& sql,
                          const std::vector<json>& values) {
   Statement statement(database, sql);
   for (std::size_t i = 0; i < values.size(); ++i)
-    bind(statement, static_cast<int>(i) + 1, values[i]);
+    bind_value(statement, static_cast<int>(i) + 1, values[i]);
   if (!statement.executeStep()) return std::nullopt;
   const auto column = statement.getColumn(0);
   if (column.isNull()) return json();
@@ -96,7 +70,7 @@ class SharedTable {
   void each(const std::string& rest, const std::vector<json>& values, Visitor&& visit) const {
     Statement select(from_, "SELECT " + joined(columns_) + " FROM " + table_ + " " + rest);
     for (std::size_t i = 0; i < values.size(); ++i)
-      bind(select, static_cast<int>(i) + 1, values[i]);
+      bind_value(select, static_cast<int>(i) + 1, values[i]);
     Row row(columns_.size());
     while (select.executeStep()) {
       for (std::size_t i = 0; i < row.size(); ++i) {
@@ -112,7 +86,8 @@ class SharedTable {
 
   void insert(const Row& row) {
     insert_->reset();
-    for (std::size_t i = 0; i < row.size(); ++i) bind(*insert_, static_cast<int>(i) + 1, row[i]);
+    for (std::size_t i = 0; i < row.size(); ++i)
+      bind_value(*insert_, static_cast<int>(i) + 1, row[i]);
     insert_->exec();
   }
 
@@ -461,7 +436,7 @@ std::vector<MergedShard> Store::merge(const std::vector<std::string>& shards, Me
     std::vector<std::string> conflicts;
     for (const std::string& path : shards) {
       check_unlocked(path);
-      if (const auto waiting = OutcomeSpool(path).waiting().size(); waiting > 0)
+      if (const auto waiting = outcomes_in(Spool(path).waiting()); waiting > 0)
         throw Error(path + ": " + std::to_string(waiting) +
                     " of its outcomes could not be written and wait beside it; run its sweep once "
                     "more, which takes them in, or leave this file out");

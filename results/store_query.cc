@@ -123,7 +123,7 @@ void Store::query(const std::string& sql,
     for (int i = 0; i < count; ++i) row[static_cast<std::size_t>(i)] = value_at(statement.get(), i);
     on_row(row);
   }
-  if (code != SQLITE_DONE) throw store_error(path_, code, sqlite3_errmsg(handle));
+  if (code != SQLITE_DONE) throw_store_error(path_, code, sqlite3_errmsg(handle));
 }
 
 Store::Rows Store::query(const std::string& sql) const {

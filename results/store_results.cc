@@ -287,7 +287,7 @@ std::vector<TrialHistory> Store::histories(const Expansion& expansion,
     std::vector<TrialHistory> all;
     all.reserve(expansion.trials.size());
     for (const PlannedTrial& planned : expansion.trials) {
-      const std::string id = id_of(planned.trial);
+      const std::string id = planned.id();
       const auto known = tried.find(id);
       TrialHistory history = known == tried.end() ? TrialHistory{} : known->second;
       const auto wanted = applicable(

@@ -4,6 +4,9 @@
 #include <SQLiteCpp/Statement.h>
 #include <sqlite3.h>
 
+#include <chrono>
+#include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <unordered_map>
 
@@ -11,6 +14,32 @@ namespace occam {
 
 // ISO 8601, UTC, as SQLite's date functions read it.
 inline const std::string kNow = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+inline const std::string kTime = "strftime('%Y-%m-%dT%H:%M:%fZ', ?, 'unixepoch')";  // a parameter
+inline double seconds_of(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+template <class Value>
+void bind_value(SQLite::Statement& statement, int index, const Value& value) {
+  statement.bind(index, value);
+}
+// As what it is: null, integer, real or text.
+inline void bind_value(SQLite::Statement& statement, int index, const nlohmann::json& value) {
+  switch (value.type()) {
+    case nlohmann::json::value_t::null:
+      statement.bind(index);
+      return;
+    case nlohmann::json::value_t::number_integer:
+    case nlohmann::json::value_t::number_unsigned:
+      statement.bind(index, value.get<std::int64_t>());
+      return;
+    case nlohmann::json::value_t::number_float:
+      statement.bind(index, value.get<double>());
+      return;
+    default:
+      statement.bind(index, value.get<std::string>());
+  }
+}
 
 // A connection's statements, each prepared once: preparing costs more than most of them do.
 class Statements {
@@ -35,11 +64,12 @@ class Prepared {
   Prepared(Statements& statements, const std::string& sql, const Values&... values)
       : statement_(statements.of(sql)) {
     int index = 0;
-    (statement_.bind(++index, values), ...);
+    (bind_value(statement_, ++index, values), ...);
   }
   ~Prepared() { statement_.tryReset(); }
   Prepared(const Prepared&) = delete;
   SQLite::Statement* operator->() { return &statement_; }
+  SQLite::Statement& operator*() { return statement_; }
 
  private:
   SQLite::Statement& statement_;
@@ -54,14 +84,14 @@ template <class... Values>
 int run(SQLite::Database& database, const std::string& sql, const Values&... values) {
   SQLite::Statement statement(database, sql);
   int index = 0;
-  (statement.bind(++index, values), ...);
+  (bind_value(statement, ++index, values), ...);
   return statement.exec();
 }
 template <class... Values>
 void run(SQLite::Statement& statement, const Values&... values) {
   statement.reset();
   int index = 0;
-  (statement.bind(++index, values), ...);
+  (bind_value(statement, ++index, values), ...);
   statement.exec();
 }
 

@@ -2,6 +2,11 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "results/store.h"
@@ -70,7 +75,7 @@ void keep_orphans(SQLite::Database& database, const std::string& sweep,
 std::vector<std::string> ids_of(const Expansion& expansion) {
   std::vector<std::string> ids;
   ids.reserve(expansion.trials.size());
-  for (const PlannedTrial& planned : expansion.trials) ids.push_back(id_of(planned.trial));
+  for (const PlannedTrial& planned : expansion.trials) ids.push_back(planned.id());
   return ids;
 }
 
@@ -92,15 +97,54 @@ bool asks_for(SQLite::Database& database, const std::string& sweep,
   return !stored.executeStep();
 }
 
-// The sweep as it stands was made of this very spec.
+using Scores = std::set<std::array<std::string, 3>>;  // features, classifier, parameters
+
+std::map<std::int64_t, Scores> stored_scores(SQLite::Database& database, const std::string& sweep) {
+  std::map<std::int64_t, Scores> lists;
+  Statement stored(database,
+                   "SELECT list, features, classifier, parameters FROM request WHERE sweep = ?");
+  stored.bind(1, sweep);
+  while (stored.executeStep())
+    lists[stored.getColumn(0).getInt64()].insert({stored.getColumn(1).getString(),
+                                                  stored.getColumn(2).getString(),
+                                                  stored.getColumn(3).getString()});
+  return lists;
+}
+
+// Of two lists, whether the new one asks for all that the stored one does.
+class CoversScores {
+ public:
+  CoversScores(SQLite::Database& database, const Spec& spec, const Expansion& expansion)
+      : stored_(stored_scores(database, spec.name)) {
+    for (const auto& list : expansion.evaluations) {
+      Scores& scores = wanted_.emplace_back();
+      for (const EvaluationRequest& one : list)
+        scores.insert({to_string(one.features), to_string(one.classifier), parameters_text(one)});
+    }
+  }
+
+  bool operator()(std::int32_t wanted, std::int64_t stored) {
+    const auto known = covers_.find({wanted, stored});
+    if (known != covers_.end()) return known->second;
+    const Scores &of = wanted_[static_cast<std::size_t>(wanted)], &all = stored_[stored];
+    return covers_[{wanted, stored}] = std::includes(of.begin(), of.end(), all.begin(), all.end());
+  }
+
+ private:
+  std::map<std::int64_t, Scores> stored_;
+  std::vector<Scores> wanted_;
+  std::map<std::pair<std::int32_t, std::int64_t>, bool> covers_;
+};
+
+// The sweep as it stands was made of this very spec, and lacks nothing of it.
 bool is_stored(SQLite::Database& database, const Spec& spec, const Expansion& expansion,
                const std::vector<std::string>& ids) {
   Statement sweep(database, "SELECT text FROM sweep WHERE name = ?");
   sweep.bind(1, spec.name);
   if (!sweep.executeStep() || sweep.getColumn(0).getString() != spec.text) return false;
   Statement stored(database,
-                   "SELECT trial FROM sweep_trial WHERE sweep = ? AND orphaned_at IS NULL ORDER BY "
-                   "position");
+                   "SELECT t.id FROM sweep_trial s JOIN trial t ON t.id = s.trial WHERE s.sweep = "
+                   "? AND s.orphaned_at IS NULL ORDER BY s.position");
   stored.bind(1, spec.name);
   for (const std::string& id : ids)
     if (!stored.executeStep() || stored.getColumn(0).getString() != id) return false;
@@ -127,16 +171,21 @@ SweepDrift Store::drift(const Spec& spec, const Expansion& expansion) const {
     drift.known = known.executeStep();
     if (!drift.known) return drift;
     const std::vector<std::string> ids = ids_of(expansion);
-    const std::unordered_set<std::string> wanted(ids.begin(), ids.end());
+    std::unordered_map<std::string, std::int32_t> wanted;  // by id, the list of its scores
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      wanted.emplace(ids[i], expansion.trials[i].evaluations);
+    CoversScores covers(*database_, spec, expansion);
     std::unordered_set<std::string> kept;
-    Statement stored(*database_,
-                     "SELECT s.trial, t.config, EXISTS (SELECT 1 FROM outcome o WHERE o.trial = "
-                     "s.trial AND o.retired_at IS NULL) FROM sweep_trial s JOIN trial t ON t.id = "
-                     "s.trial WHERE s.sweep = ? AND s.orphaned_at IS NULL ORDER BY s.position");
+    Statement stored(
+        *database_,
+        "SELECT s.trial, t.config, EXISTS (SELECT 1 FROM outcome o WHERE o.trial = "
+        "s.trial AND o.retired_at IS NULL), s.list FROM sweep_trial s JOIN trial t ON t.id = "
+        "s.trial WHERE s.sweep = ? AND s.orphaned_at IS NULL ORDER BY s.position");
     stored.bind(1, spec.name);
     while (stored.executeStep()) {
       std::string id = stored.getColumn(0).getString();
-      if (wanted.count(id) > 0) {
+      if (const auto now = wanted.find(id); now != wanted.end()) {
+        drift.fewer_scores += !covers(now->second, stored.getColumn(3).getInt64());
         kept.insert(std::move(id));
         continue;
       }

@@ -44,8 +44,10 @@ void write_or_say(const RunOptions& options, const std::string& trial, Write&& w
 bool speaks(const RunOptions& options) { return !options.group || options.group->rank() == 0; }
 
 void save(const Start& start, const TrainingState& state, const RunOptions& options) {
-  write_or_say(options, start.trial,
-               [&] { CheckpointFolder(start.folder, start.trial).save(start.lease, state); });
+  write_or_say(options, start.trial, [&] {
+    CheckpointFolder(start.folder, start.trial).save(start.lease, state);
+    options.on_saved({start.trial, start.lease, state.step});
+  });
 }
 
 // A gang's work is done, in one way or another: its step goes, then the gang.

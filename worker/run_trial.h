@@ -42,6 +42,7 @@ struct RunOptions {
   double checkpoint_every = 300;  // seconds
   std::function<bool()> stop_wanted = [] { return false; };
   std::function<void(const Progress&)> on_progress = [](const Progress&) {};
+  std::function<void(const Saved&)> on_saved = [](const Saved&) {};
   // What could not be written beside the outcome (a checkpoint, kept features), on a full disk say:
   // the trial goes on without.
   std::function<void(const std::string&)> on_problem = [](const std::string&) {};

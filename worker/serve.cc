@@ -172,6 +172,7 @@ class Server {
       writer_.write(Ticket{slot.start.trial, slot.start.lease, ticket});
     };
     run.on_progress = [this](const Progress& progress) { writer_.write(progress); };
+    run.on_saved = [this](const Saved& saved) { writer_.write(saved); };
     run.on_problem = [this, said = std::string()](const std::string& text) mutable {
       if (std::exchange(said, text) != text) writer_.write(Log{text});
     };

@@ -5,6 +5,7 @@
 #include "images/load.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/inbox.h"
+#include "results/open_database.h"
 #include "results/planned_tables.h"
 #include "results/store_lock.h"
 
@@ -16,7 +17,8 @@ namespace po = boost::program_options;
 constexpr const char* kUsage = R"(occam add SPEC [OPTIONS]
 
 Adds the trials of a spec to the sweep that is running on the database: of the same name, grown,
-or of another name. Its workers take them as they come free.
+or of another name. Its workers take them as they come free. It only adds: a spec of the same name
+that leaves out trials or scores of the sweep is refused.
 
 Examples:
   occam add more-seeds.json --db occam.db
@@ -30,6 +32,7 @@ int run(const std::vector<std::string>& words) {
       "folder of the data sets, read for celeba and your own images alone");
   const Arguments arguments(words, described, 1, 1, kUsage);
   if (arguments.helped()) return 0;
+  check_named(database);
   const std::string& file = arguments.positional().front();
   const Spec spec = read_spec(file);
   check_tables(spec, expand(spec, source_finder(data)));

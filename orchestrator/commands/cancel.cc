@@ -5,6 +5,7 @@
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/job_lines.h"
 #include "orchestrator/inbox.h"
+#include "orchestrator/requests.h"
 #include "results/store_lock.h"
 
 namespace occam {
@@ -46,15 +47,17 @@ int run(const std::vector<std::string>& words) {
   std::vector<std::string> chosen;
   {
     const Store store(database, Store::Mode::read);
-    if (!where.empty())
-      chosen = trials_where(store, where, "state NOT IN ('completed', 'diverged', 'cancelled')");
+    if (!where.empty()) chosen = trials_where(store, where, "true");
     for (std::size_t i = 1; i < positional.size(); ++i)
       chosen.push_back(trial_of(store, positional[i]));
   }
   if (is_written(database))
     fmt::print("{}\n", ask_coordinator(database, {{"do", "cancel"}, {"trials", chosen}}));
-  else
-    fmt::print("{} cancelled\n", Store(database, Store::Mode::write).cancel(chosen));
+  else {
+    Store store(database, Store::Mode::write);
+    const std::size_t cancelled = store.cancel(chosen);
+    fmt::print("{}\n", cancelled_text(store, chosen, cancelled));
+  }
   return 0;
 }
 

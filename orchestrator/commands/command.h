@@ -22,7 +22,7 @@ extern const Subcommand kRunCommand, kExpandCommand, kPlanCommand, kStatusComman
     kEvaluateCommand, kDataCommand, kQueryCommand, kExportCommand, kMergeCommand, kPlotCommand,
     kReportCommand, kCompareCommand, kPaperCommand, kRetryCommand, kForgetCommand, kCancelCommand,
     kAddCommand, kGcCommand, kLogsCommand, kExplainCommand, kWatchCommand, kSubmitCommand,
-    kDoctorCommand;
+    kDoctorCommand, kRecoverCommand;
 
 // A command line of options and positional words. Throws UsageError for anything unknown, and for a
 // number of positional words outside [least, most].

@@ -34,9 +34,8 @@ int run(const std::vector<std::string>& words) {
     for (const EvaluationRequest& request :
          applicable(expansion.evaluations[planned.evaluations], planned.trial))
       evaluations.push_back(to_json(request));
-    nlohmann::ordered_json line{{"id", id_of(planned.trial)},
-                                {"config", to_json(planned.trial)},
-                                {"evaluations", evaluations}};
+    nlohmann::ordered_json line{
+        {"id", planned.id()}, {"config", to_json(planned.trial)}, {"evaluations", evaluations}};
     if (planned.gpus == kAutoGpus)
       line["gpus"] = "auto";
     else if (planned.gpus != 1)

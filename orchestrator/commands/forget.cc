@@ -20,6 +20,22 @@ Examples:
   occam forget occam.db --build 4f1c22a09b77          all results of one build
 )";
 
+void check_build(const Store& store, const std::string& build) {
+  std::vector<std::string> known;
+  for (const auto& row : store.texts("SELECT DISTINCT build FROM attempt ORDER BY build"))
+    known.push_back(row.front().value_or(""));
+  if (std::find(known.begin(), known.end(), build) == known.end())
+    throw UsageError("--build " + build + ": no attempt is of that; there are: " + joined(known) +
+                     did_you_mean(build, known));
+}
+
+// The trials with an outcome of that build.
+std::string of_build(const std::string& build) {
+  return "SELECT o.trial FROM outcome o JOIN attempt a ON a.trial = o.trial AND a.number = "
+         "o.attempt WHERE o.retired_at IS NULL AND a.build = " +
+         sql_text(build);
+}
+
 int run(const std::vector<std::string>& words) {
   std::vector<std::string> where;
   std::string build;
@@ -38,25 +54,15 @@ int run(const std::vector<std::string>& words) {
   std::vector<std::string> chosen;
   {
     const Store store(database, Store::Mode::read);
-    std::string such = "state IN ('completed', 'diverged')";
-    if (!build.empty()) {
-      const auto builds = store.texts("SELECT DISTINCT build FROM attempt ORDER BY build");
-      std::vector<std::string> known;
-      for (const auto& row : builds) known.push_back(row.front().value_or(""));
-      if (std::find(known.begin(), known.end(), build) == known.end())
-        throw UsageError("--build " + build + ": no attempt is of that; there are: " +
-                         joined(known) + did_you_mean(build, known));
-      const std::string of_build =
-          "SELECT o.trial FROM outcome o JOIN attempt a ON a.trial = o.trial AND a.number = "
-          "o.attempt WHERE o.retired_at IS NULL AND a.build = " +
-          sql_text(build);
-      // Alone it is also of trials that the spec has left out: they would count again with it.
-      if (where.empty())
-        for (const auto& row : store.texts(of_build + " ORDER BY o.trial"))
-          chosen.push_back(row.front().value_or(""));
-      such += " AND trial IN (" + of_build + ")";
-    }
-    if (!where.empty()) chosen = trials_where(store, where, such);
+    if (!build.empty()) check_build(store, build);
+    const std::string finished = "state IN ('completed', 'diverged')";
+    if (build.empty())
+      chosen = trials_where(store, where, finished);
+    else if (!where.empty())
+      chosen = trials_where(store, where, finished + " AND trial IN (" + of_build(build) + ")");
+    else  // also of trials that the spec has left out: they would count again with it
+      for (const auto& row : store.texts(of_build(build) + " ORDER BY o.trial"))
+        chosen.push_back(row.front().value_or(""));
   }
   return change_chosen(database, chosen, dry_run,
                        [&](Store& store) { return store.forget(chosen, build); },

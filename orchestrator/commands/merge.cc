@@ -5,6 +5,7 @@
 
 #include "experiments/error.h"
 #include "orchestrator/commands/command.h"
+#include "results/open_database.h"
 #include "results/store.h"
 
 namespace occam {
@@ -65,11 +66,7 @@ int run(const std::vector<std::string>& words) {
                  sweep.name);
   } catch (...) {
     // A refusal leaves no empty database behind.
-    if (is_new)
-      for (const char* part : {"", ".lock", "-wal", "-shm", "-journal"}) {
-        std::error_code ignored;
-        fs::remove(out + part, ignored);
-      }
+    if (is_new) remove_database(out);
     throw;
   }
   return 0;

@@ -16,6 +16,7 @@
 #include "orchestrator/plan.h"
 #include "orchestrator/progress.h"
 #include "orchestrator/sweep.h"
+#include "results/open_database.h"
 #include "results/planned_tables.h"
 #include "results/store.h"
 
@@ -28,7 +29,8 @@ constexpr const char* kUsage = R"(occam plan SPEC [OPTIONS]
 
 Says what `occam run` would do: trials done, to run and failed, and how long it would take, by a
 simulation with the real scheduler. Durations come from trials that the database holds; without
-any, from a guess that says so.
+any, from a guess that says so. Where nothing is to run, it ends as that run would: with 3 when
+trials have failed or diverged.
 
 Examples:
   occam plan spec.json --db occam.db
@@ -81,6 +83,7 @@ int run(const std::vector<std::string>& words) {
   int workers = 0, gpus = 0, slots = 0;
   bool as_json = false, force_gangs = false;
   Failures failures;
+  Wanted wanted;
   po::options_description described("Options");
   described.add_options()("db", po::value(&database)->default_value("occam.db"), "database")(
       "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
@@ -92,8 +95,10 @@ int run(const std::vector<std::string>& words) {
       "mtbf", po::value(&failures.every),
       "seconds between failures of any worker, on average: simulated too")(
       "checkpoint-every", po::value(&failures.checkpoint_every)->default_value(300),
-      "seconds; what a failure undoes at most")("force-gangs", po::bool_switch(&force_gangs),
-                                                "also gangs that are slower than one GPU")(
+      "seconds; what a failure undoes at most")(
+      "max-attempts", po::value(&wanted.max_attempts)->default_value(wanted.max_attempts),
+      "as occam run is to get it")("force-gangs", po::bool_switch(&force_gangs),
+                                   "also gangs that are slower than one GPU")(
       "json", po::bool_switch(&as_json), "as JSON");
   const Arguments arguments(words, described, 1, 1, kUsage);
   if (arguments.helped()) return 0;
@@ -105,15 +110,17 @@ int run(const std::vector<std::string>& words) {
   if (workers > 0 && gpus > 0) throw UsageError("give --workers or --gpus, not both");
   if (arguments.has("mtbf") && !(failures.every > 0)) throw UsageError("--mtbf must be above 0");
   if (!(failures.checkpoint_every > 0)) throw UsageError("--checkpoint-every must be above 0");
+  if (wanted.max_attempts < 1) throw UsageError("--max-attempts must be at least 1");
   if (arguments.has("slots") && slots < 1) throw UsageError("--slots must be at least 1");
   if (workers == 0 && gpus == 0) gpus = visible_gpus();
   const bool on_gpus = gpus > 0;
   if (on_gpus) workers = gpus;
   if (workers == 0) workers = usable_cores();
-  if (slots == 0) slots = on_gpus ? kUsualSlotsOfGpu : 1;
+  if (slots == 0) slots = usual_slots(on_gpus);
 
+  check_named(database);
   const Spec spec = read_spec(arguments.positional().front());
-  const Expansion expansion = expand(spec, source_finder(data));
+  Expansion expansion = expand(spec, source_finder(data));
   check_tables(spec, expansion);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   std::vector<TrialHistory> histories;
@@ -135,20 +142,26 @@ int run(const std::vector<std::string>& words) {
     done += history.outcome && history.missing.empty();
     diverged += history.outcome == OutcomeStatus::diverged;
   }
-  MissingWork missing = missing_work(
-      expansion, histories, "", [](const Trial&) { return true; }, static_cast<std::size_t>(-1));
-  histories = {};  // a tenth of the memory of a plan of a million trials
+  const std::size_t trials = expansion.trials.size();
+  MissingWork missing = missing_work(expansion, std::move(histories), "", wanted);
+  expansion.trials = {};  // a fifth of the memory of a plan of a million trials
   plan_keeping(missing, std::filesystem::absolute(database + ".kept"), {.features = true});
+  const std::string to_run = to_run_text(missing);
+  const std::size_t failed = missing.failed;
+  drop_failed(missing);
+  const int code = missing.tasks.empty() && failed + diverged > 0 ? 3 : 0;
   check_gang_sizes(missing.tasks, workers);
   if (on_gpus && !force_gangs) check_gang_speeds(missing.tasks, missing.starts, rates);
   form_gangs(missing.tasks, missing.starts, {on_gpus, workers, std::min(workers, kWorkersPerNode)},
              rates);
   GangCounts gang_counts;
   for (const Task& task : missing.tasks) ++gang_counts[task.gpus];
-  const Simulation simulation = simulate(
-      missing.tasks, paces(missing, on_gpus, measured.value_or(1)), workers, slots, failures);
   const DiskNeed disk =
       disk_need(missing, static_cast<std::size_t>(workers) * static_cast<std::size_t>(slots));
+  const std::vector<Pace> all_paces = paces(missing, on_gpus, measured.value_or(1));
+  const std::size_t again = trained_again(missing);
+  missing.starts = {};  // most of what is left
+  const Simulation simulation = simulate(missing.tasks, all_paces, workers, slots, failures);
   const double efficiency = simulation.wall_seconds > 0
                                 ? simulation.worker_seconds / (simulation.wall_seconds * workers)
                                 : 1;
@@ -157,18 +170,18 @@ int run(const std::vector<std::string>& words) {
                                  : 0;
   if (as_json) {
     std::cout << nlohmann::ordered_json{{"name", spec.name},
-                                        {"trials", expansion.trials.size()},
+                                        {"trials", trials},
                                         {"done", done},
                                         {"diverged", diverged},
+                                        {"failed", failed},
                                         {"cancelled", cancelled},
                                         {"kept", drift.known ? drift.kept : 0},
-                                        {"new",
-                                         drift.known ? drift.added : expansion.trials.size()},
+                                        {"new", drift.known ? drift.added : trials},
                                         {"orphaned", drift.orphaned},
                                         {"to_run", missing.tasks.size()},
                                         {"duplicates", expansion.duplicates},
                                         {"excluded", expansion.excluded},
-                                        {"trained_again", trained_again(missing)},
+                                        {"trained_again", again},
                                         {"workers", workers},
                                         {"gpus", gpus},
                                         {"worker_hours", simulation.worker_seconds / 3600},
@@ -184,15 +197,15 @@ int run(const std::vector<std::string>& words) {
                                         {"measured", measured.has_value()}}
                      .dump()
               << "\n";
-    return 0;
+    return code;
   }
-  fmt::print("{}: {} trials: {} done, {}", spec.name, expansion.trials.size(), done,
-             to_run_text(missing));
+  fmt::print("{}: {} trials: {} done, {}", spec.name, trials, done, to_run);
   if (diverged > 0) fmt::print(", {} diverged", diverged);
   if (cancelled > 0) fmt::print(", {} cancelled", cancelled);
   fmt::print(" ({} duplicates dropped, {} excluded)\n", expansion.duplicates, expansion.excluded);
   fmt::print("{}", drift_text(drift));
-  if (missing.tasks.empty()) return 0;
+  if (failed > 0) fmt::print("{}\n", retry_text(database));
+  if (missing.tasks.empty()) return code;
   const char* const device = on_gpus ? "GPU" : "CPU core";
   fmt::print("{:.2f} {} hours; about {} on {} {}{}, {:.0f} % busy\n",
              simulation.worker_seconds / 3600, device, duration_text(simulation.wall_seconds),

@@ -1,5 +1,9 @@
 #include "orchestrator/commands/row_output.h"
 
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -7,21 +11,51 @@
 #include "orchestrator/commands/command.h"
 
 namespace occam {
+namespace {
+
+// A file without a name, gone with its stream.
+std::fstream temporary_file() {
+  std::string path = (std::filesystem::temp_directory_path() / "occam-rows-XXXXXX").string();
+  const int made = mkstemp(path.data());
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  if (made < 0 || !file)
+    throw Error(path +
+                ": cannot be made; give rows a file with -o, or name a folder for temporary "
+                "files in TMPDIR");
+  close(made);
+  unlink(path.c_str());
+  return file;
+}
+
+}  // namespace
 
 void print_rows(const Store& store, const std::string& sql, RowFormat format,
                 const std::string& path) {
-  std::ofstream file;
+  std::fstream file;
   std::optional<RowWriter> writer;
-  // The file appears with the first answer: a statement that is refused leaves an older one alone.
+  // A file appears with the first answer: a statement that is refused leaves an older one alone.
+  // What is to be printed waits until all is read: a pipe may take it as slowly as somebody reads
+  // in a pager, and meanwhile the database would be locked for its writer.
   store.query(
       sql,
       [&](const std::vector<std::string>& columns) {
-        if (!path.empty()) file.open(path, std::ios::binary);
-        writer.emplace(path.empty() ? std::cout : file, format, columns);
+        if (path.empty())
+          file = temporary_file();
+        else
+          file.open(path, std::ios::out | std::ios::binary);
+        writer.emplace(file, format, columns);
       },
       [&](const Row& row) { writer->write(row); });
   writer->finish();
-  if (path.empty()) return;
+  if (path.empty()) {
+    if (!file.flush())
+      throw Error(std::filesystem::temp_directory_path().string() +
+                  ": has no room for these rows; give them a file with -o, or name another folder "
+                  "for temporary files in TMPDIR");
+    file.seekg(0);
+    if (file.peek() != std::fstream::traits_type::eof()) std::cout << file.rdbuf();
+    return;
+  }
   file.close();
   if (!file) throw Error(path + ": cannot write this file");
 }

@@ -21,7 +21,7 @@
 #include "orchestrator/keeping.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/node.h"
-#include "orchestrator/plan.h"
+#include "orchestrator/pace.h"
 #include "orchestrator/preflight.h"
 #include "orchestrator/progress.h"
 #include "orchestrator/requests.h"
@@ -181,7 +181,7 @@ std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const
     const std::vector<TrialHistory> histories = other.histories(expansion, spec.name);
     for (std::size_t i = 0; i < histories.size(); ++i)
       if (histories[i].cancelled || (histories[i].outcome && histories[i].missing.empty()))
-        chosen.erase(id_of(expansion.trials[i].trial));
+        chosen.erase(expansion.trials[i].id());
   }
   return [only, chosen = std::move(chosen)](const Trial& trial) {
     return only(trial) && chosen.count(id_of(trial)) > 0;
@@ -206,15 +206,15 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   sweep_options.stay = options.walltime == 0;  // Slurm's warning comes before its end
   sweep_options.work =
       fs::absolute(options.work.empty() ? options.database + ".work" : options.work);
-  const auto missing_of = [&](const std::vector<TrialHistory>& histories) {
-    return missing_work(expansion, histories, sweep_options.work, chosen,
-                        static_cast<std::size_t>(options.limit));
+  const auto missing_of = [&](std::vector<TrialHistory> histories) {
+    return missing_work(expansion, std::move(histories), sweep_options.work,
+                        {chosen, static_cast<std::size_t>(options.limit), options.max_attempts});
   };
   if (options.score_only) check_readable(options.database);  // it has the features' trials
   check_writable(options.database);
   check_work_folder(sweep_options.work);
   const auto check = [&](const MissingWork& work) {
-    const std::string device = preflight(work.starts, options.device, options.data, options.worker);
+    std::string device = preflight(work.starts, options.device, options.data, options.worker);
     check_gangs(work, device, sweep_options.gang_rates, options, link);
     return device;
   };
@@ -225,14 +225,20 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   if (store.taken_in() > 0 && !options.quiet)
     std::cerr << store.taken_in() << " outcomes taken in that an earlier run could not write\n";
   sweep_options.coordinator.first_lease = store.next_lease();
-  sweep_options.seconds_per_work = measured_seconds_per_work(store).value_or(0);
   sweep_options.gang_rates = measured_gang_rates(store);
   if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
   MissingWork work = missing_of(store.histories(expansion, spec.name));
   const fs::path kept = fs::absolute(options.database + ".kept");
   plan_keeping(work, kept, options.keep);
   const std::size_t untrained = options.score_only ? drop_trainings(work) : 0;
+  const std::string to_run = to_run_text(work);
+  // A retry can be asked for as long as others run.
+  if (work.to_run() == 0) drop_failed(work);
   if (sweep_options.device.empty() && !work.starts.empty()) sweep_options.device = check(work);
+  const bool on_gpus = sweep_options.device == "cuda";
+  const int slots = options.slots > 0 ? options.slots : usual_slots(on_gpus);
+  sweep_options.seconds_per_work =
+      seconds_per_work(work, on_gpus, measured_scale(store, on_gpus), slots);
   store.record_sweep(spec, expansion);
   // Of outcomes that committed just before a crash, or that were taken in.
   for (const fs::path& path : useless_checkpoints(store, sweep_options.work)) fs::remove_all(path);
@@ -240,7 +246,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const bool missing = !work.tasks.empty();
   const std::size_t total = expansion.trials.size();
   if (!options.quiet) {
-    std::cerr << fmt::format("{}: {} trials, {}", spec.name, total, to_run_text(work));
+    std::cerr << fmt::format("{}: {} trials, {}", spec.name, total, to_run);
     if (expansion.duplicates > 0)
       std::cerr << fmt::format(", {} duplicates dropped", expansion.duplicates);
     if (expansion.excluded > 0) std::cerr << fmt::format(", {} excluded", expansion.excluded);
@@ -259,21 +265,36 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
     if (options.score_only) drop_trainings(more);
     if (!more.starts.empty()) check(more);
   };
-  Requests requests(store, sweep, sweep_options.work, source_finder(options.data), prepare);
+  Requests requests(store, sweep, sweep_options.work, {.max_attempts = options.max_attempts},
+                    source_finder(options.data), prepare);
+  // While trials run, another program's lock is waited for between two wakes.
+  store.set_patience(std::chrono::milliseconds(100));
   rank.serve_sweep(sweep, requests);
+  store.set_patience(std::chrono::seconds(10));
   progress.finish();
   std::error_code ignored;
   fs::remove(sweep_options.work, ignored);  // when nothing is left in it
 
   if (!sweep.hopeless().empty()) throw Error(sweep.hopeless());
+  if (sweep.locked_out() && sweep.work_left()) {
+    std::cerr << "occam: " << sweep.write_failure() << "\n";
+    return 75;
+  }
   if (!sweep.write_failure().empty()) throw Error(sweep.write_failure());
+  if (!sweep.displaced().empty()) {
+    store.close();
+    throw Error(sweep.displaced());
+  }
   const std::vector<SweepStatus> all = store.status();
   const auto status = std::find_if(all.begin(), all.end(),
                                    [&](const SweepStatus& one) { return one.name == name; });
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
   if (!options.quiet)
     std::cerr << summary(*status, seconds)
-              << (sweep.work_left() ? "; the same command goes on" : "") << "\n";
+              << (sweep.work_left()    ? "; the same command goes on"
+                  : status->failed > 0 ? "; " + retry_text(options.database)
+                                       : "")
+              << "\n";
   store.close();
   if (sweep.work_left()) return 75;
   if (untrained > 0)

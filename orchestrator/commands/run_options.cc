@@ -74,7 +74,8 @@ std::optional<RunOptions> read_run_options(const std::vector<std::string>& words
       "database whose finished trials are left out, where it exists")(
       "order", po::value(&order)->default_value("seed-major"),
       "seed-major (every cell's first seed before any second) or longest")(
-      "max-attempts", po::value(&options.max_attempts)->default_value(3),
+      "max-attempts",
+      po::value(&options.max_attempts)->default_value(CoordinatorOptions{}.max_attempts),
       "tries at a trial that fails by its own fault")(
       "checkpoint-every", po::value(&options.checkpoint_every)->default_value(300), "seconds")(
       "silence", po::value(&options.silence)->default_value(20),

@@ -6,7 +6,10 @@
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/job_lines.h"
 #include "orchestrator/progress.h"
+#include "results/open_database.h"
+#include "results/spool.h"
 #include "results/store.h"
+#include "results/store_lock.h"
 
 namespace occam {
 namespace {
@@ -31,10 +34,12 @@ int run(const std::vector<std::string>& words) {
   if (arguments.helped()) return 0;
   const std::string database =
       arguments.positional().empty() ? "occam.db" : arguments.positional().front();
+  check_named(database);
   const std::string jobs = as_json ? "" : job_lines(database);
   fmt::print("{}", jobs);
   if (!jobs.empty() && !std::filesystem::exists(database)) return 0;  // none has begun
   const Store store(database, Store::Mode::read);
+  const std::size_t spooled = outcomes_in(Spool(database).waiting());
   for (const SweepStatus& sweep : store.status()) {
     if (as_json) {
       std::cout << nlohmann::ordered_json{{"name", sweep.name},
@@ -50,7 +55,8 @@ int run(const std::vector<std::string>& words) {
                                           {"evaluate_seconds", sweep.evaluate_seconds},
                                           {"wasted_seconds", sweep.wasted_seconds},
                                           {"started_at", sweep.started_at},
-                                          {"last_outcome_at", sweep.last_outcome_at}}
+                                          {"last_outcome_at", sweep.last_outcome_at},
+                                          {"spooled", spooled}}
                        .dump()
                 << "\n";
       continue;
@@ -69,6 +75,11 @@ int run(const std::vector<std::string>& words) {
       fmt::print("  started {}, last outcome {}\n", sweep.started_at,
                  sweep.last_outcome_at.empty() ? "none yet" : sweep.last_outcome_at);
   }
+  if (!as_json && spooled > 0)
+    fmt::print("{} more outcomes wait beside the database, which could not be written: {}\n",
+               spooled,
+               is_written(database) ? "the running sweep takes them in when it can"
+                                    : "the next occam run takes them in");
   return 0;
 }
 

@@ -18,6 +18,7 @@
 #include "orchestrator/plan.h"
 #include "orchestrator/progress.h"
 #include "orchestrator/shard.h"
+#include "results/open_database.h"
 #include "results/planned_tables.h"
 #include "results/store.h"
 #include "results/store_lock.h"
@@ -37,22 +38,35 @@ std::int64_t unix_now() {
       .count();
 }
 
+// Which trials the job's `occam run` is for.
+Wanted wanted_of(const SubmitOptions& options) {
+  Wanted wanted{.trial = TrialFilter(options.only)};
+  const std::vector<std::string>& words = options.job.run_options;
+  const auto named = std::find(words.begin(), words.end(), "--max-attempts");
+  if (named != words.end()) read_number(*std::next(named), wanted.max_attempts);
+  return wanted;
+}
+
 // What the database lacks of the sweep.
 struct Missing {
   MissingWork work;
+  std::size_t failed = 0;            // more, that have used up their attempts
   std::optional<double> scale = {};  // measured, as are these
   GangRates gang_rates = {};
 };
 
 Missing missing_in(const std::string& database, const Spec& spec, const Expansion& expansion,
-                   const std::function<bool(const Trial&)>& wanted, bool on_gpus) {
-  constexpr auto kAll = static_cast<std::size_t>(-1);
+                   const Wanted& wanted, bool on_gpus) {
   std::error_code hidden;
   if (!fs::exists(database, hidden))
-    return {missing_work(expansion, no_histories(expansion), "", wanted, kAll)};
+    return {missing_work(expansion, no_histories(expansion), "", wanted)};
   const Store store(database, Store::Mode::read);
-  return {missing_work(expansion, store.histories(expansion, spec.name), "", wanted, kAll),
-          measured_scale(store, on_gpus), measured_gang_rates(store)};
+  Missing missing{missing_work(expansion, store.histories(expansion, spec.name), "", wanted)};
+  missing.failed = missing.work.failed;
+  drop_failed(missing.work);
+  missing.scale = measured_scale(store, on_gpus);
+  missing.gang_rates = measured_gang_rates(store);
+  return missing;
 }
 
 // Workers that train at a time.
@@ -79,7 +93,7 @@ void warn_of_time(const SubmitOptions& options, const Missing& missing) {
   std::vector<Task> tasks = missing.work.tasks;
   form_gangs(tasks, missing.work.starts, {on_gpus, workers, options.workers}, missing.gang_rates);
   const double wall = simulate(tasks, paces(missing.work, on_gpus, missing.scale.value_or(1)),
-                               workers, on_gpus ? kUsualSlotsOfGpu : 1)
+                               workers, usual_slots(on_gpus))
                           .wall_seconds;
   const auto limit = static_cast<double>(options.seconds);
   std::cerr << fmt::format("{} trials to run, about {} on {} {}{}{}\n", tasks.size(),
@@ -131,19 +145,22 @@ std::string described(const QueuedJob& job) { return "job " + job.id + " (" + jo
 
 // The parts that have trials left and are in no queue.
 std::vector<int> shards_to_submit(const BatchJob& job, const Spec& spec, const Expansion& expansion,
-                                  const Missing& missing, const std::set<int>& queued) {
-  std::set<std::string> wanted;
-  for (const Start& start : missing.work.starts) wanted.insert(start.trial);
+                                  const Missing& missing, const std::set<int>& queued,
+                                  std::int64_t max_attempts) {
+  std::set<std::string> lacking;
+  for (const Start& start : missing.work.starts) lacking.insert(start.trial);
   std::vector<int> shards;
   for (int number = 1; number <= job.shards; ++number) {
     const auto own = trials_of({number, job.shards}, expansion);
     const auto mine = [&](const Trial& trial) {
       const std::string id = id_of(trial);
-      return own.count(id) > 0 && wanted.count(id) > 0;
+      return own.count(id) > 0 && lacking.count(id) > 0;
     };
     const std::string file = shard_database(job.database, number, job.shards);
     if (!queued.count(number) &&
-        !missing_in(file, spec, expansion, mine, /*on_gpus=*/false).work.tasks.empty())
+        !missing_in(file, spec, expansion, {.trial = mine, .max_attempts = max_attempts},
+                    /*on_gpus=*/false)
+             .work.tasks.empty())
       shards.push_back(number);
   }
   return shards;
@@ -228,6 +245,7 @@ int run(const std::vector<std::string>& words) {
   if (!read) return 0;
   SubmitOptions& options = *read;
   BatchJob& job = options.job;
+  check_named(job.database);
   const Spec spec = read_spec(job.spec);
   const Expansion expansion = expand(spec, source_finder(options.data));
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
@@ -242,8 +260,8 @@ int run(const std::vector<std::string>& words) {
         "a Slurm cluster, such as its login node. --dry-run prints the script; without "
         "Slurm, occam run " +
         shell_word(job.spec) + " runs here");
-  const TrialFilter only(options.only);
-  const Missing missing = missing_in(job.database, spec, expansion, only, options.gpus > 0);
+  const Missing missing =
+      missing_in(job.database, spec, expansion, wanted_of(options), options.gpus > 0);
   settle(options, missing);
   job.launcher = choose_launcher(options, site);
   if (options.dry_run) {
@@ -254,6 +272,12 @@ int run(const std::vector<std::string>& words) {
                 << fmt::format("/*-of-{}.db\n", job.shards);
     fmt::print("{}", batch_script(job));
     return 0;
+  }
+  if (missing.work.tasks.empty() && missing.failed > 0) {
+    std::cerr << job.database << ": " << missing.failed << " trials of " << spec.name
+              << " failed, and nothing else is to run; nothing was submitted: "
+              << retry_text(job.database) << "\n";
+    return 3;
   }
   if (missing.work.tasks.empty()) {
     std::cerr << job.database << ": holds all of " << spec.name
@@ -286,7 +310,8 @@ int run(const std::vector<std::string>& words) {
   }
   bool any_shard = false;
   if (job.shards > 0) {
-    const auto shards = shards_to_submit(job, spec, expansion, missing, live_shards);
+    const auto shards = shards_to_submit(job, spec, expansion, missing, live_shards,
+                                         wanted_of(options).max_attempts);
     any_shard = !shards.empty();
     if (!any_shard && !queued.empty()) refuse(job.database, queued);
     if (static_cast<int>(shards.size()) < job.shards) job.only = shards;

@@ -7,6 +7,7 @@
 #include "results/printed_cell.h"
 #include "results/render/formats.h"
 #include "results/result_field.h"
+#include "results/row_writer.h"
 
 namespace occam {
 namespace {
@@ -106,12 +107,7 @@ std::vector<Record> records_of(const Table& table) {
 std::string csv_value(const Record& value) {
   if (value.is_null()) return "";
   if (value.is_number_float()) return spelled(value.get<double>());
-  if (!value.is_string()) return value.dump();
-  std::string text = value.get<std::string>();
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char one : text) quoted += one == '"' ? "\"\"" : std::string(1, one);
-  return quoted + "\"";
+  return value.is_string() ? csv_text(value.get<std::string>()) : value.dump();
 }
 
 }  // namespace

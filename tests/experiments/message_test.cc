@@ -70,6 +70,10 @@ TEST(Messages, FromAWorkerComeBackAsTheyWere) {
   EXPECT_EQ(row.accuracy, 0.25);
   EXPECT_EQ(row.learning_rate, 0.01);
   EXPECT_EQ(row.images_per_second, 1000);
+  const Saved saved = up(Saved{"t1", 8, 1200});
+  EXPECT_EQ(saved.trial, "t1");
+  EXPECT_EQ(saved.lease, 8);
+  EXPECT_EQ(saved.step, 1200);
   const Stopped stopped = up(Stopped{"t1", 9});
   EXPECT_EQ(stopped.trial, "t1");
   EXPECT_EQ(stopped.lease, 9);
@@ -207,9 +211,10 @@ TEST(Messages, OfOneScoreAreOneWhateverElseTheyName) {
 }
 
 TEST(Messages, RefuseATypeThatIsNotOfTheirDirection) {
-  EXPECT_EQ(problem_with(R"({"type":"stop"})"),
-            "not a message: type 'stop' is none of: ready, alive, progress, ticket, outcome, "
-            R"(stopped, left, log, lost, crew, empty, gone: {"type":"stop"})");
+  EXPECT_EQ(
+      problem_with(R"({"type":"stop"})"),
+      "not a message: type 'stop' is none of: ready, alive, progress, saved, ticket, outcome, "
+      R"(stopped, left, log, lost, crew, empty, gone: {"type":"stop"})");
   EXPECT_EQ(message_of([] { read_down(R"({"type":"ready"})"); }),
             "not a message: type 'ready' is none of: begin, start, leave, stop, exit: "
             R"({"type":"ready"})");

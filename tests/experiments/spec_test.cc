@@ -46,7 +46,16 @@ TEST(Spec, IsReadFromItsFile) {
 
 TEST(Spec, NeedsANameADatasetAndAClass) {
   EXPECT_EQ(refusal("{}"), "spec.json:1: needs a name: {\"name\": \"batch-size\", …}");
-  EXPECT_EQ(refusal(R"({"name": ""})"), "spec.json:1: name: is empty");
+  EXPECT_EQ(refusal(R"({"name": ""})"),
+            "spec.json:1: name: an empty name names nothing; one like \"batch-size\" does");
+  EXPECT_EQ(
+      refusal("{\"name\": \"" + std::string(250, 'n') + "\"}"),
+      "spec.json:1: name: a name of 250 bytes is longer than a file's can be; it may have 200");
+  EXPECT_EQ(refusal(R"({"name": "a\nb"})"),
+            "spec.json:1: name: the name \"a\\nb\" has a control character in it; a space or '-' "
+            "would do");
+  EXPECT_EQ(third_line("\"tables\": {\"a\\u0007\": {}}").rfind("spec.json:3: tables: the name", 0),
+            0U);
   EXPECT_EQ(refusal(R"({"name": 3})"), "spec.json:1: name: must be a text");
   EXPECT_EQ(refusal(R"({"name": "x", "trial": {"class": 0}})"), "spec.json:1: names no dataset");
   EXPECT_EQ(refusal(R"({"name": "x", "trial": {"dataset": "synthetic"}})"),

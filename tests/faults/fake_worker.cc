@@ -192,7 +192,7 @@ class FakeWorker {
           say(Left{slot.start.trial, slot.start.lease, ""});
           continue;
         }
-        CheckpointFiles(slot.start).save(slot.chain);
+        save(slot);
         say(Stopped{slot.start.trial, slot.start.lease});
       }
       std::erase_if(running_, [](const Slot& slot) { return !slot.blocked; });
@@ -234,7 +234,7 @@ class FakeWorker {
       if (strike("step", slot)) return true;
       Rendezvous::write(slot);
       if (slot.leads() && checkpoint_steps > 0 && slot.chain.step % checkpoint_steps == 0) {
-        CheckpointFiles(slot.start).save(slot.chain);
+        save(slot);
         if (strike("checkpoint", slot)) return true;
       }
     }
@@ -249,6 +249,11 @@ class FakeWorker {
     say(outcome(slot));
     said_outcome_ = Clock::now();
     return true;
+  }
+
+  void save(const Slot& slot) {
+    CheckpointFiles(slot.start).save(slot.chain);
+    say(Saved{slot.start.trial, slot.start.lease, slot.chain.step});
   }
 
   void note_gap() {

@@ -100,13 +100,22 @@ class Sweep:
         except sqlite3.Error:
             return 0
 
+    def events(self):
+        return [json.loads(line) for line in pathlib.Path(self.db + ".events.jsonl").read_text().splitlines()]
+
     def table(self):
         return self.occam("table", self.db, "--format", "csv").stdout
 
     def spooled(self):
-        """Outcomes that wait for a database that can be written."""
-        return sum(len([line for line in file.read_text().split("\n") if line])
-                   for file in [pathlib.Path(self.db + ".spool"), *self.marks.glob("*.spool")] if file.exists())
+        """Trials of the outcomes that wait for a database that can be written."""
+        lines = [line for file in [pathlib.Path(self.db + ".spool"), *self.marks.glob("*.spool")] if file.exists()
+                 for line in file.read_text().split("\n") if '"type":"outcome"' in line and line.endswith("}")]
+        return [json.loads(line)["trial"] for line in lines]
+
+    def spooled_alone(self):
+        """Whether some of them are nowhere else: a call that fails may have done its work nevertheless."""
+        recorded = {row[0] for row in self.query("SELECT trial FROM outcome")} if self.count("outcome") else set()
+        return not set(self.spooled()) <= recorded
 
 
 def undisturbed(spec=SPEC, **settings):

@@ -79,11 +79,13 @@ for rank in (0, 1, 2):
             # One whose part was done may be missed by nobody before the sweep ends.
             says = None if at == "outcome" and rank > 0 else "the worker"
             ends_well(f"{do} of rank {rank} at {at}{'' if step is None else f' {step}'}", sweep, says=says)
-            failed = sweep.query("SELECT lease, error FROM attempt WHERE state = 'failed'")
+            failed = sweep.query("SELECT lease, error, state FROM attempt WHERE state != 'completed'")
             if at == "outcome" and rank > 0 and not failed:
                 continue  # its part was done, and rank 0 had all it needed
             expect(len(failed) == 1 and ("signal 9" if do == "kill" else "silent") in failed[0][1],
-                   f"  one attempt counts, for the death and not for what the others made of it: {failed}")
+                   f"  one attempt ends, for the death and not for what the others made of it: {failed}")
+            counts = at == "start" or step == 1  # before its first checkpoint
+            expect(failed[0][2] == ("failed" if counts else "lost"), f"  and {'counts' if counts else 'does not count'}")
             lost = min(seconds(one) for one in events(sweep, "lost"))
             ended = [seconds(one) for one in events(sweep, "ended") if one["lease"] == failed[0][0]]
             began = [seconds(one) for one in events(sweep, "started") if one["lease"] == failed[0][0]]
@@ -106,7 +108,7 @@ ends_well("a gang that ran out of memory", Sweep(SPEC, **gang_fault("step", "out
 
 # ---- a culprit past its attempts, and the others ----
 culprit = {"class": 3, "batch_size": 24}
-sweep = Sweep(SPEC, step_ms=1, faults=[{"at": "step", "step": 7, "rank": 1, "do": "kill", "times": 3, "only": culprit}])
+sweep = Sweep(SPEC, step_ms=1, faults=[{"at": "step", "step": 2, "rank": 1, "do": "kill", "times": 3, "only": culprit}])
 result = sweep.run("--workers", "4")
 expect(result.returncode == 3 and sweep.count("outcome") == 11, "a trial that kills its gang every time fails, alone")
 left = sweep.occam("retry", sweep.db, "--dry-run").stdout.split()

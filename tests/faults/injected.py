@@ -3,6 +3,7 @@
 Usage: injected.py BIN
 """
 
+import json
 import pathlib
 import signal
 import subprocess
@@ -42,6 +43,13 @@ packed = Sweep(slots=4, step_ms=5, memory_slots=2)
 ends_well("out of memory beside others", packed, says="ran out of memory")
 expect(packed.count("attempt WHERE state = 'failed'") == 0, "  none of them counts")
 
+# Killed from outside again and again, after every checkpoint: it gets further, so none of that counts.
+sweep = Sweep(faults=[{"at": "checkpoint", "step": step, "do": "kill", "times": 1, "only": {"seed": 1, "class": 0, "batch_size": 16}}
+                      for step in (3, 6, 9, 12)])
+ends_well("killed four times, each further than before", sweep)
+expect(sweep.query("SELECT state, count(*) FROM attempt WHERE state != 'completed' GROUP BY state") == [("lost", 4)],
+       "  and no attempt counts against it")
+
 # A culprit past its attempts fails, and only it; retry gives it three more.
 culprit = {"seed": 2, "class": 3, "batch_size": 32}
 sweep = Sweep(slots=2, faults=[{"at": "step", "step": 7, "do": "kill", "times": 4, "only": culprit}])
@@ -52,6 +60,12 @@ expect(len(left) == 1, "  retry finds it")
 explained = sweep.occam("explain", sweep.db, left[0]).stdout
 expect(explained.count("killed by signal 9") >= 3, "  explain tells its three ends")
 expect("lost" in sweep.occam("logs", sweep.db, left[0]).stdout, "  logs tells its worker's end")
+for how, again in (("a rerun", sweep.run()), ("plan", sweep.occam("plan", sweep.spec, "--db", sweep.db))):
+    said = again.stdout + again.stderr
+    expect(again.returncode == 3 and "0 to run, 1 failed" in said and f"occam retry {sweep.db}" in said,
+           f"  {how} counts it as failed and names retry, not as work: {said[-300:]}")
+expect("1 to run" in sweep.occam("plan", sweep.spec, "--db", sweep.db, "--max-attempts", "9").stdout,
+       "  unless it has more attempts")
 sweep.occam("retry", sweep.db)
 ends_well("  and after retry it comes through", sweep)
 
@@ -98,7 +112,7 @@ sweep.settings.write_text(sweep.settings.read_text().replace('"step_ms": 40', '"
 ends_well("  and the same command goes on", sweep)
 
 # ---- asked for while it runs ----
-sweep = Sweep(step_ms=40)  # longer than all that is asked, also on a busy machine and under a sanitizer
+sweep = Sweep(step_ms=55)  # longer than all that is asked, also on a busy machine and under a sanitizer
 process = sweep.start()
 wait_until(lambda: sweep.count("outcome") >= 1)
 second = sweep.run()
@@ -107,6 +121,15 @@ grown = pathlib.Path(sweep.path, "grown.json")
 grown.write_text('{"name": "grown", "trial": {"dataset": "synthetic", "class": "all", "steps": 12, "batch_size": 24}}')
 added = sweep.occam("add", str(grown), "--db", sweep.db)
 expect(added.returncode == 0 and "4 trials, 4 to run" in added.stdout, f"add: {added.stdout}{added.stderr}")
+# It only adds: what would leave out trials or scores that run on is refused, and changes nothing.
+planned = sweep.query("SELECT * FROM sweep_trial ORDER BY sweep, position"), sweep.query("SELECT * FROM request")
+for less, why in (({"grid": {"seed": [1]}}, "leaves out 28 trials"),
+                  ({"evaluate": {"features": ["pool"], "classifiers": ["kde"]}}, "fewer scores of 32 trials")):
+    grown.write_text(json.dumps({**SPEC, **less}))
+    refused = sweep.occam("add", str(grown), "--db", sweep.db)
+    expect(refused.returncode == 1 and why in refused.stderr and "only adds" in refused.stderr, f"less is not added: {refused.stderr}")
+expect(planned == (sweep.query("SELECT * FROM sweep_trial ORDER BY sweep, position"), sweep.query("SELECT * FROM request")),
+       "  and nothing has changed")
 cancelled = sweep.occam("cancel", sweep.db, "--where", "batch_size=8", "--where", "seed=2")
 expect(cancelled.returncode == 0 and "cancelled" in cancelled.stdout, f"cancel: {cancelled.stdout}{cancelled.stderr}")
 watched = sweep.occam("watch", sweep.db)
@@ -114,6 +137,11 @@ expect("node 0 worker" in watched.stdout, "watch shows the workers")
 output, _ = process.communicate(timeout=60)
 gone = sweep.count("trials WHERE state = 'cancelled'")
 expect(process.returncode == 0 and gone > 0 and sweep.count("outcome") == 32 + 4 - gone, f"both come about ({gone} cancelled)")
+told = [event for event in sweep.events() if event["event"] == "cancelled"]
+expect(len(told) == gone, f"  the log tells of these alone ({len(told)})")
+said = sweep.occam("cancel", sweep.db, "--where", "seed=2").stdout
+expect(f"0 cancelled; {16 - gone} have an outcome already" in said and f"{gone} had been cancelled before" in said,
+       f"  cancel says why it has nothing to do: {said}")
 again = sweep.run()
 expect("0 to run" in again.stderr, "the cancelled ones stay out")
 sweep.occam("retry", sweep.db)
@@ -127,6 +155,22 @@ expect("1 trials have all their attempts again" in retried.stdout, f"retry on a 
 output, _ = process.communicate(timeout=60)
 found = problems(sweep, table)
 expect(process.returncode == 0 and not found, f"  runs it in that sweep {found}")
+
+# A stopped coordinator: whoever asks it is told, and what is given up is withdrawn.
+sweep = Sweep(step_ms=10)
+process = sweep.start()
+wait_until(lambda: sweep.count("outcome") >= 1)
+send(process.pid, signal.SIGSTOP)
+asking = subprocess.Popen([fakes.OCCAM, "cancel", sweep.db, "--where", "seed=2"], stderr=subprocess.PIPE, text=True)
+said = asking.stderr.readline()
+send(asking.pid, signal.SIGINT)
+asking.communicate(timeout=60)
+expect(f"kill -CONT {process.pid} lets it go on" in said and asking.returncode == -signal.SIGINT,
+       f"a stopped coordinator is named: {said}")
+send(process.pid, signal.SIGCONT)
+process.communicate(timeout=60)
+found = problems(sweep, table)
+expect(process.returncode == 0 and not found, f"  and does not carry out what was given up {found}")
 
 # ---- a rank that stands still, from its beginning or while all leave: the others do not wait for it ----
 for outcomes in (0, 30) if fakes.HAVE_MPI else ():

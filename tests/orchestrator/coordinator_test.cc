@@ -147,6 +147,36 @@ TEST(Coordinator, BlamesTheTrialThatWasAloneInAWorkerThatDied) {
   EXPECT_EQ(coordinator.failed(), 1U);
 }
 
+TEST(Coordinator, CountsADeathOnlyWhereTheAttemptSavedNothingNew) {
+  Coordinator coordinator({task()}, {.max_attempts = 2});
+  const auto end_after = [&](std::int64_t lease, const std::vector<std::int64_t>& saved) {
+    coordinator.on_joined(worker(0), 1);
+    for (const std::int64_t step : saved) coordinator.on_saved(lease, step);
+    return only<EndAttempt>(coordinator.on_lost(worker(0), "was killed")).at(0).state;
+  };
+  EXPECT_EQ(end_after(1, {100}), AttemptState::lost);
+  EXPECT_EQ(end_after(2, {150, 200}), AttemptState::lost);
+  EXPECT_EQ(end_after(3, {200}), AttemptState::failed) << "it began from there";
+  EXPECT_EQ(end_after(4, {201}), AttemptState::lost);
+  EXPECT_EQ(coordinator.pending(), 1U);
+  EXPECT_EQ(end_after(5, {}), AttemptState::failed);
+  EXPECT_EQ(coordinator.failed(), 1U);
+}
+
+// What it saved before says nothing of the others.
+TEST(Coordinator, TriesASuspectAloneUntilItComesThroughWhateverItSaves) {
+  Coordinator coordinator({task(), task()}, {.max_attempts = 1});
+  coordinator.on_joined(worker(0), 2);
+  coordinator.on_lost(worker(0), "gone");
+  ASSERT_EQ(started(coordinator.on_joined(worker(0), 2)), (Tasks{0}));
+  coordinator.on_saved(3, 100);
+  coordinator.on_lost(worker(0), "gone");
+  ASSERT_EQ(started(coordinator.on_joined(worker(0), 2)), (Tasks{0}));
+  coordinator.on_lost(worker(0), "gone");
+  EXPECT_EQ(coordinator.failed(), 1U);
+  EXPECT_EQ(started(coordinator.on_joined(worker(0), 2)), (Tasks{1}));
+}
+
 TEST(Coordinator, RetriesTheTrialsOfADeadWorkerOneByOneWithoutCountingAgainstThem) {
   Coordinator coordinator({task(), task()}, {.max_attempts = 1});
   coordinator.on_joined(worker(0), 2);
@@ -572,6 +602,19 @@ TEST_F(GangOfThree, LostForTheLastTimeHasFailed) {
   coordinator_.on_lost(worker(2), "was silent");
   EXPECT_EQ(coordinator_.failed(), 1U);
   EXPECT_TRUE(coordinator_.finished());
+}
+
+TEST_F(GangOfThree, LostAfterACheckpointIsTriedAgainWithoutCounting) {
+  coordinator_.on_saved(1, 100);
+  coordinator_.on_lost(worker(1), "gone");
+  coordinator_.on_left(worker(0), 1, "worker 1 does not answer");
+  const auto last = coordinator_.on_left(worker(2), 1, "");
+  EXPECT_EQ(only<EndAttempt>(last).at(0).state, AttemptState::lost);
+  coordinator_.on_ticket(2, "there");
+  coordinator_.on_lost(worker(0), "gone");
+  coordinator_.on_left(worker(2), 2, "");
+  EXPECT_EQ(only<EndAttempt>(coordinator_.on_left(worker(3), 2, "")).at(0).state,
+            AttemptState::failed);
 }
 
 TEST_F(GangOfThree, ThatLeftForAReasonFailsByTheMemberThatWasLostForIt) {

@@ -25,7 +25,7 @@ MissingWork work(const std::string& grid) {
       no_histories(expansion(
           R"({"name": "x", "trial": {"dataset": "cifar10", "steps": 1000, "precision": "bf16"}, )" +
           grid + "}")),
-      "", [](const Trial&) { return true; }, 1'000'000);
+      "");
 }
 std::vector<std::int32_t> chosen(const std::string& grid, const GangMachine& machine) {
   const MissingWork all = work(grid);

@@ -2,8 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "results/store_lock.h"
@@ -66,8 +69,39 @@ TEST_F(InboxTest, SaysWhenTheCoordinatorHasEndedOrIsSilent) {
   inbox_.emplace(database_);
   EXPECT_THAT(message_of([&] { ask_coordinator(database_, {}); }), HasSubstr("has just ended"));
   const StoreLock lock(database_);
-  EXPECT_THAT(message_of([&] { ask_coordinator(database_, {}, std::chrono::milliseconds(1)); }),
-              HasSubstr("does not answer"));
+  std::ostringstream words;
+  EXPECT_THAT(message_of([&] {
+                ask_coordinator(database_, {{"do", "cancel"}}, words, std::chrono::milliseconds(1));
+              }),
+              testing::AllOf(HasSubstr("its coordinator, process "),
+                             HasSubstr("the request is withdrawn")));
+  EXPECT_TRUE(inbox_->take().empty());
+}
+
+TEST_F(InboxTest, TellsTheOneWhoWaitsForWhom) {
+  inbox_.emplace(database_);
+  const StoreLock lock(database_);
+  std::ostringstream words;
+  message_of([&] {
+    ask_coordinator(database_, {{"do", "cancel"}}, words, std::chrono::milliseconds(2200));
+  });
+  EXPECT_THAT(words.str(), HasSubstr("waiting for process " + std::to_string(getpid()) + " on "));
+}
+
+TEST_F(InboxTest, DoesNotWithdrawWhatIsBeingGranted) {
+  inbox_.emplace(database_);
+  const StoreLock lock(database_);
+  std::atomic<bool> over = false;
+  std::thread slow([&] {
+    while (!over && inbox_->take().empty()) std::this_thread::yield();
+  });
+  std::ostringstream words;
+  EXPECT_THAT(message_of([&] {
+                ask_coordinator(database_, {{"do", "cancel"}}, words, std::chrono::seconds(2));
+              }),
+              HasSubstr("has taken the request"));
+  over = true;
+  slow.join();
 }
 
 TEST_F(InboxTest, ForgetsWhatAnEarlierCoordinatorLeftAndLeavesNothing) {

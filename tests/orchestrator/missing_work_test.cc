@@ -14,8 +14,7 @@ const Expansion& sweep() {
 }
 
 MissingWork missing(const std::vector<TrialHistory>& histories) {
-  return missing_work(
-      sweep(), histories, "work", [](const Trial&) { return true; }, 100);
+  return missing_work(sweep(), histories, "work");
 }
 
 TEST(MissingWork, LeavesOutWhatIsDoneDivergedOrCancelled) {
@@ -35,6 +34,22 @@ TEST(MissingWork, SaysWhichTrialsAreTrainedAgainAndForWhat) {
   const auto wanted = histories[0].missing;
   histories[0] = {0, {1}, OutcomeStatus::completed, wanted, {wanted[1]}};
   EXPECT_EQ(to_run_text(missing(histories)), "4 to run: 3 new, 1 trained again for gde");
+}
+
+TEST(MissingWork, CountsTrialsThatHaveUsedUpTheirAttemptsAsFailed) {
+  auto histories = no_histories(sweep());
+  histories[0].failed_attempts = 3;
+  histories[1].failed_attempts = 2;
+  MissingWork work = missing_work(sweep(), histories, "work", {.limit = 2});
+  // Kept at the end, for a retry while the others run; the limit is of those that run.
+  ASSERT_EQ(work.tasks.size(), 3U);
+  EXPECT_EQ(work.starts[2].config.seed, 1);
+  EXPECT_EQ(to_run_text(work), "2 to run, 1 failed");
+  drop_failed(work);
+  EXPECT_EQ(work.starts.size(), 2U);
+  EXPECT_EQ(to_run_text(work), "2 to run");
+  EXPECT_EQ(missing_work(sweep(), histories, "work", {.max_attempts = 4}).failed, 0U);
+  EXPECT_EQ(missing_work(sweep(), histories, "work", {.max_attempts = 2}).failed, 2U);
 }
 
 TEST(DriftText, ListsWhatAChangedSpecAddsAndOrphans) {

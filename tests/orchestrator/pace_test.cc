@@ -12,8 +12,7 @@ constexpr const char* kGpu = "NVIDIA H100 80GB HBM3";
 
 MissingWork work_of(const Trial& trial) {
   const Expansion one = expansion({trial}, {kPixelsKde});
-  return missing_work(
-      one, no_histories(one), "", [](const Trial&) { return true; }, 1);
+  return missing_work(one, no_histories(one), "");
 }
 Pace predicted(const Trial& trial, bool on_gpus) { return paces(work_of(trial), on_gpus, 1)[0]; }
 
@@ -58,6 +57,15 @@ class MeasuredScale : public StoreTest {
     return measured_scale(Store(path_, Store::Mode::read), on_gpus);
   }
 };
+
+TEST(Paces, SayWhatAUnitOfWorkTakesOfASlotWhereTrialsHaveBeenTimed) {
+  MissingWork work = work_of(gpu_trial(0));
+  const Pace pace = paces(work, true, 2)[0];
+  EXPECT_DOUBLE_EQ(seconds_per_work(work, true, 2, 1), pace.alone / work.tasks[0].work);
+  EXPECT_DOUBLE_EQ(seconds_per_work(work, true, 2, 8), pace.seconds(7) / work.tasks[0].work);
+  EXPECT_EQ(seconds_per_work(work, true, std::nullopt, 8), 0);
+  EXPECT_EQ(seconds_per_work({}, true, 2, 8), 0);
+}
 
 TEST(Paces, TakeLessTimeTogetherThanOneAfterTheOtherOnAGpuAndTheSameOnACore) {
   const Pace gpu = predicted(gpu_trial(0), true), core = predicted(trial(0), false);

@@ -5,8 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "results/outcome_spool.h"
 #include "results/schema.h"
+#include "results/spool.h"
 #include "tests/results/sample.h"
 
 namespace occam {
@@ -286,10 +286,10 @@ TEST_F(MergeTest, NumbersTheAttemptsThatOthersContinueAnew) {
 
 TEST_F(MergeTest, RefusesAFileBesideWhichOutcomesWait) {
   const std::string first = shard("a.db", {trial(0)}, {{trial(0), 0.9}});
-  OutcomeSpool(first).keep(outcome(trial(0), 1, {evaluation(kKde, 0.9)}));
+  Spool(first).keep({{outcome(trial(0), 1, {evaluation(kKde, 0.9)})}});
   const std::string problem = message_of([&] { merge({first}); });
   EXPECT_THAT(problem, HasSubstr("a.db: 1 of its outcomes could not be written"));
-  OutcomeSpool(first).clear();
+  Spool(first).clear();
   EXPECT_EQ(merge({first}).at(0).outcomes, 1);
 }
 

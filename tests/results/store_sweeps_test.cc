@@ -37,6 +37,18 @@ TEST_F(Sweeps, SayWhatAChangedSpecKeepsAddsAndOrphans) {
   EXPECT_FALSE(store_.drift(spec(), expansion({trial(2), trial(1), trial(0)})).changed());
 }
 
+TEST_F(Sweeps, SayOfHowManyKeptTrialsASpecAsksForFewerScores) {
+  const std::vector<Trial> same{trial(0), trial(1), trial(2)};
+  const SweepDrift other = store_.drift(spec(), expansion(same, {kGde}));
+  EXPECT_EQ(other.fewer_scores, 3u);
+  EXPECT_TRUE(other.changed());
+  EXPECT_FALSE(other.only_adds());
+  const SweepDrift more = store_.drift(spec(), expansion(same, {kGde, kKde}));
+  EXPECT_EQ(more.fewer_scores, 0u);
+  EXPECT_TRUE(more.only_adds());
+  EXPECT_FALSE(store_.drift(spec(), expansion({trial(0)}, {kGde, kKde})).only_adds());
+}
+
 TEST_F(Sweeps, KeepOrphansWithTheirResultsOutOfTheSweep) {
   for (const std::int64_t seed : {1, 2, 3})  // again and again
     store_.record_sweep(spec(), expansion({trial(1), trial(3, seed)}, {kGde}));

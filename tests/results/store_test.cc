@@ -9,6 +9,7 @@
 
 #include "results/schema.h"
 #include "results/store_error.h"
+#include "results/store_lock.h"
 #include "tests/results/sample.h"
 
 namespace occam {
@@ -227,6 +228,73 @@ TEST_F(StoreTest, KeepsTheTablesOfTheSpec) {
   EXPECT_EQ(tables[0].second.references[0].name, "untrained");
   EXPECT_EQ(tables[0].second.references[0].where, table.references[0].where);
   EXPECT_EQ(tables[0].second.caption, "Table 1");
+}
+
+// ---- together, and beside others ----
+
+TEST_F(StoreTest, RecordsAllOfAGroupOrNothingAndWhatItHasOnlyOnce) {
+  Store store(path_, Store::Mode::write);
+  store.record_sweep(spec(), expansion({trial(0), trial(1)}));
+  const std::vector<Change> good{{AttemptBegun{id_of(trial(0)), 1, worker()}},
+                                 {outcome(trial(0), 1, {evaluation(kKde, 0.9)})}};
+  std::vector<Change> bad = good;
+  bad.push_back({AttemptBegun{id_of(trial(1)), 2, worker()}});
+  bad.push_back({outcome(trial(1), 2, {evaluation(kKde, 2)})});  // no AUROC
+  EXPECT_THROW(store.record(bad), Error);
+  EXPECT_EQ(cell_of(store, "SELECT count(*) FROM attempt"), "0");
+  EXPECT_EQ(store.record(good), 1u);
+  EXPECT_EQ(store.record(good), 0u);
+  EXPECT_EQ(cell_of(store, "SELECT count(*) || state FROM attempt"), "1completed");
+}
+
+TEST_F(StoreTest, TellsALockOfAnotherFromOtherFaults) {
+  Store store(path_, Store::Mode::write, Journal::rollback);
+  store.record_sweep(spec(), expansion({trial(0)}));
+  store.set_patience(std::chrono::milliseconds(1));
+  const std::vector<Change> change{{AttemptBegun{id_of(trial(0)), 1, worker()}}};
+  for (const char* lock : {"BEGIN IMMEDIATE", "BEGIN; SELECT * FROM sweep", "BEGIN EXCLUSIVE"}) {
+    SQLite::Database other(path_, SQLite::OPEN_READWRITE);
+    other.exec(lock);
+    EXPECT_THROW(store.record(change), LockedError) << lock;
+  }
+  EXPECT_EQ(cell_of(store, "SELECT count(*) FROM attempt"), "0");
+  store.record(change);
+  EXPECT_EQ(cell_of(store, "SELECT count(*) FROM attempt"), "1");
+}
+
+TEST_F(StoreTest, RescuesWhatItHoldsWhereItsFileIsTaken) {
+  for (const Journal journal : {Journal::wal, Journal::rollback}) {
+    {
+      Store store(path_, Store::Mode::write, journal);
+      store.record_sweep(spec(), expansion({trial(0)}));
+      const std::int64_t lease = begin(store, trial(0));
+      EXPECT_EQ(store.displaced(), "");
+      fs::remove(path_);
+      std::ofstream(path_) << "another's";
+      EXPECT_EQ(store.displaced(), path_);
+      store.rescue();
+      EXPECT_EQ(store.displaced(), "");
+      EXPECT_EQ(store.path(), path_ + ".rescued");
+      EXPECT_TRUE(store.record_outcome(outcome(trial(0), lease, {evaluation(kKde, 0.9)})));
+      store.close();
+    }
+    EXPECT_EQ(Store(path_ + ".rescued", Store::Mode::read).status()[0].completed, 1);
+    // Nothing of the old one's lies beside what has its name now.
+    EXPECT_EQ(files(), (std::vector<std::string>{"occam.db", "occam.db.lock", "occam.db.rescued",
+                                                 "occam.db.rescued.lock"}));
+    fs::remove(path_);
+    fs::remove(path_ + ".rescued");
+  }
+}
+
+TEST_F(StoreTest, TakesARemovedLockAnewUnlessAnotherHasIt) {
+  Store store(path_, Store::Mode::write);
+  fs::remove(path_ + ".lock");
+  EXPECT_EQ(store.displaced(), "");
+  EXPECT_TRUE(is_written(path_));
+  fs::remove(path_ + ".lock");
+  const StoreLock other(path_);
+  EXPECT_THAT(message_of([&] { store.displaced(); }), HasSubstr("writes it"));
 }
 
 // ---- resuming ----
@@ -465,7 +533,8 @@ TEST_F(StoreTest, RefusesADamagedDatabaseAndSaysHowToSaveIt) {
   file << std::string(40 * 4096, 'x');
   file.close();
   EXPECT_THAT(refusal(path_, Store::Mode::write),
-              testing::AllOf(HasSubstr("is damaged"), HasSubstr(".recover")));
+              testing::AllOf(HasSubstr("is damaged"),
+                             HasSubstr("occam recover " + path_ + " recovered.db")));
 }
 
 TEST_F(StoreTest, ReadsWhatAWriterLeftThatDiedInAChange) {
@@ -491,6 +560,15 @@ TEST_F(StoreTest, ReadsWhatAWriterLeftThatDiedInAChange) {
   ASSERT_TRUE(fs::exists(path_ + "-journal"));
   EXPECT_EQ(Store(path_, Store::Mode::read).status()[0].running, 0);
   EXPECT_FALSE(fs::exists(path_ + "-journal"));
+}
+
+TEST_F(StoreTest, RefusesANameThatIsNoneOrTooLongForWhatLiesBesideIt) {
+  for (const Store::Mode mode : kBothModes)
+    EXPECT_THAT(refusal("", mode), HasSubstr("the database has no name"));
+  EXPECT_THAT(refusal((folder_ / std::string(250, 'n')).string(), Store::Mode::write),
+              testing::AllOf(HasSubstr("has 250 bytes"), HasSubstr("may have 200")));
+  EXPECT_TRUE(files().empty());
+  Store((folder_ / std::string(200, 'n')).string(), Store::Mode::write);
 }
 
 TEST_F(StoreTest, RefusesNamesBesideWhichTheLockDoesNotLie) {
@@ -553,7 +631,8 @@ TEST_F(StoreTest, RefusesFilesAndFoldersThatItMayNotWrite) {
 }
 
 TEST(StoreErrors, NameTheRemedyOfAFullDisk) {
-  const std::string said = store_error("occam.db", 13 /* SQLITE_FULL */, "full").what();
+  const std::string said =
+      message_of([] { throw_store_error("occam.db", 13 /* SQLITE_FULL */, "full"); });
   EXPECT_NE(said.find("occam.db: the disk is full"), std::string::npos) << said;
   EXPECT_NE(said.find("run the same command again"), std::string::npos) << said;
 }

@@ -113,12 +113,15 @@ TEST_F(RunTrial, StoppedInTrainingContinuesFromItsCheckpoint) {
   const Outcome undisturbed = outcome(start(short_trial(), 1));
   RunOptions stopping;
   stopping.stop_wanted = [&] { return pulse_.count == 3; };
+  std::vector<std::int64_t> saved;
+  stopping.on_saved = [&](const Saved& one) { saved.push_back(one.lease * 100 + one.step); };
   const Start what = start(short_trial(), 2);
   const auto brought = run(what, stopping);
   ASSERT_TRUE(std::holds_alternative<Stopped>(brought));
   EXPECT_EQ(std::get<Stopped>(brought).trial, what.trial);
   EXPECT_EQ(std::get<Stopped>(brought).lease, 2);
   EXPECT_EQ(CheckpointFolder(what.folder, what.trial).newest({2})->step, 3);
+  EXPECT_EQ(saved, std::vector<std::int64_t>{203});
 
   Start next = start(short_trial(), 3);
   next.resumable = {2};

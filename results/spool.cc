@@ -1,10 +1,11 @@
-#include "results/outcome_spool.h"
+#include "results/spool.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -17,12 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Nothing or the error's number. A line that broke off before is ended first, so that it spoils
-// only itself.
-int append(const fs::path& path, const std::string& line) {
+// Nothing or the error's number.
+int append(const fs::path& path, const std::string& text) {
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (file < 0) return errno;
-  const std::string text = "\n" + line + "\n";
   int problem = 0;
   for (std::size_t done = 0; done < text.size() && problem == 0;) {
     const ssize_t written = write(file, text.data() + done, text.size() - done);
@@ -45,7 +44,7 @@ bool is_ours(const fs::path& path) {
 
 }  // namespace
 
-OutcomeSpool::OutcomeSpool(const std::string& database) {
+Spool::Spool(const std::string& database) {
   const std::string absolute = fs::absolute(database).lexically_normal();
   std::error_code none;
   places_ = {absolute + ".spool"};
@@ -55,25 +54,27 @@ OutcomeSpool::OutcomeSpool(const std::string& database) {
                                    "-" + std::to_string(getuid()) + ".spool"));
 }
 
-fs::path OutcomeSpool::keep(const Outcome& outcome) const {
+fs::path Spool::keep(const std::vector<Change>& changes) {
+  std::string text = "\n";  // ends a line that broke off before, so that it spoils only itself
+  for (const Change& change : changes) text += to_line(change) + "\n";
   int problem = 0;
-  for (const fs::path& place : places_) {
-    problem = append(place, to_line(outcome));
-    if (problem == 0) return place;
+  for (; place_ < places_.size(); ++place_) {
+    problem = append(places_[place_], text);
+    if (problem == 0) return places_[place_];
   }
-  throw Error("the outcome of trial " + outcome.trial + " can be kept neither in " +
+  place_ = 0;  // perhaps the next time
+  throw Error(std::to_string(outcomes_in(changes)) + " outcomes can be kept neither in " +
               places_.front().string() + " nor in " + places_.back().string() + ": " +
               std::strerror(problem));
 }
 
-std::vector<Outcome> OutcomeSpool::waiting() const {
-  std::vector<Outcome> all;
+std::vector<Change> Spool::waiting() const {
+  std::vector<Change> all;
   for (const fs::path& place : places_) {
     if (place != places_.front() && !is_ours(place)) continue;
     std::ifstream file(place);
     for (std::string line; std::getline(file, line);) try {
-        UpMessage message = read_up(line);
-        if (auto* outcome = std::get_if<Outcome>(&message)) all.push_back(std::move(*outcome));
+        all.push_back(read_change(line));
       } catch (const Error&) {
         continue;  // an empty line, or one that broke off
       }
@@ -81,10 +82,19 @@ std::vector<Outcome> OutcomeSpool::waiting() const {
   return all;
 }
 
-void OutcomeSpool::clear() const {
+void Spool::clear() {
   std::error_code ignored;
   for (const fs::path& place : places_)
     if (place == places_.front() || is_ours(place)) fs::remove(place, ignored);
+  place_ = 0;
+}
+
+std::size_t outcomes_in(const std::vector<Change>& changes) {
+  return static_cast<std::size_t>(
+      std::count_if(changes.begin(), changes.end(), [](const Change& change) {
+        const auto* outcome = std::get_if<Outcome>(&change.what);
+        return outcome && outcome->status != OutcomeStatus::failed;
+      }));
 }
 
 }  // namespace occam

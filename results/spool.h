@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "results/change.h"
+
+namespace occam {
+
+// Where waits what the database could not take (a full disk, a lost mount, another program's
+// lock): one JSON line each, beside the database, or where that cannot be written either, in the
+// folder for temporary files. The next writing Store takes it in.
+class Spool {
+ public:
+  explicit Spool(const std::string& database);
+
+  // Written and synced, behind what is there. Returns the file; throws Error when no place takes
+  // it.
+  std::filesystem::path keep(const std::vector<Change>& changes);
+
+  // All that can be read, in its order; a line that broke off is passed over.
+  std::vector<Change> waiting() const;
+  void clear();
+
+ private:
+  std::vector<std::filesystem::path> places_;
+  std::size_t place_ = 0;  // those before it have failed: what follows stands behind
+};
+
+// How many of them are outcomes that count.
+std::size_t outcomes_in(const std::vector<Change>& changes);
+
+}  // namespace occam

@@ -1,0 +1,78 @@
+"""The database's files removed or replaced under a running sweep: it notices, and what it recorded is in a copy.
+
+Usage: moved.py BIN
+"""
+
+import os
+import pathlib
+import re
+import shutil
+
+import fakes
+from fakes import Sweep, expect, finish, problems, undisturbed, wait_until
+
+table = undisturbed()
+
+
+def begun(journal="wal", folder=None):
+    sweep = Sweep(step_ms=20, beat_ms=100)
+    if folder:
+        (sweep.path / folder).mkdir()
+        sweep.db = str(sweep.path / folder / "occam.db")
+    process = sweep.start("--journal", journal)
+    wait_until(lambda: sweep.count("outcome") >= 4)
+    return sweep, process
+
+
+def remove(*ends):
+    def change(sweep):
+        for file in pathlib.Path(sweep.db).parent.glob("occam.db*"):
+            if file.name.removeprefix("occam.db") in ends and file.is_file():
+                file.unlink()
+    return change
+
+
+def replace(sweep):
+    other = Sweep()
+    other.run("--limit", "2")
+    shutil.move(other.db, sweep.db + ".new")
+    os.rename(sweep.db + ".new", sweep.db)
+
+
+def lose_folder(sweep):
+    os.rename(pathlib.Path(sweep.db).parent, sweep.path / "elsewhere")
+
+
+for what, change, journal, folder in (
+        ("all files are removed", remove("", "-wal", "-shm", ".lock", ".events.jsonl"), "wal", None),
+        ("the database is removed, and its log is not", remove(""), "wal", None),
+        ("the log is removed", remove("-wal", "-shm"), "wal", None),
+        ("another is put in its place", replace, "wal", None),
+        ("with a rollback journal all files are removed", remove("", ".lock"), "rollback", None),
+        ("the folder is moved away", lose_folder, "wal", "there")):
+    sweep, process = begun(journal, folder)
+    change(sweep)
+    output, _ = process.communicate(timeout=60)
+    said = re.search(r"occam: .*\.db(-wal)?: was removed, or another file put in its place.* is in (\S+)\n  to go on: mv ", output)
+    expect(process.returncode == 1 and said, f"{what}: {process.returncode} {output[-400:]}")
+    if not said:
+        continue
+    pathlib.Path(sweep.db).parent.mkdir(exist_ok=True)
+    os.replace(said[2], sweep.db)
+    done = sweep.count("outcome")
+    expect(done >= 4, f"  all {done} outcomes are in the copy")
+    result = sweep.run()
+    found = problems(sweep, table)
+    expect(result.returncode == 0 and not found, f"  in its place it goes on {found} {result.stderr[-300:] if found else ''}")
+    expect(sweep.count("attempt WHERE state NOT IN ('completed', 'stopped')") == 0, "  and repeats nothing")
+
+# The lock alone can be taken anew.
+sweep, process = begun()
+remove(".lock")(sweep)
+wait_until(lambda: pathlib.Path(sweep.db + ".lock").exists())
+second = sweep.run()
+process.communicate(timeout=60)
+found = problems(sweep, table)
+expect(process.returncode == 0 and not found, f"the lock is removed: the run takes it anew and goes on {found}")
+expect(second.returncode == 1 and "writes it" in second.stderr, "  and others stay out")
+finish()

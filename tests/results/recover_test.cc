@@ -1,0 +1,129 @@
+#include "results/recover.h"
+
+#include <SQLiteCpp/Database.h>
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "results/spool.h"
+#include "tests/results/sample.h"
+
+namespace occam {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string content_of(const fs::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+class Recover : public StoreTest {
+ protected:
+  Recovered recover() {
+    Store out(out_, Store::Mode::write);
+    return out.recover(path_, {});
+  }
+  std::string found(const std::string& sql) const {
+    return cell_of(Store(out_, Store::Mode::read), sql);
+  }
+
+  std::string out_ = (folder_ / "out.db").string();
+};
+
+TEST_F(Recover, TakesWhatLiesInALogBesideTheFileAndLeavesBothAlone) {
+  Store store(path_, Store::Mode::write, Journal::wal);
+  store.record_sweep(spec(), expansion({trial(0), trial(1)}));
+  store.record_outcome(outcome(trial(1), begin(store, trial(1)), {evaluation(kKde, 0.75)}));
+  // As a machine that went down leaves it.
+  fs::create_directory(folder_ / "left");
+  for (const char* part : {"", "-wal"})
+    fs::copy_file(path_ + part, folder_ / "left" / ("occam.db" + std::string(part)));
+  path_ = (folder_ / "left" / "occam.db").string();
+  const std::string file = content_of(path_), log = content_of(path_ + "-wal");
+  ASSERT_FALSE(log.empty());
+
+  EXPECT_TRUE(recover().whole());
+  EXPECT_EQ(found("SELECT auroc FROM results"), "0.75");
+  EXPECT_EQ(content_of(path_), file);
+  EXPECT_EQ(content_of(path_ + "-wal"), log);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "left"), {}), 2);
+}
+
+TEST_F(Recover, TakesInTheOutcomesThatWaitBesideTheFile) {
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(0), trial(1)}));
+    const std::int64_t lease = begin(store, trial(0));
+    begin(store, trial(1));
+    Spool(path_).keep({{outcome(trial(0), lease, {evaluation(kKde, 0.5)})}});
+    store.close();
+  }
+  const Recovered recovered = recover();
+  EXPECT_EQ(recovered.taken_in, 1);
+  EXPECT_TRUE(recovered.whole());
+  EXPECT_EQ(found("SELECT auroc FROM results"), "0.5");
+  EXPECT_EQ(found("SELECT state FROM attempt WHERE lease = 2"), "interrupted");
+}
+
+TEST_F(Recover, KeepsWhatTheUserTookOutAndWhatALaterSpecLeftOut) {
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(0), trial(1), trial(2)}));
+    store.record_outcome(outcome(trial(0), begin(store, trial(0)), {evaluation(kKde, 0.5)}));
+    store.cancel({id_of(trial(1))});
+    store.record_sweep(spec(), expansion({trial(1), trial(2)}));
+    store.close();
+  }
+  EXPECT_TRUE(recover().whole());
+  EXPECT_EQ(found("SELECT trial FROM sweep_trial WHERE orphaned_at IS NOT NULL"), id_of(trial(0)));
+  EXPECT_EQ(found("SELECT trial FROM sweep_trial WHERE cancelled_at IS NOT NULL"), id_of(trial(1)));
+  EXPECT_EQ(Store(out_, Store::Mode::read).results("", true).results.size(), 1u);
+}
+
+TEST_F(Recover, ReadsAFileOfAnOlderOccamAndGivesNoLeaseTwice) {
+  const std::string id = id_of(trial(0));
+  {
+    SQLite::Database old(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    std::string text = content_of(OCCAM_SOURCE_DIR "/tests/golden/database-1.sql");
+    const std::string config = to_json(trial(0)).dump();
+    for (std::size_t at; (at = text.find("0123456789abcdef")) != std::string::npos;)
+      text.replace(at, 16, id);
+    old.exec(text);
+    old.exec("UPDATE trial SET config = '" + config + "'; UPDATE sqlite_sequence SET seq = 7");
+  }
+  EXPECT_TRUE(recover().whole());
+  EXPECT_EQ(found("SELECT auroc FROM results WHERE trial = '" + id + "'"), "0.75");
+  EXPECT_EQ(Store(out_, Store::Mode::read).next_lease(), 8);
+}
+
+TEST_F(Recover, LeavesOutATrialWhoseIdIsNotThatOfItsFields) {
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(0), trial(1)}));
+    store.record_outcome(outcome(trial(0), begin(store, trial(0)), {evaluation(kKde, 0.5)}));
+    store.close();
+  }
+  // One wrong bit is enough, on a page that is whole otherwise.
+  SQLite::Database(path_, SQLite::OPEN_READWRITE)
+      .exec("UPDATE trial SET config = json_set(config, '$.seed', 9) WHERE id = '" +
+            id_of(trial(0)) + "'");
+  const Recovered recovered = recover();
+  EXPECT_FALSE(recovered.whole());
+  EXPECT_EQ(found("SELECT count(*) FROM trial"), "1");
+  EXPECT_EQ(found("SELECT count(*) FROM outcome"), "0");
+}
+
+TEST_F(Recover, RefusesWhatIsNotOursOrIsBeingWritten) {
+  SQLite::Database(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+      .exec("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+  EXPECT_THAT(message_of([&] { recover(); }), testing::HasSubstr("no row of occam's"));
+  fs::remove(path_);
+  const Store writer(path_, Store::Mode::write);
+  EXPECT_THAT(message_of([&] { recover(); }), testing::HasSubstr("writes it; wait"));
+}
+
+}  // namespace
+}  // namespace occam
