@@ -41,22 +41,21 @@ struct Trained {
 // So many trials one after the other over the slots of a worker, trained and nothing else.
 Trained train_all(const Trial& trial, const torch::Tensor& images, int trials, int slots) {
   Benches benches({torch::kCUDA, 0}, slots, [](const std::string& text) { std::cerr << text; });
-  std::atomic<int> next{0}, running{0};
+  std::atomic<int> next{0};
+  const int together = std::min(slots, trials);  // as of a worker to which they come at once
   std::vector<std::thread> threads;
   std::vector<torch::Tensor> parameters(static_cast<std::size_t>(trials));
   const Clock::time_point began = Clock::now();
-  for (int slot = 0; slot < std::min(slots, trials); ++slot)
+  for (int slot = 0; slot < together; ++slot)
     threads.emplace_back([&] {
       for (int i = next++; i < trials; i = next++) {
         Trial mine = trial;
         mine.seed = i + 1;
-        ++running;
-        std::unique_ptr<Bench> bench = benches.take(mine, 1.0 / slots, running);
+        std::unique_ptr<Bench> bench = benches.take(mine, 1.0 / slots, together);
         bench->enter_training();
         const Training training = train(mine, images, *bench, {}, {});
         parameters[static_cast<std::size_t>(i)] = training.network->flat().cpu();
         benches.give_back(std::move(bench));
-        --running;
       }
     });
   for (std::thread& thread : threads) thread.join();
