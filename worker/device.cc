@@ -47,4 +47,14 @@ std::string device_kind(torch::Device device) {
   return device.str();
 }
 
+std::string device_loss([[maybe_unused]] torch::Device device) {
+#ifdef OCCAM_CUDA
+  if (device.is_cuda()) {
+    const cudaError_t state = cudaStreamQuery(cudaStreamPerThread);
+    if (state != cudaSuccess && state != cudaErrorNotReady) return cudaGetErrorString(state);
+  }
+#endif
+  return "";
+}
+
 }  // namespace occam

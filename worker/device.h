@@ -17,4 +17,8 @@ std::int64_t device_memory(torch::Device device);
 // fewer) and the driver.
 std::string device_kind(torch::Device device);
 
+// Why nothing more can be done on a GPU by this process, or "": after an illegal access, say, every
+// call fails.
+std::string device_loss(torch::Device device);
+
 }  // namespace occam

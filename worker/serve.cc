@@ -162,7 +162,6 @@ class Server {
       images_.get(slot.start.config.dataset, slot.start.config.source);
     } catch (const Error&) {  // run_trial says so
     }
-    std::unique_ptr<Bench> bench = benches_->take(slot.start.config, slot.start.share, running());
     RunOptions run;
     run.build = OCCAM_NUMERIC_DIGEST;
     run.checkpoint_every = options_.checkpoint_every;
@@ -176,10 +175,12 @@ class Server {
     run.on_problem = [this, said = std::string()](const std::string& text) mutable {
       if (std::exchange(said, text) != text) writer_.write(Log{text});
     };
-    auto brought = run_trial(slot.start, images_, *bench, slot.pulse, run);
+    auto brought = on_a_bench(slot, run);
+    if (const auto* outcome = std::get_if<Outcome>(&brought);
+        outcome && outcome->status == OutcomeStatus::failed)
+      leave_lost_device(outcome->error);
     if (slot.leaves && std::holds_alternative<Stopped>(brought))
       brought = Left{slot.start.trial, slot.start.lease, "it was asked to leave"};
-    benches_->give_back(std::move(bench));
     run.group.reset();
     {
       const std::lock_guard lock(mutex_);
@@ -187,6 +188,29 @@ class Server {
     }
     slot.done = true;
     std::visit([this](const auto& message) { writer_.write(message); }, brought);
+  }
+
+  std::variant<Outcome, Stopped, Left> on_a_bench(Slot& slot, const RunOptions& run) {
+    std::unique_ptr<Bench> bench;
+    try {
+      bench = benches_->take(slot.start.config, slot.start.share, running());
+    } catch (const Error& problem) {
+      return Outcome{slot.start.trial, slot.start.lease, OutcomeStatus::failed,
+                     "trial " + slot.start.trial + ": " + problem.what()};
+    }
+    auto brought = run_trial(slot.start, images_, *bench, slot.pulse, run);
+    benches_->give_back(std::move(bench));
+    return brought;
+  }
+
+  // Whose fault it was of the trials here cannot be told, and the others cannot go on: the worker
+  // ends, as if killed, and they are tried again.
+  void leave_lost_device(const std::string& problem) {
+    const std::string loss = device_loss(options_.device);
+    if (loss.empty()) return;
+    writer_.write(Log{options_.device.str() + " is lost to this process (" + loss +
+                      "; first: " + problem + "); the worker ends itself"});
+    std::_Exit(1);
   }
 
   int running() {
