@@ -541,6 +541,39 @@ TEST_F(Gpu, AtFullWidthDeterministicIsTheSameBits) {
   }
 }
 
+// As a worker of eight slots does: two trials on each quarter, of which some train while others'
+// steps are still made.
+TEST_F(Gpu, OnPartsTrialsDoNotDisturbEachOther) {
+  set_deterministic();
+  Trial trial;
+  trial.loss = Loss::contrastive;
+  trial.distribution_augmentation = DistributionAugmentation::rotation;
+  trial.precision = Precision::bf16;
+  trial.batch_size = 32;
+  const Tensor images = random_images(400, 1, 32);
+  constexpr int kSlots = 8, kParts = 4;
+  std::vector<std::thread> threads;
+  std::vector<Ran> ran(kSlots);
+  std::vector<std::string> problems(kSlots);
+  for (int slot = 0; slot < kSlots; ++slot)
+    threads.emplace_back([&, slot] {
+      const auto i = static_cast<std::size_t>(slot);
+      try {
+        Bench bench(kGpu, {slot % kParts, kParts});
+        bench.enter_training();
+        ran[i] = run(bench.step(trial, images), trial, images, 300 + 10 * (kSlots - slot));
+        ran[i] = run(bench.step(trial, images), trial, images, 40);
+      } catch (const std::exception& problem) {
+        problems[i] = problem.what();
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t slot = 0; slot < kSlots; ++slot) {
+    ASSERT_EQ(problems[slot], "") << slot;
+    EXPECT_EQ(differing(trial, ran[slot], ran[0]), "") << slot;
+  }
+}
+
 }  // namespace
 }  // namespace occam
 #endif
