@@ -550,7 +550,7 @@ TEST_F(Gpu, OnPartsTrialsDoNotDisturbEachOther) {
   trial.distribution_augmentation = DistributionAugmentation::rotation;
   trial.precision = Precision::bf16;
   trial.batch_size = 32;
-  const Tensor images = random_images(400, 1, 32);
+  const Tensor images = random_images(3200, 1, 32);  // 400 steps an epoch
   constexpr int kSlots = 8, kParts = 4;
   std::vector<std::thread> threads;
   std::vector<Ran> ran(kSlots);

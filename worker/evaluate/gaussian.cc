@@ -18,6 +18,10 @@ constexpr double kCovarianceFloor = 1e-6;  // scikit-learn's reg_covar
 constexpr std::int64_t kLeastRows = 1024, kLeastColumns = 256;
 
 torch::Tensor factor_of(const torch::Tensor& matrix, const std::string& of_each) {
+  // ATen's linear algebra on GPUs is a library that its first use loads, which fails in all threads
+  // but one when that use comes from several at once.
+  static const torch::Tensor first =
+      std::get<0>(at::linalg_cholesky_ex(at::ones({1, 1}, matrix.options())));
   const auto [factor, failure] = at::linalg_cholesky_ex(matrix);
   if (failure.item<int>() != 0)
     throw Error("gde: the covariance of the train features is not positive definite (at " +

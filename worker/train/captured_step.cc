@@ -114,9 +114,11 @@ class CapturedStep final : public TrainingStep {
         cudaMemcpyAsync(state_.data_ptr(), &here_, sizeof here_, cudaMemcpyHostToDevice, stream_));
     finish();
     here_.loss_sum = here_.accuracy_sum = 0;
+    left_ = order_.numel() / trial_.batch_size - index;
   }
 
   void run() override {
+    if (left_-- <= 0) throw Error("a step beyond its epoch");
     // At most two periods are queued, so that a stop is soon heard and a hung GPU noticed.
     constexpr std::int64_t kPeriod = 16;
     if (launched_ % kPeriod == 0) {
@@ -643,6 +645,7 @@ class CapturedStep final : public TrainingStep {
   cuda::StepState here_;  // what begin_epoch sends
   std::array<cudaEvent_t, 2> passed_{};
   std::int64_t launched_ = 0;
+  std::int64_t left_ = 0;  // steps of the epoch
 };
 
 }  // namespace
