@@ -51,8 +51,10 @@ Sweep::Sweep(MissingWork work, SweepOptions options, Store& store, Link& link,
       events_(store.path()),
       coordinator_(std::move(work.tasks), options_.coordinator),
       spool_(store.path()) {
-  for (std::size_t task = 0; task < starts_.size(); ++task)
+  for (std::size_t task = 0; task < starts_.size(); ++task) {
     task_of_trial_.emplace(starts_[task].trial, task);
+    has_outcome_.push_back(!work.lacking[task].empty());
+  }
   shown_.trials = coordinator_.pending();
   for (const Task& task : coordinator_.tasks())
     if (task.failed_attempts < options_.coordinator.max_attempts) shown_.work += task.work;
@@ -244,6 +246,13 @@ void Sweep::on(WorkerId id, const Outcome& message) {
     outcome.status = OutcomeStatus::failed;
     outcome.error = "the worker did not bring every score that was asked for";
   }
+  // A trial's numbers are those of one attempt, and those that it has are not given up for none.
+  if (outcome.status == OutcomeStatus::diverged && has_outcome_[task]) {
+    outcome.status = OutcomeStatus::failed;
+    outcome.error =
+        "diverged when it was trained again for more scores; its earlier outcome stays: " +
+        outcome.error;
+  }
   if (outcome.status == OutcomeStatus::failed && is_out_of_memory(outcome.error))
     out_of_memory(outcome);
   else
@@ -271,6 +280,7 @@ void Sweep::finish(const Outcome& outcome, std::size_t task) {
       progress_.say(fmt::format("trial {} diverged: {}", outcome.trial, outcome.error));
     if (!outcome.collapsed.empty())
       progress_.say(fmt::format("trial {} collapsed: {}", outcome.trial, outcome.collapsed));
+    has_outcome_[task] = true;
     const double work = coordinator_.tasks()[task].work;
     ++shown_.done;
     shown_.work_done += work;
@@ -364,6 +374,7 @@ std::size_t Sweep::add(MissingWork more) {
     if (!task_of_trial_.emplace(more.starts[i].trial, starts_.size()).second) continue;
     shown_.work += more.tasks[i].work;
     ++shown_.trials;
+    has_outcome_.push_back(!more.lacking[i].empty());
     starts_.push_back(std::move(more.starts[i]));
     tasks.push_back(std::move(more.tasks[i]));
   }

@@ -140,6 +140,7 @@ class Sweep {
 
   std::vector<Start> starts_;  // one a task
   std::unordered_map<std::string, std::size_t> task_of_trial_;
+  std::vector<bool> has_outcome_;  // by task: one that counts, of an earlier run or of this
   SweepOptions options_;
   Store& store_;
   Link& link_;
