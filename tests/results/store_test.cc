@@ -287,6 +287,13 @@ TEST_F(StoreTest, RescuesWhatItHoldsWhereItsFileIsTaken) {
   }
 }
 
+TEST_F(StoreTest, NoticesThatItsFileWasMovedAndALinkToItPutInItsPlace) {
+  const Store store(path_, Store::Mode::write);
+  fs::rename(path_, path_ + ".moved");
+  fs::create_symlink(path_ + ".moved", path_);
+  EXPECT_EQ(store.displaced(), path_) << "the log and the lock lie beside the old name";
+}
+
 TEST_F(StoreTest, TakesARemovedLockAnewUnlessAnotherHasIt) {
   Store store(path_, Store::Mode::write);
   fs::remove(path_ + ".lock");
