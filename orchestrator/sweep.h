@@ -84,7 +84,7 @@ class Sweep {
   // The database could not be written: why, and where its outcomes are. Empty while it can.
   std::string write_failure() const;
   // And that for no more than another program's lock.
-  bool locked_out() const { return waited_since_ && !write_failure_.empty(); }
+  bool locked_out() const { return waited_since_ && !write_failure_.empty() && !nameless_; }
   // The database was removed or replaced: how to go on with the copy of it. Empty if it was not.
   const std::string& displaced() const { return displaced_; }
 
@@ -106,7 +106,7 @@ class Sweep {
   void cannot_write(const std::string& problem);
   void wait_for_lock(const std::string& problem);
   void mind_the_lock(Time now);
-  void mind_the_files();
+  bool mind_the_files();
   void carry_out(const std::vector<Command>& commands);
   void carry_out(const StartTrial& command);
   void carry_out(const LeaveGang& command);
@@ -164,6 +164,7 @@ class Sweep {
   std::optional<Time> locked_since_, waited_since_;  // another program's lock; for it, at the end
   Time tried_{};
   bool told_of_lock_ = false;
+  bool nameless_ = false;  // the database was removed or replaced, and there is no copy of it yet
   SweepProgress shown_;
   // Attempts that went on from an earlier run's checkpoint and have not said yet how far that is,
   // and of trials whose attempts have, that work.

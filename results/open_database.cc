@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Database.h>
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -201,6 +202,13 @@ void remove_database(const std::string& path) {
   }
 }
 
+void copy_database(const std::string& path, SQLite::Database& from, SQLite::Database& to) {
+  SQLite::Backup backup(to, from);
+  // Throws for what fails, but not for a lock.
+  if (const int code = backup.executeStep(); code != SQLITE_DONE)
+    throw_store_error(path, code, sqlite3_errstr(code));
+}
+
 std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path) {
   play_back_left_journal(path);
   // A writer's log exists as long as the writer does. Without one, the file is all there is, and
@@ -218,7 +226,7 @@ std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path) {
   // One of an older occam is read as it will be once a writer has migrated it.
   auto migrated =
       std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-  SQLite::Backup(*migrated, *database).executeStep();
+  copy_database(path, *database, *migrated);
   migrate(*migrated);
   return migrated;
 }

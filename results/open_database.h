@@ -26,6 +26,10 @@ std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path);
 // Creates the schema in a new file and migrates an older one; the caller holds the StoreLock.
 std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path, Journal journal);
 
+// All of the one, into the other, which is empty. Throws LockedError, naming the one by its path,
+// where another program's lock on it stays for longer than the connection waits.
+void copy_database(const std::string& path, SQLite::Database& from, SQLite::Database& to);
+
 // With what lies beside it; for one that was made in vain.
 void remove_database(const std::string& path);
 

@@ -1,12 +1,13 @@
 #include "results/store.h"
 
-#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Database.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include "results/file_identity.h"
@@ -81,23 +82,26 @@ void insert_outcome(Statements& database, const Outcome& outcome, std::int64_t a
         one.average_precision, one.fpr95, one.outliers, one.inliers, one.seconds);
 }
 
-// A new file's, which is there, empty, when this returns.
-std::string name_for_copy(const std::string& path) {
+// Where a copy of what the database held may lie, the best place first; "XXXXXX" for what mkstemp
+// is to put there.
+std::vector<std::string> places_for_copy(const std::string& path) {
+  const std::string own = path + ".rescued";
+  std::vector<std::string> places{own, own + "-XXXXXX"};
   std::error_code none;
   const std::filesystem::path temporary = std::filesystem::temp_directory_path(none);
-  const std::string own = path + ".rescued";
-  for (const std::string& name :
-       {own, own + "-XXXXXX",
-        (temporary / std::filesystem::path(own).filename()).string() + "-XXXXXX"}) {
-    std::string made = name;
-    const int file = name == own ? open(made.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
-                                 : mkstemp(made.data());
-    if (file < 0) continue;
-    ::close(file);
-    return made;
-  }
-  throw Error(path + ": was removed, or another file put in its place, and neither " + own +
-              " nor a file in " + temporary.string() + " can be made to keep what it held");
+  if (!none)
+    places.push_back(temporary / (std::filesystem::path(own).filename().string() + "-XXXXXX"));
+  return places;
+}
+
+// A new file's name, which is there, empty, when this returns.
+std::string make_file(std::string name) {
+  const int file = name.ends_with("-XXXXXX")
+                       ? mkstemp(name.data())
+                       : open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (file < 0) throw Error(name + ": cannot be made (" + std::strerror(errno) + ")");
+  ::close(file);
+  return name;
 }
 
 // Beside a database in another's place would lie what is none of its own.
@@ -172,25 +176,48 @@ std::string Store::displaced() const {
 }
 
 void Store::rescue() {
-  const std::string copy = name_for_copy(path_);
-  explained(copy, [&] {
-    SQLite::Database target(copy, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    SQLite::Backup(target, *database_).executeStep();
-  });
+  std::string problems;
+  for (const std::string& place : places_for_copy(path_)) {
+    std::string copy;
+    try {
+      copy = make_file(place);
+      return move_into(copy);
+    } catch (const LockedError& problem) {
+      remove_database(copy);
+      throw LockedError(path_ + ": was removed, or another file put in its place, and what it " +
+                        "held cannot be copied yet: " + problem.what());
+    } catch (const Error& problem) {
+      if (!copy.empty()) remove_database(copy);
+      problems += std::string("\n  ") + problem.what();
+    }
+  }
+  throw Error(path_ + ": was removed, or another file put in its place, and what it held can be " +
+              "copied nowhere, so that it ends with this run:" + problems);
+}
+
+// Into the new file, which is the store's from now on; when this throws, the old one still is.
+void Store::move_into(const std::string& copy) {
   const Journal kept = journal();
-  statements_.reset();
-  database_.reset();
+  auto lock = std::make_unique<StoreLock>(copy);
+  std::unique_ptr<SQLite::Database> database;
+  try {
+    {
+      SQLite::Database target(copy, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+      copy_database(path_, *database_, target);
+    }
+    database = open_for_writing(copy, kept);
+  } catch (const SQLite::Exception& problem) {
+    throw Error(copy + ": cannot be written (SQLite: " + problem.what() + ")");
+  }
+  statements_ = std::make_unique<Statements>(*database);
+  database_ = std::move(database);
   // A log that stays behind would be taken for that of whatever is put in the old one's place.
   if (!files_.front().in_place())
     for (const FileIdentity& file : files_)
       if (file.in_place()) std::filesystem::remove(file.path());
   path_ = copy;
-  lock_ = std::make_unique<StoreLock>(path_);
-  explained(path_, [&] {
-    database_ = open_for_writing(path_, kept);
-    statements_ = std::make_unique<Statements>(*database_);
-    know_files();
-  });
+  lock_ = std::move(lock);
+  know_files();
 }
 
 std::int64_t Store::next_lease() const {

@@ -160,7 +160,8 @@ class Store {
   std::string displaced() const;
   // Then: copies all that it holds into a new file beside the old name, or, where that cannot be,
   // into the folder for temporary files, and is that file's store from now on; path() says its
-  // name.
+  // name. Where it throws (LockedError for another program's lock), nothing has changed, and it may
+  // be tried again.
   void rescue();
 
   // The number that the next attempt gets; grows for ever, over all sweeps.
@@ -238,6 +239,7 @@ class Store {
  private:
   void end_interrupted();
   void know_files();
+  void move_into(const std::string& copy);
 
   std::string path_;
   std::vector<FileIdentity> files_;  // that it writes; none when reading

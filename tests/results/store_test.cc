@@ -287,6 +287,23 @@ TEST_F(StoreTest, RescuesWhatItHoldsWhereItsFileIsTaken) {
   }
 }
 
+TEST_F(StoreTest, RescuesAllOrSaysThatItCannot) {
+  Store store(path_, Store::Mode::write, Journal::rollback);
+  store.record_sweep(spec(), expansion({trial(0)}));
+  store.set_patience(std::chrono::milliseconds(1));
+  {
+    SQLite::Database other(path_, SQLite::OPEN_READWRITE);
+    other.exec("BEGIN EXCLUSIVE");
+    fs::remove(path_);
+    EXPECT_THROW(store.rescue(), LockedError);
+    EXPECT_EQ(files(), std::vector<std::string>{"occam.db.lock"});
+  }
+  EXPECT_EQ(store.path(), path_);
+  store.rescue();
+  EXPECT_EQ(store.path(), path_ + ".rescued");
+  EXPECT_EQ(Store(store.path(), Store::Mode::read).status()[0].trials, 1);
+}
+
 TEST_F(StoreTest, NoticesThatItsFileWasMovedAndALinkToItPutInItsPlace) {
   const Store store(path_, Store::Mode::write);
   fs::rename(path_, path_ + ".moved");
