@@ -58,8 +58,10 @@ class Sweep {
   void tick(Time now);  // at least every second
   void drain(const std::string& reason);
 
-  // More trials; those that the sweep has already are left out. Returns how many came in. Throws
-  // UsageError, taking none, for one that wants more workers than there are.
+  // More trials. One that the sweep has already brings from its next attempt on what it is asked
+  // for here, too: one that is done or was cancelled runs again, one that runs does so afterwards.
+  // Returns how many the sweep had. Throws UsageError, taking none, for one that wants more workers
+  // than there are.
   std::size_t add(MissingWork more);
   // Takes trials out; returns how many of them had no outcome yet.
   std::size_t cancel(const std::vector<std::string>& trials);
@@ -128,6 +130,9 @@ class Sweep {
   void on(WorkerId id, const Empty& message);
   void on(WorkerId id, const Gone& message);
   void join(WorkerId id, const Ready& message);
+  void widen(std::size_t task);
+  std::vector<Command> add_scores(std::size_t task, const std::vector<EvaluationRequest>& wanted);
+  std::vector<Command> run_again(std::size_t task);
   GangMachine machine() const;
   void out_of_memory(const Outcome& outcome);
   void finish(const Outcome& outcome, std::size_t task);
@@ -141,6 +146,9 @@ class Sweep {
   std::vector<Start> starts_;  // one a task
   std::unordered_map<std::string, std::size_t> task_of_trial_;
   std::vector<bool> has_outcome_;  // by task: one that counts, of an earlier run or of this
+  std::vector<bool> done_;         // by task: it brought what it was asked for
+  // What tasks are asked for from their next attempt on, where that is more.
+  std::map<std::size_t, std::vector<EvaluationRequest>> wider_;
   SweepOptions options_;
   Store& store_;
   Link& link_;

@@ -27,11 +27,12 @@ void Sweep::try_to_record() {
   } catch (const Error& problem) {
     return cannot_write(problem.what());
   }
-  // Only now is a checkpoint no longer needed.
+  // Only now is a checkpoint no longer needed, unless for more scores.
   std::error_code ignored;
   for (const Change& change : unrecorded_)
     if (const auto* outcome = std::get_if<Outcome>(&change.what);
-        outcome && outcome->status != OutcomeStatus::failed)
+        outcome && outcome->status != OutcomeStatus::failed &&
+        done_[task_of_trial_.at(outcome->trial)])
       std::filesystem::remove_all(options_.work / outcome->trial, ignored);
   unrecorded_.clear();
   if (std::exchange(spooled_, 0) > 0) spool_.clear();

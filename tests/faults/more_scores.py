@@ -37,4 +37,33 @@ expect(result.returncode == 3 and "its earlier outcome stays" in result.stderr,
        f"one trial diverges when trained again: {result.returncode} {result.stderr[-400:]}")
 expect((scored(sweep, "kde"), scored(sweep, "gde")) == (4, 3), "  the others have their new scores, and it its old ones")
 expect(sweep.count("attempt WHERE state = 'failed'") == 3, "  after all its attempts")
+
+# ---- more scores while it runs: of what is done, what runs, what waits, and what was cancelled ----
+one_score = {**SPEC, "evaluate": {"features": ["pool"], "classifiers": ["kde"]}, "tables": {}}
+sweep = Sweep(one_score, step_ms=25)
+process = sweep.start()
+wait_until(lambda: sweep.count("outcome") >= 4)
+wider = pathlib.Path(sweep.path, "wider.json")
+wider.write_text(json.dumps(more(one_score)))
+added = sweep.occam("add", str(wider), "--db", sweep.db)
+expect(added.returncode == 0 and "32 to run" in added.stdout and "32 of them had been part" in added.stdout,
+       f"more scores are added: {added.stdout}{added.stderr}")
+output, _ = process.communicate(timeout=60)
+expect(process.returncode == 0 and (scored(sweep, "kde"), scored(sweep, "gde")) == (32, 32),
+       f"  and every trial brings them in that sweep: {output[-300:]}")
+expect(32 < sweep.count("outcome") < 64, f"  those that waited are trained once ({sweep.count('outcome')} outcomes)")
+expect(not pathlib.Path(sweep.db + ".work").exists(), "  no checkpoint is left")
+
+sweep = Sweep(one_score, step_ms=40)
+process = sweep.start()
+wait_until(lambda: sweep.count("outcome") >= 1)
+sweep.occam("cancel", sweep.db, "--where", "seed=2")
+other = pathlib.Path(sweep.path, "other.json")
+other.write_text(json.dumps({**one_score, "name": "other", "grid": {"seed": [2], "batch_size": [8]}}))
+added = sweep.occam("add", str(other), "--db", sweep.db)
+output, _ = process.communicate(timeout=60)
+here = sweep.count("trials WHERE sweep = 'other' AND state = 'completed'")
+expect(added.returncode == 0 and here == 4 and sweep.count(
+           "sweep_trial WHERE cancelled_at IS NOT NULL AND trial IN (SELECT trial FROM sweep_trial WHERE sweep = 'other')") > 0,
+       f"trials that one sweep cancelled run for another: {added.stdout}{added.stderr} {here}")
 finish()
