@@ -233,6 +233,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const std::size_t untrained = options.score_only ? drop_trainings(work) : 0;
   const std::string to_run = to_run_text(work);
   // A retry can be asked for as long as others run.
+  const bool all_failed = work.to_run() == 0 && work.failed > 0;
   if (work.to_run() == 0) drop_failed(work);
   if (sweep_options.device.empty() && !work.starts.empty()) sweep_options.device = check(work);
   const bool on_gpus = sweep_options.device == "cuda";
@@ -289,18 +290,20 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const auto status = std::find_if(all.begin(), all.end(),
                                    [&](const SweepStatus& one) { return one.name == name; });
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  // Also of trials that have an outcome, and lack scores.
+  const bool failed = all_failed || sweep.some_failed() || status->failed > 0;
   if (!options.quiet)
     std::cerr << summary(*status, seconds)
-              << (sweep.work_left()    ? "; the same command goes on"
-                  : status->failed > 0 ? "; " + retry_text(options.database)
-                                       : "")
+              << (sweep.work_left() ? "; the same command goes on"
+                  : failed          ? "; " + retry_text(options.database)
+                                    : "")
               << "\n";
   store.close();
   if (sweep.work_left()) return 75;
   if (untrained > 0)
     std::cerr << untrained << " of its trials have no kept features for these scores; `occam run "
               << options.spec << "` trains them\n";
-  return untrained > 0 || sweep.some_failed() || status->failed + status->diverged > 0 ? 3 : 0;
+  return untrained > 0 || failed || status->diverged > 0 ? 3 : 0;
 }
 
 int serve(const RunOptions& options) {

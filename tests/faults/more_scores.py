@@ -37,6 +37,26 @@ expect(result.returncode == 3 and "its earlier outcome stays" in result.stderr,
        f"one trial diverges when trained again: {result.returncode} {result.stderr[-400:]}")
 expect((scored(sweep, "kde"), scored(sweep, "gde")) == (4, 3), "  the others have their new scores, and it its old ones")
 expect(sweep.count("attempt WHERE state = 'failed'") == 3, "  after all its attempts")
+again = sweep.run()
+expect(again.returncode == 3 and "0 to run, 1 failed" in again.stderr and f"occam retry {sweep.db}" in again.stderr,
+       f"  a rerun counts it as failed and names retry: {again.returncode} {again.stderr[-300:]}")
+given_up = sweep.occam("retry", sweep.db, "--dry-run").stdout.split()
+expect(given_up == [row[0] for row in sweep.query("SELECT trial FROM attempt WHERE state = 'failed' LIMIT 1")],
+       f"  retry finds it: {given_up}")
+expect("3 attempts for more scores have failed" in sweep.occam("explain", sweep.db, given_up[0]).stdout, "  explain tells")
+sweep.occam("retry", sweep.db)
+again = sweep.run()
+expect(again.returncode == 0 and (scored(sweep, "kde"), scored(sweep, "gde")) == (4, 4), "  and after retry it has all")
+
+# ---- retried while it runs ----
+sweep = asked_for_more(at="start", do="fail")
+sweep.settings.write_text(json.dumps({**json.loads(sweep.settings.read_text()), "step_ms": 60}))
+process = sweep.start("--workers", "1")
+wait_until(lambda: sweep.count("attempt WHERE state = 'failed'") == 3)
+retried = sweep.occam("retry", sweep.db)
+output, _ = process.communicate(timeout=60)
+expect("1 trials have all their attempts again" in retried.stdout and process.returncode == 0 and scored(sweep, "gde") == 4,
+       f"retried while the others run, it has them in that sweep: {retried.stdout}{retried.stderr} {output[-300:]}")
 
 # ---- more scores while it runs: of what is done, what runs, what waits, and what was cancelled ----
 one_score = {**SPEC, "evaluate": {"features": ["pool"], "classifiers": ["kde"]}, "tables": {}}
