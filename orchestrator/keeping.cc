@@ -68,6 +68,7 @@ void plan_keeping(MissingWork& work, const fs::path& folder, const Keeping& keep
 
 std::size_t drop_trainings(MissingWork& work) {
   MissingWork kept;
+  kept.cancelled = work.cancelled;
   for (std::size_t i = 0; i < work.starts.size(); ++i) {
     if (!work.starts[i].keep.score_only) continue;
     kept.tasks.push_back(work.tasks[i]);

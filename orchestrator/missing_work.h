@@ -24,12 +24,14 @@ struct MissingWork {
   // How many of them, the last ones, have used up their attempts: nothing runs them until
   // `occam retry` gives them new ones.
   std::size_t failed = 0;
+  std::size_t cancelled = 0;  // left out, though they lack something
 
   std::size_t to_run() const { return tasks.size() - failed; }
 };
 // How many of them are trained again, for scores that nobody had asked for.
 std::size_t trained_again(const MissingWork& work);
-// "6 to run: 1 new, 2 trained again for gde, 3 scored by kept features for nearest; 2 failed"
+// "6 to run: 1 new, 2 trained again for gde, 3 scored by kept features for nearest; 2 failed, 1
+// cancelled"
 std::string to_run_text(const MissingWork& work);
 // What helps trials that have failed.
 std::string retry_text(const std::string& database);

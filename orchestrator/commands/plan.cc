@@ -136,9 +136,8 @@ int run(const std::vector<std::string>& words) {
   } else {
     histories = no_histories(expansion);
   }
-  std::size_t done = 0, diverged = 0, cancelled = 0;
+  std::size_t done = 0, diverged = 0;
   for (const TrialHistory& history : histories) {
-    cancelled += history.cancelled && history.missing.size() > 0;
     done += history.outcome && history.missing.empty();
     diverged += history.outcome == OutcomeStatus::diverged;
   }
@@ -174,7 +173,7 @@ int run(const std::vector<std::string>& words) {
                                         {"done", done},
                                         {"diverged", diverged},
                                         {"failed", failed},
-                                        {"cancelled", cancelled},
+                                        {"cancelled", missing.cancelled},
                                         {"kept", drift.known ? drift.kept : 0},
                                         {"new", drift.known ? drift.added : trials},
                                         {"orphaned", drift.orphaned},
@@ -201,7 +200,6 @@ int run(const std::vector<std::string>& words) {
   }
   fmt::print("{}: {} trials: {} done, {}", spec.name, trials, done, to_run);
   if (diverged > 0) fmt::print(", {} diverged", diverged);
-  if (cancelled > 0) fmt::print(", {} cancelled", cancelled);
   fmt::print(" ({} duplicates dropped, {} excluded)\n", expansion.duplicates, expansion.excluded);
   fmt::print("{}", drift_text(drift));
   if (failed > 0) fmt::print("{}\n", retry_text(database));

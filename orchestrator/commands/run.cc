@@ -132,6 +132,7 @@ std::string summary(const SweepStatus& status, double seconds) {
   if (status.collapsed > 0) text += fmt::format(", {} collapsed", status.collapsed);
   if (status.diverged > 0) text += fmt::format(", {} diverged", status.diverged);
   if (status.failed > 0) text += fmt::format(", {} failed", status.failed);
+  if (status.cancelled > 0) text += fmt::format(", {} cancelled", status.cancelled);
   return text + fmt::format(" ({} this time)", duration_text(seconds));
 }
 
