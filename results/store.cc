@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "results/beside.h"
 #include "results/file_identity.h"
 #include "results/open_database.h"
 #include "results/spool.h"
@@ -268,7 +269,10 @@ std::size_t Store::record(const std::vector<Change>& changes) {
   begin_group();
   try {
     // So that a reader's lock on a rollback journal shows at once, and not when all has been done.
-    explained(path_, [&] { run(*statements_, "BEGIN EXCLUSIVE"); });
+    explained(path_, [&] {
+      run(*statements_, "BEGIN EXCLUSIVE");
+      carry_mark(*database_);
+    });
     for (const auto& [what, at] : changes) {
       if (const auto* begun = std::get_if<AttemptBegun>(&what))
         begin_attempt(begun->trial, begun->lease, begun->worker, begun->continued, at);

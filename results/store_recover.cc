@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "results/beside.h"
 #include "results/open_database.h"
 #include "results/page_file.h"
 #include "results/recover.h"
@@ -31,7 +32,10 @@ class SettledFile {
  public:
   SettledFile(const std::string& path, const std::string& copy) : path_(path) {
     if (!fs::exists(path + "-wal") && !fs::exists(path + "-journal")) return;
+    unread_ = !left_is_own(path) || left_log_is_damaged(path);
+    if (!left_is_own(path)) return;
     path_ = copy_ = copy;
+    remove_database(copy);  // of one that was killed
     for (const char* part : {"", "-wal", "-journal"})
       if (fs::exists(path + part)) fs::copy_file(path + part, copy + part);
     try {
@@ -40,7 +44,7 @@ class SettledFile {
     } catch (const SQLite::Exception&) {
       // Closing has taken in what can be.
     }
-    unread_ = fs::exists(copy + "-wal") || fs::exists(copy + "-journal");
+    unread_ |= fs::exists(copy + "-wal") || fs::exists(copy + "-journal");
   }
   ~SettledFile() {
     if (!copy_.empty()) remove_database(copy_);

@@ -56,6 +56,7 @@ int run(const std::vector<std::string>& words) {
   const std::vector<std::string> shards(arguments.positional().begin() + 1,
                                         arguments.positional().end());
   const bool is_new = !fs::exists(out);
+  check_writable(out);
   try {
     Store store(out, Store::Mode::write);
     const auto merged = store.merge(shards, rule);

@@ -93,6 +93,7 @@ int run(const std::vector<std::string>& words) {
   if (fs::exists(out))
     throw UsageError(out + ": exists; name a new file for what can be read of " + damaged);
   check_recoverable(damaged);
+  check_writable(out);
   try {
     Store store(out, Store::Mode::write);
     const Recovered recovered = store.recover(damaged, source_finder(data));

@@ -52,6 +52,36 @@ TEST_F(Recover, TakesWhatLiesInALogBesideTheFileAndLeavesBothAlone) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "left"), {}), 2);
 }
 
+// What comes behind the wrong bit was committed, and SQLite does not even look at it.
+TEST_F(Recover, SaysThatALogIsDamaged) {
+  {
+    Store planned(path_, Store::Mode::write, Journal::wal);
+    planned.record_sweep(spec(), expansion({trial(0), trial(1)}));
+    planned.close();
+  }
+  Store store(path_, Store::Mode::write, Journal::wal);
+  for (const std::int64_t inlier : {0, 1})
+    store.record_outcome(
+        outcome(trial(inlier), begin(store, trial(inlier)), {evaluation(kKde, 0.75)}));
+  const std::string log = content_of(path_ + "-wal");
+  fs::create_directory(folder_ / "left");
+  const std::string left = (folder_ / "left" / "occam.db").string();
+  fs::copy_file(path_, left);
+  path_ = left;
+  for (const std::size_t at : {std::size_t(5), log.size() / 2, log.size() + 1}) {
+    std::string damaged = log;
+    if (at < log.size()) damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    std::ofstream(path_ + "-wal", std::ios::binary) << damaged;
+    const Recovered recovered = recover();
+    EXPECT_EQ(recovered.unread_beside, at < log.size()) << at;
+    EXPECT_EQ(recovered.whole(), at >= log.size()) << at;
+    fs::remove(out_);
+  }
+  // One whose last writer died in the middle of a write lacks nothing that was ever acknowledged.
+  std::ofstream(path_ + "-wal", std::ios::binary) << log.substr(0, log.size() - 1000);
+  EXPECT_FALSE(recover().unread_beside);
+}
+
 TEST_F(Recover, TakesInTheOutcomesThatWaitBesideTheFile) {
   {
     Store store(path_, Store::Mode::write);
