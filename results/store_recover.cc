@@ -332,7 +332,10 @@ Recovered Store::recover(const std::string& damaged, const FindSource& find_sour
     complete_tallies(*database_);
     commit_group();
     try {
-      recovered.taken_in = static_cast<std::int64_t>(record(Spool(damaged).waiting()));
+      const Spool spool(damaged);
+      const std::vector<Change> waiting = spool.waiting();
+      recovered.taken_in = static_cast<std::int64_t>(record(waiting));
+      recovered.unread_beside |= !spool.unreadable().empty() || !lines_not_taken(waiting).empty();
     } catch (const Error&) {
       recovered.unread_beside = true;  // it is of trials that are lost
     }

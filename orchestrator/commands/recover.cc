@@ -62,7 +62,9 @@ void print(const Recovered& recovered, const std::string& damaged, const std::st
   fmt::print("{}, from {}:\n", out, damaged);
   for (const RecoveredTable& table : recovered.tables) print(table);
   if (recovered.unread_beside)
-    fmt::print("what its last writer left beside it, in a log or a spool, could not be taken in\n");
+    fmt::print(
+        "not all that its last writer left beside it, in a log or a spool, could be taken in; it "
+        "stays there\n");
   if (recovered.taken_in > 0)
     fmt::print("{} taken in that had waited beside it\n", counted(recovered.taken_in, "outcome"));
   if (recovered.lost_results > 0)

@@ -98,6 +98,19 @@ TEST_F(Recover, TakesInTheOutcomesThatWaitBesideTheFile) {
   EXPECT_EQ(found("SELECT state FROM attempt WHERE lease = 2"), "interrupted");
 }
 
+TEST_F(Recover, SaysThatNotAllThatWaitsBesideTheFileCouldBeTakenIn) {
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(0)}));
+    store.close();
+  }
+  Spool(path_).keep({{outcome(trial(0), 3, {evaluation(kKde, 0.5)})}});  // an attempt that is lost
+  const Recovered recovered = recover();
+  EXPECT_EQ(recovered.taken_in, 0);
+  EXPECT_TRUE(recovered.unread_beside);
+  EXPECT_TRUE(fs::exists(path_ + ".spool"));
+}
+
 TEST_F(Recover, KeepsWhatTheUserTookOutAndWhatALaterSpecLeftOut) {
   {
     Store store(path_, Store::Mode::write);
