@@ -159,6 +159,58 @@ TEST_F(Recover, LeavesOutATrialWhoseIdIsNotThatOfItsFields) {
   EXPECT_EQ(found("SELECT count(*) FROM outcome"), "0");
 }
 
+// One wrong bit on a page that is whole otherwise: a name that is none, and text that is no JSON.
+TEST_F(Recover, TakesARowWhoseTextCannotBeReadForUnreadable) {
+  Spec planned = spec();
+  planned.text = R"({"name": "sweep", "trial": {"dataset": "synthetic", "class": 0, "steps": 2},
+    "evaluate": {"features": ["pool"], "classifiers": ["kde", "gde"]},
+    "tables": {"main": {"rows": "classifier", "columns": "features"}}})";
+  planned = parse_spec(planned.text, "sweep");
+  const Expansion all = expand(planned);
+  const Trial only = all.trials.at(0).trial;
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(planned, all);
+    store.record_outcome(
+        outcome(only, begin(store, only), {evaluation(kKde, 0.5), evaluation(kGde, 0.75)}));
+    store.close();
+  }
+  const std::string whole = content_of(path_);
+  for (const char* damage : {"UPDATE evaluation SET classifier = 'kdr' WHERE classifier = 'kde'",
+                             "UPDATE evaluation SET parameters = '{x' WHERE classifier = 'kde'",
+                             "UPDATE request SET classifier = 'kdr' WHERE classifier = 'kde'",
+                             "UPDATE request SET parameters = '{' WHERE classifier = 'kde'",
+                             "UPDATE sweep SET tables = '{'"}) {
+    std::ofstream(path_, std::ios::binary) << whole;
+    SQLite::Database(path_, SQLite::OPEN_READWRITE).exec(damage);
+    fs::remove(out_);
+    EXPECT_FALSE(recover().whole()) << damage;
+    const SweepResults results = Store(out_, Store::Mode::read).results();
+    EXPECT_EQ(results.tables.size(), 1u) << damage;
+    EXPECT_EQ(results.requests.size(), 2u) << damage;
+    const bool lost = std::string(damage).find("evaluation") != std::string::npos;
+    EXPECT_EQ(results.results.size(), lost ? 1u : 2u) << damage;
+  }
+}
+
+TEST_F(Recover, RemovesTheCopyThatItReadsAndSaysWhatLacks) {
+  Store store(path_, Store::Mode::write, Journal::wal);
+  store.record_sweep(spec(), expansion({trial(0)}));
+  fs::create_directory(folder_ / "left");
+  for (const char* part : {"", "-wal"})
+    fs::copy_file(path_ + part, folder_ / "left" / ("occam.db" + std::string(part)));
+  path_ = (folder_ / "left" / "occam.db").string();
+  // Of one that was killed.
+  std::ofstream(out_ + ".reading") << "half a copy";
+  EXPECT_TRUE(recover().whole());
+  fs::remove(out_);
+  // No file can be written there.
+  fs::create_directories(out_ + ".reading-wal/folder");
+  EXPECT_THAT(message_of([&] { recover(); }),
+              testing::HasSubstr("out.db.reading: cannot be written: "));
+  EXPECT_FALSE(fs::exists(out_ + ".reading"));
+}
+
 TEST_F(Recover, RefusesWhatIsNotOursOrIsBeingWritten) {
   SQLite::Database(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
       .exec("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
