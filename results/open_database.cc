@@ -13,6 +13,7 @@
 #include <fstream>
 
 #include "experiments/error.h"
+#include "results/beside.h"
 #include "results/file_header.h"
 #include "results/schema.h"
 #include "results/store_error.h"
@@ -150,6 +151,7 @@ void check_readable(const std::string& path) {
   const std::string header = header_of(path);
   if (header.empty()) throw Error(path + ": is empty; `occam run SPEC --db " + path + "` fills it");
   check_is_database(path, header);
+  check_left_is_own(path);
   check_whole(path, header);
 }
 
@@ -172,13 +174,14 @@ void check_writable(const std::string& path) {
     throw Error(path + ": its folder " + folder.string() + " cannot be written (" +
                 std::strerror(errno) + "); the journal and the lock lie there, so name a file in " +
                 "a folder of yours");
-  if (!fs::exists(path)) return;
+  if (!fs::exists(path)) return check_nothing_left(path);
   if (access(path.c_str(), W_OK) != 0)
     throw Error(path + ": cannot be written (" + std::strerror(errno) +
                 "); give yourself write permission, or work on a copy");
   const std::string header = header_of(path);
   if (header.empty()) return;
   check_is_database(path, header);
+  check_left_is_own(path);
   check_whole(path, header);
 }
 
@@ -238,13 +241,20 @@ std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path, Jour
     check_ours(path, *database);
     check_sound(path, *database);
   }
-  // Where shared memory does not work after all, SQLite answers with the mode that it kept.
-  const bool wal =
-      journal == Journal::automatic ? is_on_local_disk(folder_of(path)) : journal == Journal::wal;
-  database->execAndGet(wal ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE");
+  // Folds in what a dead writer left, unless somebody reads the file: then that log goes on.
+  database->tryExec("PRAGMA journal_mode = DELETE");
+  const bool is_at_rest = database->execAndGet("PRAGMA journal_mode").getString() == "delete";
   database->exec("PRAGMA synchronous = FULL");
   database->exec("PRAGMA foreign_keys = ON");
   migrate(*database);
+  // Where shared memory does not work after all, SQLite answers with the mode that it kept.
+  const bool wal =
+      journal == Journal::automatic ? is_on_local_disk(folder_of(path)) : journal == Journal::wal;
+  if (wal) {
+    if (is_at_rest) mark(*database);
+    database->execAndGet("PRAGMA journal_mode = WAL");
+    carry_mark(*database);
+  }
   return database;
 }
 

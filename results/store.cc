@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "results/beside.h"
 #include "results/file_identity.h"
 #include "results/open_database.h"
 #include "results/spool.h"
@@ -109,12 +110,13 @@ void check_are_of(Statements& database, const std::vector<Change>& waiting,
                   const std::string& path) {
   for (const Change& change : waiting) {
     const auto* outcome = std::get_if<Outcome>(&change.what);
-    if (!outcome ||
-        Prepared(database, "SELECT 1 FROM trial WHERE id = ?", outcome->trial)->executeStep())
-      continue;
-    throw Error(path + ".spool: what waits there is of another database, with the trial " +
-                outcome->trial + ", which this one does not know; put that one in the place of " +
-                path + ", or move the spool away");
+    const auto* begun = std::get_if<AttemptBegun>(&change.what);
+    if (!outcome && !begun) continue;
+    const std::string& trial = outcome ? outcome->trial : begun->trial;
+    if (Prepared(database, "SELECT 1 FROM trial WHERE id = ?", trial)->executeStep()) continue;
+    throw Error(path + ".spool: what waits there is of another database, with the trial " + trial +
+                ", which this one does not know; put that one in the place of " + path +
+                ", or move the spool away");
   }
 }
 
@@ -135,16 +137,51 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
         database_ = open_for_writing(path, journal);
         complete_tallies(*database_);
         statements_ = std::make_unique<Statements>(*database_);
-        Spool spool(path);
-        const std::vector<Change> waiting = spool.waiting();
-        check_are_of(*statements_, waiting, path);
-        taken_in_ = record(waiting);
-        spool.clear();
+        take_in_spool();
         end_interrupted();
         know_files();
       });
       return;
   }
+}
+
+void Store::take_in_spool() {
+  Spool spool(path_);
+  const std::vector<Change> waiting = spool.waiting();
+  check_are_of(*statements_, waiting, path_);
+  taken_in_ = record(waiting);
+  std::vector<std::string> refused = spool.unreadable();
+  for (std::string& line : lines_not_taken(waiting)) refused.push_back(std::move(line));
+  refused_ = refused.size();
+  if (refused_ > 0) refused_file_ = spool.put_away(refused).string();
+  spool.clear();
+}
+
+std::vector<std::string> Store::lines_not_taken(const std::vector<Change>& changes) {
+  std::vector<std::string> lines;
+  for (const Change& change : changes) {
+    const auto* outcome = std::get_if<Outcome>(&change.what);
+    if (outcome && outcome->status != OutcomeStatus::failed &&
+        !Prepared(*statements_,
+                  "SELECT 1 FROM attempt a JOIN outcome o ON o.trial = a.trial AND o.attempt = "
+                  "a.number WHERE a.lease = ? AND a.trial = ?",
+                  outcome->lease, outcome->trial)
+             ->executeStep())
+      lines.push_back(to_line(change));
+  }
+  return lines;
+}
+
+std::string Store::taken_in_text() const {
+  std::string text;
+  if (taken_in_ > 0)
+    text += std::to_string(taken_in_) + " outcomes taken in that an earlier run could not write\n";
+  if (refused_ > 0)
+    text += "not taken in: " + std::to_string(refused_) +
+            " of the lines that an earlier run could not write, damaged or of attempts that are "
+            "not in " +
+            path_ + "; kept in " + refused_file_ + ", and what lacks is run again\n";
+  return text;
 }
 
 // The lock is ours, so whoever ran these is dead.
@@ -295,7 +332,10 @@ std::size_t Store::record(const std::vector<Change>& changes) {
   begin_group();
   try {
     // So that a reader's lock on a rollback journal shows at once, and not when all has been done.
-    explained(path_, [&] { run(*statements_, "BEGIN EXCLUSIVE"); });
+    explained(path_, [&] {
+      run(*statements_, "BEGIN EXCLUSIVE");
+      carry_mark(*database_);
+    });
     for (const auto& [what, at] : changes) {
       if (const auto* begun = std::get_if<AttemptBegun>(&what))
         begin_attempt(begun->trial, begun->lease, begun->worker, begun->continued, at);

@@ -130,6 +130,8 @@ class Store {
   Journal journal() const;
   // Outcomes that an earlier run could not write and that this open took in.
   std::size_t taken_in() const { return taken_in_; }
+  // That, and what it could not take in and where that is kept: a line each, or nothing.
+  std::string taken_in_text() const;
 
   SweepDrift drift(const Spec& spec, const Expansion& expansion) const;
   // Stores the sweep as the given expansion. Trials of an earlier spec of that name which this one
@@ -237,6 +239,9 @@ class Store {
   void close();
 
  private:
+  void take_in_spool();
+  // Of these, outcomes that count and are not there after record(): their attempts are not either.
+  std::vector<std::string> lines_not_taken(const std::vector<Change>& changes);
   void end_interrupted();
   void know_files();
   void move_into(const std::string& copy);
@@ -247,7 +252,8 @@ class Store {
   std::unique_ptr<SQLite::Database> database_;
   std::unique_ptr<Statements> statements_;  // none when reading
   bool grouped_ = false;
-  std::size_t taken_in_ = 0;
+  std::size_t taken_in_ = 0, refused_ = 0;
+  std::string refused_file_;
 };
 
 }  // namespace occam

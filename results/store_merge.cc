@@ -436,10 +436,7 @@ std::vector<MergedShard> Store::merge(const std::vector<std::string>& shards, Me
     std::vector<std::string> conflicts;
     for (const std::string& path : shards) {
       check_unlocked(path);
-      if (const auto waiting = outcomes_in(Spool(path).waiting()); waiting > 0)
-        throw Error(path + ": " + std::to_string(waiting) +
-                    " of its outcomes could not be written and wait beside it; run its sweep once "
-                    "more, which takes them in, or leave this file out");
+      check_nothing_waits(path);
       const Store shard(path, Mode::read);
       merged.push_back(explained(path, [&] {
         const SQLite::Transaction snapshot(*shard.database_);
