@@ -50,7 +50,7 @@ MissingWork missing_work(const Expansion& expansion, std::vector<TrialHistory> h
     TrialHistory& history = histories[i];
     if (history.missing.empty() && history.outcome) continue;
     if (history.outcome == OutcomeStatus::diverged) continue;
-    if (!wanted.trial(expansion.trials[i].trial)) continue;
+    if (!wanted.trial(expansion.trials[i])) continue;
     if (history.cancelled) {
       ++missing.cancelled;
       continue;
@@ -66,11 +66,11 @@ MissingWork missing_work(const Expansion& expansion, std::vector<TrialHistory> h
   return missing;
 }
 
-void drop_failed(MissingWork& work) {
+std::size_t drop_failed(MissingWork& work) {
   work.tasks.resize(work.to_run());
   work.starts.resize(work.tasks.size());
   work.lacking.resize(work.tasks.size());
-  work.failed = 0;
+  return std::exchange(work.failed, 0);
 }
 
 namespace {

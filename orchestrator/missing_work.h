@@ -39,14 +39,14 @@ std::string retry_text(const std::string& database);
 std::string drift_text(const SweepDrift& drift);
 
 struct Wanted {
-  std::function<bool(const Trial&)> trial = [](const Trial&) { return true; };
+  std::function<bool(const PlannedTrial&)> trial = [](const PlannedTrial&) { return true; };
   std::size_t limit = static_cast<std::size_t>(-1);  // of trials to run
   std::int64_t max_attempts = CoordinatorOptions{}.max_attempts;
 };
 MissingWork missing_work(const Expansion& expansion, std::vector<TrialHistory> histories,
                          const std::filesystem::path& work, const Wanted& wanted = {});
 
-// Where nobody can ask for a retry.
-void drop_failed(MissingWork& work);
+// Where nobody can ask for a retry. How many there were.
+std::size_t drop_failed(MissingWork& work);
 
 }  // namespace occam

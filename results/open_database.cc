@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 // Pages a reader may hold, in KiB: its queries go back and forth over all of a large file.
 constexpr const char* kReaderCache = "PRAGMA cache_size = -65536";
 constexpr std::uint64_t kWalVersion = 2;  // of a file with a write-ahead log
-constexpr int kPatienceMs = 10'000;       // with a reader that holds a rollback journal's lock
+constexpr int kPatienceMs = static_cast<int>(kPatience.count());
 
 fs::path folder_of(const std::string& path) {
   const fs::path folder = fs::path(path).parent_path();

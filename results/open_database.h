@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -10,6 +11,9 @@ class Database;
 }
 
 namespace occam {
+
+// How long a connection waits for another program's lock: a reader may hold a rollback journal's.
+inline constexpr std::chrono::milliseconds kPatience{10'000};
 
 // Throws Error for "", which names no file.
 void check_named(const std::string& path);

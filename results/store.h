@@ -142,7 +142,8 @@ class Store {
   std::vector<TrialHistory> histories(const Expansion& expansion,
                                       const std::string& sweep = "") const;
 
-  // How long a change waits for another program's lock before it is a LockedError; 10 s at first.
+  // How long a change waits for another program's lock before it is a LockedError; kPatience of
+  // open_database.h at first.
   void set_patience(std::chrono::milliseconds patience);
 
   // All of it in one transaction, durable when this returns; when it throws, it is as if none of it

@@ -146,8 +146,7 @@ int run(const std::vector<std::string>& words) {
   expansion.trials = {};  // a fifth of the memory of a plan of a million trials
   plan_keeping(missing, std::filesystem::absolute(database + ".kept"), {.features = true});
   const std::string to_run = to_run_text(missing);
-  const std::size_t failed = missing.failed;
-  drop_failed(missing);
+  const std::size_t failed = drop_failed(missing);
   const int code = missing.tasks.empty() && failed + diverged > 0 ? 3 : 0;
   check_gang_sizes(missing.tasks, workers);
   if (on_gpus && !force_gangs) check_gang_speeds(missing.tasks, missing.starts, rates);

@@ -168,11 +168,10 @@ std::string journal_text(const Store& store, const RunOptions& options) {
 }
 
 // Which trials this run is for.
-std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const Spec& spec,
-                                                const Expansion& expansion) {
+std::function<bool(const PlannedTrial&)> chosen_trials(const RunOptions& options, const Spec& spec,
+                                                       const Expansion& expansion) {
   const TrialFilter only(options.only);
-  if (std::none_of(expansion.trials.begin(), expansion.trials.end(),
-                   [&](const PlannedTrial& planned) { return only(planned.trial); }))
+  if (std::none_of(expansion.trials.begin(), expansion.trials.end(), only))
     throw UsageError("--only " + joined(options.only, " --only ") + ": no trial of " + spec.name +
                      " is such");
   if (options.shard.count == 1 && options.done_in.empty()) return only;
@@ -184,8 +183,8 @@ std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const
       if (histories[i].cancelled || (histories[i].outcome && histories[i].missing.empty()))
         chosen.erase(expansion.trials[i].id());
   }
-  return [only, chosen = std::move(chosen)](const Trial& trial) {
-    return only(trial) && chosen.count(id_of(trial)) > 0;
+  return [only, chosen = std::move(chosen)](const PlannedTrial& planned) {
+    return only(planned) && chosen.count(planned.id()) > 0;
   };
 }
 
@@ -195,7 +194,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   Expansion expansion = expand(spec, source_finder(options.data));
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   check_tables(spec, expansion);
-  const std::function<bool(const Trial&)> chosen = chosen_trials(options, spec, expansion);
+  const std::function<bool(const PlannedTrial&)> chosen = chosen_trials(options, spec, expansion);
   SweepOptions sweep_options;
   sweep_options.job = slurm_job();
   sweep_options.restart_count = slurm_restart_count();
@@ -271,7 +270,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   // While trials run, another program's lock is waited for between two wakes.
   store.set_patience(std::chrono::milliseconds(100));
   rank.serve_sweep(sweep, requests);
-  store.set_patience(std::chrono::seconds(10));
+  store.set_patience(kPatience);
   progress.finish();
   std::error_code ignored;
   fs::remove(sweep_options.work, ignored);  // when nothing is left in it
