@@ -343,6 +343,7 @@ std::vector<Command> Coordinator::retry(std::size_t task) {
   if (std::exchange(tasks_[task].failed_attempts, 0) >= options_.max_attempts) --failed_;
   cancelled_[task] = false;
   failed_on_.erase(task);
+  furthest_.erase(task);  // it may begin from nothing
   const bool runs = std::any_of(running_.begin(), running_.end(),
                                 [&](const auto& one) { return one.second.task == task; });
   if (!runs) await(task);

@@ -28,7 +28,12 @@ void put(const fs::path& path, const json& content) {
   file.close();
   std::error_code problem;
   if (file) fs::rename(partial, path, problem);
-  if (!file || problem) throw Error(path.string() + ": cannot be written; are you its owner?");
+  if (file && !problem) return;
+  // A sweep that ends takes its folder away before it gives its lock back.
+  if (!fs::exists(path.parent_path()))
+    throw Error(path.parent_path().string() +
+                ": the sweep is just ending; say it again in a moment");
+  throw Error(path.string() + ": cannot be written; are you its owner?");
 }
 
 std::string content_of(const fs::path& path) {

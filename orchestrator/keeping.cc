@@ -25,13 +25,14 @@ std::optional<Kept> manifest_of(const fs::path& folder) {
   }
 }
 
-bool answers(const Kept& kept, const Start& start) {
-  return kept.trial == start.trial &&
-         std::all_of(start.evaluations.begin(), start.evaluations.end(),
-                     [&](const EvaluationRequest& request) { return suffices(kept, request); });
-}
-
 }  // namespace
+
+bool has_kept_features(const Start& start) {
+  const std::optional<Kept> kept = manifest_of(start.keep.folder);
+  return kept && kept->trial == start.trial &&
+         std::all_of(start.evaluations.begin(), start.evaluations.end(),
+                     [&](const EvaluationRequest& request) { return suffices(*kept, request); });
+}
 
 Keeping parse_keeping(const std::string& text) {
   Keeping keeping;
@@ -57,8 +58,7 @@ void plan_keeping(MissingWork& work, const fs::path& folder, const Keeping& keep
     start.keep = {(folder / start.trial).string(), keeping.features, keeping.weights,
                   keeping.scores, false};
     if (work.lacking[i].empty()) continue;
-    const std::optional<Kept> kept = manifest_of(start.keep.folder);
-    if (!kept || !answers(*kept, start)) continue;
+    if (!has_kept_features(start)) continue;
     start.keep.score_only = true;
     // Scoring costs about what one pass over the images does.
     work.tasks[i].work = evaluation_macs(start.config, start.evaluations);
@@ -68,6 +68,7 @@ void plan_keeping(MissingWork& work, const fs::path& folder, const Keeping& keep
 
 std::size_t drop_trainings(MissingWork& work) {
   MissingWork kept;
+  kept.cancelled = work.cancelled;
   for (std::size_t i = 0; i < work.starts.size(); ++i) {
     if (!work.starts[i].keep.score_only) continue;
     kept.tasks.push_back(work.tasks[i]);

@@ -19,6 +19,9 @@ Keeping parse_keeping(const std::string& text);
 // alone is scored without training where the folder's features answer all that it must bring.
 void plan_keeping(MissingWork& work, const std::filesystem::path& folder, const Keeping& keeping);
 
+// Whether the folder that it names holds features that answer all that it asks for.
+bool has_kept_features(const Start& start);
+
 // Leaves only the work that needs no training; returns how much it dropped.
 std::size_t drop_trainings(MissingWork& work);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "experiments/cost.h"
 #include "experiments/error.h"
@@ -48,8 +49,12 @@ MissingWork missing_work(const Expansion& expansion, std::vector<TrialHistory> h
   for (std::size_t i = 0; i < expansion.trials.size(); ++i) {
     TrialHistory& history = histories[i];
     if (history.missing.empty() && history.outcome) continue;
-    if (history.outcome == OutcomeStatus::diverged || history.cancelled) continue;
-    if (!wanted.trial(expansion.trials[i].trial)) continue;
+    if (history.outcome == OutcomeStatus::diverged) continue;
+    if (!wanted.trial(expansion.trials[i])) continue;
+    if (history.cancelled) {
+      ++missing.cancelled;
+      continue;
+    }
     if (history.failed_attempts >= wanted.max_attempts)
       failed.push_back(i);
     else if (missing.tasks.size() < wanted.limit)
@@ -61,11 +66,11 @@ MissingWork missing_work(const Expansion& expansion, std::vector<TrialHistory> h
   return missing;
 }
 
-void drop_failed(MissingWork& work) {
+std::size_t drop_failed(MissingWork& work) {
   work.tasks.resize(work.to_run());
   work.starts.resize(work.tasks.size());
   work.lacking.resize(work.tasks.size());
-  work.failed = 0;
+  return std::exchange(work.failed, 0);
 }
 
 namespace {
@@ -106,7 +111,10 @@ std::string to_run_text(const MissingWork& work) {
   if (scored.trials > 0)
     text += fmt::format(", {} scored by kept features for {}", scored.trials,
                         joined(scored.classifiers));
-  if (work.failed > 0) text += fmt::format("{} {} failed", parts ? ";" : ",", work.failed);
+  const char* between = parts ? ";" : ",";
+  if (work.failed > 0)
+    text += fmt::format("{} {} failed", std::exchange(between, ","), work.failed);
+  if (work.cancelled > 0) text += fmt::format("{} {} cancelled", between, work.cancelled);
   return text;
 }
 

@@ -92,12 +92,10 @@ std::string Requests::add(const std::string& text, const std::string& file) {
         file, less_text(drift), spec.name));
   store_.record_sweep(spec, expansion);
   const std::string wanted = to_run_text(missing);
-  const std::size_t wanted_count = missing.tasks.size();
-  const std::size_t added = sweep_.add(std::move(missing));
+  const std::size_t known = sweep_.add(std::move(missing));
   std::string said = fmt::format("{}{}: {} trials, {}", drift_text(drift), spec.name,
                                  expansion.trials.size(), wanted);
-  if (added < wanted_count)
-    said += fmt::format(" ({} of them had been part of the running sweep)", wanted_count - added);
+  if (known > 0) said += fmt::format(" ({} of them had been part of the running sweep)", known);
   return said;
 }
 

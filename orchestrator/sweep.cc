@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "experiments/error.h"
+#include "orchestrator/keeping.h"
 
 namespace occam {
 namespace {
@@ -51,8 +52,11 @@ Sweep::Sweep(MissingWork work, SweepOptions options, Store& store, Link& link,
       events_(store.path()),
       coordinator_(std::move(work.tasks), options_.coordinator),
       spool_(store.path()) {
-  for (std::size_t task = 0; task < starts_.size(); ++task)
+  for (std::size_t task = 0; task < starts_.size(); ++task) {
     task_of_trial_.emplace(starts_[task].trial, task);
+    has_outcome_.push_back(!work.lacking[task].empty());
+  }
+  done_.resize(starts_.size(), false);
   shown_.trials = coordinator_.pending();
   for (const Task& task : coordinator_.tasks())
     if (task.failed_attempts < options_.coordinator.max_attempts) shown_.work += task.work;
@@ -108,6 +112,7 @@ void Sweep::carry_out(const StartTrial& command) {
     link_.to_node(command.worker.node, to_line(Down{command.worker.number, joining}));
     return;
   }
+  widen(command.task);
   message.lease = command.lease;
   message.share = command.share;
   const auto checkpoint = newest_checkpoint(message);
@@ -244,6 +249,13 @@ void Sweep::on(WorkerId id, const Outcome& message) {
     outcome.status = OutcomeStatus::failed;
     outcome.error = "the worker did not bring every score that was asked for";
   }
+  // A trial's numbers are those of one attempt, and those that it has are not given up for none.
+  if (outcome.status == OutcomeStatus::diverged && has_outcome_[task]) {
+    outcome.status = OutcomeStatus::failed;
+    outcome.error =
+        "diverged when it was trained again for more scores; its earlier outcome stays: " +
+        outcome.error;
+  }
   if (outcome.status == OutcomeStatus::failed && is_out_of_memory(outcome.error))
     out_of_memory(outcome);
   else
@@ -271,6 +283,7 @@ void Sweep::finish(const Outcome& outcome, std::size_t task) {
       progress_.say(fmt::format("trial {} diverged: {}", outcome.trial, outcome.error));
     if (!outcome.collapsed.empty())
       progress_.say(fmt::format("trial {} collapsed: {}", outcome.trial, outcome.collapsed));
+    has_outcome_[task] = done_[task] = true;
     const double work = coordinator_.tasks()[task].work;
     ++shown_.done;
     shown_.work_done += work;
@@ -278,7 +291,12 @@ void Sweep::finish(const Outcome& outcome, std::size_t task) {
     timed_seconds_ += (outcome.train_seconds + outcome.evaluate_seconds) *
                       static_cast<double>(coordinator_.tasks()[task].speedup);
   }
-  carry_out(coordinator_.on_outcome(outcome.lease, outcome.status));
+  std::vector<Command> commands = coordinator_.on_outcome(outcome.lease, outcome.status);
+  if (outcome.status == OutcomeStatus::completed && wider_.count(task)) {
+    const std::vector<Command> again = run_again(task);
+    commands.insert(commands.end(), again.begin(), again.end());
+  }
+  carry_out(commands);
 }
 
 void Sweep::on(WorkerId id, const Stopped& message) {
@@ -360,19 +378,59 @@ std::size_t Sweep::add(MissingWork more) {
     }
   }
   std::vector<Task> tasks;
+  std::vector<Command> commands;
   for (std::size_t i = 0; i < more.tasks.size(); ++i) {
-    if (!task_of_trial_.emplace(more.starts[i].trial, starts_.size()).second) continue;
+    const auto [known, is_new] = task_of_trial_.emplace(more.starts[i].trial, starts_.size());
+    if (!is_new) {
+      const std::vector<Command> one = add_scores(known->second, more.starts[i].evaluations);
+      commands.insert(commands.end(), one.begin(), one.end());
+      continue;
+    }
     shown_.work += more.tasks[i].work;
     ++shown_.trials;
+    has_outcome_.push_back(!more.lacking[i].empty());
+    done_.push_back(false);
     starts_.push_back(std::move(more.starts[i]));
     tasks.push_back(std::move(more.tasks[i]));
   }
   const std::size_t count = tasks.size();
-  carry_out(coordinator_.add(std::move(tasks)));
+  const std::vector<Command> new_ones = coordinator_.add(std::move(tasks));
+  commands.insert(commands.end(), new_ones.begin(), new_ones.end());
+  carry_out(commands);
   ask_for_workers();
   events_.add("added", {{"trials", count}});
   commit();
-  return count;
+  return more.tasks.size() - count;
+}
+
+std::vector<Command> Sweep::add_scores(std::size_t task,
+                                       const std::vector<EvaluationRequest>& wanted) {
+  const auto known = wider_.find(task);
+  std::vector<EvaluationRequest> all =
+      known == wider_.end() ? starts_[task].evaluations : known->second;
+  const std::size_t before = all.size();
+  for (const EvaluationRequest& one : wanted)
+    if (std::find(all.begin(), all.end(), one) == all.end()) all.push_back(one);
+  if (all.size() > before) wider_[task] = std::move(all);
+  if (done_[task]) return run_again(task);
+  return coordinator_.is_cancelled(task) ? coordinator_.retry(task) : std::vector<Command>{};
+}
+
+std::vector<Command> Sweep::run_again(std::size_t task) {
+  done_[task] = false;
+  ++shown_.trials;
+  shown_.work += coordinator_.tasks()[task].work;
+  return coordinator_.retry(task);
+}
+
+void Sweep::widen(std::size_t task) {
+  const auto wider = wider_.find(task);
+  if (wider == wider_.end()) return;
+  Start& start = starts_[task];
+  start.evaluations = std::move(wider->second);
+  wider_.erase(wider);
+  start.keep.score_only =
+      has_outcome_[task] && coordinator_.tasks()[task].gpus == 1 && has_kept_features(start);
 }
 
 std::size_t Sweep::cancel(const std::vector<std::string>& trials) {
@@ -390,10 +448,15 @@ std::size_t Sweep::cancel(const std::vector<std::string>& trials) {
 std::size_t Sweep::retry(const std::vector<std::string>& trials) {
   std::size_t count = 0;
   store_.retry(trials);
-  // One that has come through meanwhile needs no more.
-  for (const std::string& trial : store_.without_outcome(trials)) {
+  const std::vector<std::string> without_outcome = store_.without_outcome(trials);
+  const std::set<std::string> without(without_outcome.begin(), without_outcome.end());
+  for (const std::string& trial : trials) {
     const auto task = task_of_trial_.find(trial);
     if (task == task_of_trial_.end()) continue;
+    // One that has come through meanwhile needs no more.
+    has_outcome_[task->second] = without.count(trial) == 0;
+    if (has_outcome_[task->second] && done_[task->second]) continue;
+    done_[task->second] = false;
     ++count;
     events_.add("retried", {{"trial", trial}});
     carry_out(coordinator_.retry(task->second));

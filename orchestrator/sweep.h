@@ -58,8 +58,10 @@ class Sweep {
   void tick(Time now);  // at least every second
   void drain(const std::string& reason);
 
-  // More trials; those that the sweep has already are left out. Returns how many came in. Throws
-  // UsageError, taking none, for one that wants more workers than there are.
+  // More trials. One that the sweep has already brings from its next attempt on what it is asked
+  // for here, too: one that is done or was cancelled runs again, one that runs does so afterwards.
+  // Returns how many the sweep had. Throws UsageError, taking none, for one that wants more workers
+  // than there are.
   std::size_t add(MissingWork more);
   // Takes trials out; returns how many of them had no outcome yet.
   std::size_t cancel(const std::vector<std::string>& trials);
@@ -84,7 +86,7 @@ class Sweep {
   // The database could not be written: why, and where its outcomes are. Empty while it can.
   std::string write_failure() const;
   // And that for no more than another program's lock.
-  bool locked_out() const { return waited_since_ && !write_failure_.empty(); }
+  bool locked_out() const { return waited_since_ && !write_failure_.empty() && !nameless_; }
   // The database was removed or replaced: how to go on with the copy of it. Empty if it was not.
   const std::string& displaced() const { return displaced_; }
 
@@ -106,7 +108,7 @@ class Sweep {
   void cannot_write(const std::string& problem);
   void wait_for_lock(const std::string& problem);
   void mind_the_lock(Time now);
-  void mind_the_files();
+  bool mind_the_files();
   void carry_out(const std::vector<Command>& commands);
   void carry_out(const StartTrial& command);
   void carry_out(const LeaveGang& command);
@@ -128,6 +130,9 @@ class Sweep {
   void on(WorkerId id, const Empty& message);
   void on(WorkerId id, const Gone& message);
   void join(WorkerId id, const Ready& message);
+  void widen(std::size_t task);
+  std::vector<Command> add_scores(std::size_t task, const std::vector<EvaluationRequest>& wanted);
+  std::vector<Command> run_again(std::size_t task);
   GangMachine machine() const;
   void out_of_memory(const Outcome& outcome);
   void finish(const Outcome& outcome, std::size_t task);
@@ -140,6 +145,10 @@ class Sweep {
 
   std::vector<Start> starts_;  // one a task
   std::unordered_map<std::string, std::size_t> task_of_trial_;
+  std::vector<bool> has_outcome_;  // by task: one that counts, of an earlier run or of this
+  std::vector<bool> done_;         // by task: it brought what it was asked for
+  // What tasks are asked for from their next attempt on, where that is more.
+  std::map<std::size_t, std::vector<EvaluationRequest>> wider_;
   SweepOptions options_;
   Store& store_;
   Link& link_;
@@ -163,6 +172,7 @@ class Sweep {
   std::optional<Time> locked_since_, waited_since_;  // another program's lock; for it, at the end
   Time tried_{};
   bool told_of_lock_ = false;
+  bool nameless_ = false;  // the database was removed or replaced, and there is no copy of it yet
   SweepProgress shown_;
   // Attempts that went on from an earlier run's checkpoint and have not said yet how far that is,
   // and of trials whose attempts have, that work.

@@ -16,9 +16,8 @@ void Sweep::commit() {
 }
 
 void Sweep::try_to_record() {
-  if (unrecorded_.empty()) return;
-  mind_the_files();
-  if (!write_failure_.empty()) return;
+  if (unrecorded_.empty() && !locked_since_) return;
+  if (!mind_the_files()) return;
   const std::size_t outcomes = outcomes_in(unrecorded_);
   try {
     if (store_.record(unrecorded_) < outcomes)
@@ -28,11 +27,12 @@ void Sweep::try_to_record() {
   } catch (const Error& problem) {
     return cannot_write(problem.what());
   }
-  // Only now is a checkpoint no longer needed.
+  // Only now is a checkpoint no longer needed, unless for more scores.
   std::error_code ignored;
   for (const Change& change : unrecorded_)
     if (const auto* outcome = std::get_if<Outcome>(&change.what);
-        outcome && outcome->status != OutcomeStatus::failed)
+        outcome && outcome->status != OutcomeStatus::failed &&
+        done_[task_of_trial_.at(outcome->trial)])
       std::filesystem::remove_all(options_.work / outcome->trial, ignored);
   unrecorded_.clear();
   if (std::exchange(spooled_, 0) > 0) spool_.clear();
@@ -42,23 +42,37 @@ void Sweep::try_to_record() {
                               store_.path(), outcomes));
 }
 
-// Who writes a file without a name writes for nobody.
-void Sweep::mind_the_files() {
-  if (!write_failure_.empty()) return;
+// Who writes a file without a name writes for nobody. Whether the database has one, its own or a
+// copy's.
+bool Sweep::mind_the_files() {
+  if (!write_failure_.empty()) return false;
+  std::string gone;
   try {
-    const std::string gone = store_.displaced();
-    if (gone.empty()) return;
-    const std::string path = store_.path();
-    store_.rescue();
-    displaced_ = fmt::format(
-        "{}: was removed, or another file put in its place, while this run wrote it; all that was "
-        "recorded is in {}\n  to go on: mv {} {}, and the same command again",
-        gone, store_.path(), shell_word(store_.path()), shell_word(path));
-    progress_.say(displaced_);
-    drain("the database was removed or replaced");
+    gone = store_.displaced();
   } catch (const Error& problem) {
     cannot_write(problem.what());
+    return false;
   }
+  nameless_ = !gone.empty();
+  if (!nameless_) return true;
+  drain("the database was removed or replaced");
+  const std::string path = store_.path();
+  try {
+    store_.rescue();
+  } catch (const Error& problem) {
+    // As long as this run lives, so does the file: a lock may go, and a full disk be emptied.
+    wait_for_lock(problem.what());
+    return false;
+  }
+  nameless_ = false;
+  displaced_ = fmt::format(
+      "{}: was removed, or another file put in its place, while this run wrote it; all that was "
+      "recorded is in {}\n  to go on: {}mv {} {}, and the same command again",
+      gone, store_.path(),
+      std::filesystem::exists(path) ? "give what has its name now another, then " : "",
+      shell_word(store_.path()), shell_word(path));
+  progress_.say(displaced_);
+  return true;
 }
 
 // What the database has not taken, as far as it is not there yet.
@@ -99,7 +113,10 @@ void Sweep::mind_the_lock(Time now) {
   if (!told_of_lock_ && now - *locked_since_ >= kTellAfter) {
     told_of_lock_ = true;
     events_.add("locked", {{"reason", lock_problem_}});
-    progress_.say(lock_problem_ + "\n  the training goes on, and its outcomes wait in " + file);
+    progress_.say(lock_problem_ + (nameless_ ? "\n  free some space, or end what keeps it locked"
+                                             : "\n  the training goes on, and its outcomes wait "
+                                               "in " +
+                                                   file));
   }
   if (!all_left()) return;
   if (!waited_since_) {
@@ -119,8 +136,9 @@ void Sweep::check_recorded() {
 
 std::string Sweep::write_failure() const {
   if (write_failure_.empty() || spooled_ == 0) return write_failure_;
-  return fmt::format("{}\n  {} outcomes wait in {}, from where the next occam run takes them in",
-                     write_failure_, outcomes_in(unrecorded_), spool_file_);
+  return fmt::format("{}\n  {} outcomes wait in {}, from where the next occam run takes them in{}",
+                     write_failure_, outcomes_in(unrecorded_), spool_file_,
+                     nameless_ ? " beside a copy of the database that was there" : "");
 }
 
 void Sweep::record_curves() {

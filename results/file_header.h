@@ -12,8 +12,9 @@ namespace occam {
 inline constexpr std::string_view kMagic("SQLite format 3\0", 16);
 inline constexpr std::size_t kHeaderBytes = 100;
 // Of two bytes, the next two of one and the others of four.
-inline constexpr std::size_t kPageBytes = 16, kWriteVersion = 18, kReservedBytes = 20, kPages = 28,
-                             kFirstFree = 32, kUserVersion = 60, kApplication = 68;
+inline constexpr std::size_t kPageBytes = 16, kWriteVersion = 18, kReservedBytes = 20,
+                             kChangeCounter = 24, kPages = 28, kFirstFree = 32, kSchemaCookie = 40,
+                             kUserVersion = 60, kApplication = 68;
 
 // Bytes behind the end count as zeros.
 inline std::uint64_t number_at(const std::string& bytes, std::size_t at, std::size_t count) {

@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Database.h>
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,7 @@
 #include <fstream>
 
 #include "experiments/error.h"
+#include "results/beside.h"
 #include "results/file_header.h"
 #include "results/schema.h"
 #include "results/store_error.h"
@@ -25,7 +27,7 @@ namespace fs = std::filesystem;
 // Pages a reader may hold, in KiB: its queries go back and forth over all of a large file.
 constexpr const char* kReaderCache = "PRAGMA cache_size = -65536";
 constexpr std::uint64_t kWalVersion = 2;  // of a file with a write-ahead log
-constexpr int kPatienceMs = 10'000;       // with a reader that holds a rollback journal's lock
+constexpr int kPatienceMs = static_cast<int>(kPatience.count());
 
 fs::path folder_of(const std::string& path) {
   const fs::path folder = fs::path(path).parent_path();
@@ -149,6 +151,7 @@ void check_readable(const std::string& path) {
   const std::string header = header_of(path);
   if (header.empty()) throw Error(path + ": is empty; `occam run SPEC --db " + path + "` fills it");
   check_is_database(path, header);
+  check_left_is_own(path);
   check_whole(path, header);
 }
 
@@ -171,13 +174,14 @@ void check_writable(const std::string& path) {
     throw Error(path + ": its folder " + folder.string() + " cannot be written (" +
                 std::strerror(errno) + "); the journal and the lock lie there, so name a file in " +
                 "a folder of yours");
-  if (!fs::exists(path)) return;
+  if (!fs::exists(path)) return check_nothing_left(path);
   if (access(path.c_str(), W_OK) != 0)
     throw Error(path + ": cannot be written (" + std::strerror(errno) +
                 "); give yourself write permission, or work on a copy");
   const std::string header = header_of(path);
   if (header.empty()) return;
   check_is_database(path, header);
+  check_left_is_own(path);
   check_whole(path, header);
 }
 
@@ -201,6 +205,13 @@ void remove_database(const std::string& path) {
   }
 }
 
+void copy_database(const std::string& path, SQLite::Database& from, SQLite::Database& to) {
+  SQLite::Backup backup(to, from);
+  // Throws for what fails, but not for a lock.
+  if (const int code = backup.executeStep(); code != SQLITE_DONE)
+    throw_store_error(path, code, sqlite3_errstr(code));
+}
+
 std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path) {
   play_back_left_journal(path);
   // A writer's log exists as long as the writer does. Without one, the file is all there is, and
@@ -218,7 +229,7 @@ std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path) {
   // One of an older occam is read as it will be once a writer has migrated it.
   auto migrated =
       std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-  SQLite::Backup(*migrated, *database).executeStep();
+  copy_database(path, *database, *migrated);
   migrate(*migrated);
   return migrated;
 }
@@ -230,13 +241,20 @@ std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path, Jour
     check_ours(path, *database);
     check_sound(path, *database);
   }
-  // Where shared memory does not work after all, SQLite answers with the mode that it kept.
-  const bool wal =
-      journal == Journal::automatic ? is_on_local_disk(folder_of(path)) : journal == Journal::wal;
-  database->execAndGet(wal ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE");
+  // Folds in what a dead writer left, unless somebody reads the file: then that log goes on.
+  database->tryExec("PRAGMA journal_mode = DELETE");
+  const bool is_at_rest = database->execAndGet("PRAGMA journal_mode").getString() == "delete";
   database->exec("PRAGMA synchronous = FULL");
   database->exec("PRAGMA foreign_keys = ON");
   migrate(*database);
+  // Where shared memory does not work after all, SQLite answers with the mode that it kept.
+  const bool wal =
+      journal == Journal::automatic ? is_on_local_disk(folder_of(path)) : journal == Journal::wal;
+  if (wal) {
+    if (is_at_rest) mark(*database);
+    database->execAndGet("PRAGMA journal_mode = WAL");
+    carry_mark(*database);
+  }
   return database;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -10,6 +11,9 @@ class Database;
 }
 
 namespace occam {
+
+// How long a connection waits for another program's lock: a reader may hold a rollback journal's.
+inline constexpr std::chrono::milliseconds kPatience{10'000};
 
 // Throws Error for "", which names no file.
 void check_named(const std::string& path);
@@ -25,6 +29,10 @@ std::unique_ptr<SQLite::Database> open_for_reading(const std::string& path);
 
 // Creates the schema in a new file and migrates an older one; the caller holds the StoreLock.
 std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path, Journal journal);
+
+// All of the one, into the other, which is empty. Throws LockedError, naming the one by its path,
+// where another program's lock on it stays for longer than the connection waits.
+void copy_database(const std::string& path, SQLite::Database& from, SQLite::Database& to);
 
 // With what lies beside it; for one that was made in vain.
 void remove_database(const std::string& path);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <optional>
 
 #include "experiments/error.h"
 #include "experiments/number.h"
@@ -42,6 +43,14 @@ bool is_ours(const fs::path& path) {
   return lstat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) && about.st_uid == getuid();
 }
 
+std::optional<Change> change_in(const std::string& line) {
+  try {
+    return read_change(line);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 Spool::Spool(const std::string& database) {
@@ -54,31 +63,55 @@ Spool::Spool(const std::string& database) {
                                    "-" + std::to_string(getuid()) + ".spool"));
 }
 
+fs::path Spool::append_to(const std::string& end, const std::string& text,
+                          const std::string& what) {
+  int problem = 0;
+  for (; place_ < places_.size(); ++place_) {
+    const fs::path file = places_[place_].string() + end;
+    problem = append(file, text);
+    if (problem == 0) return file;
+  }
+  place_ = 0;  // perhaps the next time
+  throw Error(what + " can be kept neither in " + places_.front().string() + end + " nor in " +
+              places_.back().string() + end + ": " + std::strerror(problem));
+}
+
 fs::path Spool::keep(const std::vector<Change>& changes) {
   std::string text = "\n";  // ends a line that broke off before, so that it spoils only itself
   for (const Change& change : changes) text += to_line(change) + "\n";
-  int problem = 0;
-  for (; place_ < places_.size(); ++place_) {
-    problem = append(places_[place_], text);
-    if (problem == 0) return places_[place_];
+  return append_to("", text, std::to_string(outcomes_in(changes)) + " outcomes");
+}
+
+fs::path Spool::put_away(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return append_to(".refused", text,
+                   std::to_string(lines.size()) + " lines of " + places_.front().string());
+}
+
+std::vector<std::string> Spool::lines() const {
+  std::vector<std::string> all;
+  for (const fs::path& place : places_) {
+    if (place != places_.front() && !is_ours(place)) continue;
+    std::ifstream file(place);
+    for (std::string line; std::getline(file, line);)
+      if (!line.empty()) all.push_back(line);
   }
-  place_ = 0;  // perhaps the next time
-  throw Error(std::to_string(outcomes_in(changes)) + " outcomes can be kept neither in " +
-              places_.front().string() + " nor in " + places_.back().string() + ": " +
-              std::strerror(problem));
+  return all;
 }
 
 std::vector<Change> Spool::waiting() const {
   std::vector<Change> all;
-  for (const fs::path& place : places_) {
-    if (place != places_.front() && !is_ours(place)) continue;
-    std::ifstream file(place);
-    for (std::string line; std::getline(file, line);) try {
-        all.push_back(read_change(line));
-      } catch (const Error&) {
-        continue;  // an empty line, or one that broke off
-      }
-  }
+  for (const std::string& line : lines())
+    if (auto change = change_in(line)) all.push_back(std::move(*change));
+  return all;
+}
+
+std::vector<std::string> Spool::unreadable() const {
+  std::vector<std::string> all = lines();
+  all.erase(std::remove_if(all.begin(), all.end(),
+                           [](const std::string& line) { return change_in(line).has_value(); }),
+            all.end());
   return all;
 }
 
@@ -87,6 +120,13 @@ void Spool::clear() {
   for (const fs::path& place : places_)
     if (place == places_.front() || is_ours(place)) fs::remove(place, ignored);
   place_ = 0;
+}
+
+void check_nothing_waits(const std::string& database) {
+  if (const std::size_t waiting = outcomes_in(Spool(database).waiting()); waiting > 0)
+    throw Error(database + ": " + std::to_string(waiting) +
+                " of its outcomes could not be written and wait beside it; run its sweep once "
+                "more, which takes them in, and then the same command again");
 }
 
 std::size_t outcomes_in(const std::vector<Change>& changes) {

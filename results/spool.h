@@ -19,14 +19,26 @@ class Spool {
   // it.
   std::filesystem::path keep(const std::vector<Change>& changes);
 
-  // All that can be read, in its order; a line that broke off is passed over.
+  // All that can be read, in its order.
   std::vector<Change> waiting() const;
+  // The other lines, which broke off or were damaged.
+  std::vector<std::string> unreadable() const;
+  // Keeps lines that no database will take in a file ".refused" beside that place, behind what is
+  // there. Returns the file; throws Error when no place takes them.
+  std::filesystem::path put_away(const std::vector<std::string>& lines);
   void clear();
 
  private:
+  std::vector<std::string> lines() const;
+  std::filesystem::path append_to(const std::string& end, const std::string& text,
+                                  const std::string& what);
+
   std::vector<std::filesystem::path> places_;
   std::size_t place_ = 0;  // those before it have failed: what follows stands behind
 };
+
+// Throws Error where outcomes wait beside the database, for who would go on without them.
+void check_nothing_waits(const std::string& database);
 
 // How many of them are outcomes that count.
 std::size_t outcomes_in(const std::vector<Change>& changes);

@@ -1,14 +1,16 @@
 #include "results/store.h"
 
-#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Database.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
+#include "results/beside.h"
 #include "results/file_identity.h"
 #include "results/open_database.h"
 #include "results/spool.h"
@@ -81,23 +83,26 @@ void insert_outcome(Statements& database, const Outcome& outcome, std::int64_t a
         one.average_precision, one.fpr95, one.outliers, one.inliers, one.seconds);
 }
 
-// A new file's, which is there, empty, when this returns.
-std::string name_for_copy(const std::string& path) {
+// Where a copy of what the database held may lie, the best place first; "XXXXXX" for what mkstemp
+// is to put there.
+std::vector<std::string> places_for_copy(const std::string& path) {
+  const std::string own = path + ".rescued";
+  std::vector<std::string> places{own, own + "-XXXXXX"};
   std::error_code none;
   const std::filesystem::path temporary = std::filesystem::temp_directory_path(none);
-  const std::string own = path + ".rescued";
-  for (const std::string& name :
-       {own, own + "-XXXXXX",
-        (temporary / std::filesystem::path(own).filename()).string() + "-XXXXXX"}) {
-    std::string made = name;
-    const int file = name == own ? open(made.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
-                                 : mkstemp(made.data());
-    if (file < 0) continue;
-    ::close(file);
-    return made;
-  }
-  throw Error(path + ": was removed, or another file put in its place, and neither " + own +
-              " nor a file in " + temporary.string() + " can be made to keep what it held");
+  if (!none)
+    places.push_back(temporary / (std::filesystem::path(own).filename().string() + "-XXXXXX"));
+  return places;
+}
+
+// A new file's name, which is there, empty, when this returns.
+std::string make_file(std::string name) {
+  const int file = name.ends_with("-XXXXXX")
+                       ? mkstemp(name.data())
+                       : open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (file < 0) throw Error(name + ": cannot be made (" + std::strerror(errno) + ")");
+  ::close(file);
+  return name;
 }
 
 // Beside a database in another's place would lie what is none of its own.
@@ -105,12 +110,13 @@ void check_are_of(Statements& database, const std::vector<Change>& waiting,
                   const std::string& path) {
   for (const Change& change : waiting) {
     const auto* outcome = std::get_if<Outcome>(&change.what);
-    if (!outcome ||
-        Prepared(database, "SELECT 1 FROM trial WHERE id = ?", outcome->trial)->executeStep())
-      continue;
-    throw Error(path + ".spool: what waits there is of another database, with the trial " +
-                outcome->trial + ", which this one does not know; put that one in the place of " +
-                path + ", or move the spool away");
+    const auto* begun = std::get_if<AttemptBegun>(&change.what);
+    if (!outcome && !begun) continue;
+    const std::string& trial = outcome ? outcome->trial : begun->trial;
+    if (Prepared(database, "SELECT 1 FROM trial WHERE id = ?", trial)->executeStep()) continue;
+    throw Error(path + ".spool: what waits there is of another database, with the trial " + trial +
+                ", which this one does not know; put that one in the place of " + path +
+                ", or move the spool away");
   }
 }
 
@@ -131,16 +137,51 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
         database_ = open_for_writing(path, journal);
         complete_tallies(*database_);
         statements_ = std::make_unique<Statements>(*database_);
-        Spool spool(path);
-        const std::vector<Change> waiting = spool.waiting();
-        check_are_of(*statements_, waiting, path);
-        taken_in_ = record(waiting);
-        spool.clear();
+        take_in_spool();
         end_interrupted();
         know_files();
       });
       return;
   }
+}
+
+void Store::take_in_spool() {
+  Spool spool(path_);
+  const std::vector<Change> waiting = spool.waiting();
+  check_are_of(*statements_, waiting, path_);
+  taken_in_ = record(waiting);
+  std::vector<std::string> refused = spool.unreadable();
+  for (std::string& line : lines_not_taken(waiting)) refused.push_back(std::move(line));
+  refused_ = refused.size();
+  if (refused_ > 0) refused_file_ = spool.put_away(refused).string();
+  spool.clear();
+}
+
+std::vector<std::string> Store::lines_not_taken(const std::vector<Change>& changes) {
+  std::vector<std::string> lines;
+  for (const Change& change : changes) {
+    const auto* outcome = std::get_if<Outcome>(&change.what);
+    if (outcome && outcome->status != OutcomeStatus::failed &&
+        !Prepared(*statements_,
+                  "SELECT 1 FROM attempt a JOIN outcome o ON o.trial = a.trial AND o.attempt = "
+                  "a.number WHERE a.lease = ? AND a.trial = ?",
+                  outcome->lease, outcome->trial)
+             ->executeStep())
+      lines.push_back(to_line(change));
+  }
+  return lines;
+}
+
+std::string Store::taken_in_text() const {
+  std::string text;
+  if (taken_in_ > 0)
+    text += std::to_string(taken_in_) + " outcomes taken in that an earlier run could not write\n";
+  if (refused_ > 0)
+    text += "not taken in: " + std::to_string(refused_) +
+            " of the lines that an earlier run could not write, damaged or of attempts that are "
+            "not in " +
+            path_ + "; kept in " + refused_file_ + ", and what lacks is run again\n";
+  return text;
 }
 
 // The lock is ours, so whoever ran these is dead.
@@ -172,25 +213,48 @@ std::string Store::displaced() const {
 }
 
 void Store::rescue() {
-  const std::string copy = name_for_copy(path_);
-  explained(copy, [&] {
-    SQLite::Database target(copy, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    SQLite::Backup(target, *database_).executeStep();
-  });
+  std::string problems;
+  for (const std::string& place : places_for_copy(path_)) {
+    std::string copy;
+    try {
+      copy = make_file(place);
+      return move_into(copy);
+    } catch (const LockedError& problem) {
+      remove_database(copy);
+      throw LockedError(path_ + ": was removed, or another file put in its place, and what it " +
+                        "held cannot be copied yet: " + problem.what());
+    } catch (const Error& problem) {
+      if (!copy.empty()) remove_database(copy);
+      problems += std::string("\n  ") + problem.what();
+    }
+  }
+  throw Error(path_ + ": was removed, or another file put in its place, and what it held can be " +
+              "copied nowhere, so that it ends with this run:" + problems);
+}
+
+// Into the new file, which is the store's from now on; when this throws, the old one still is.
+void Store::move_into(const std::string& copy) {
   const Journal kept = journal();
-  statements_.reset();
-  database_.reset();
+  auto lock = std::make_unique<StoreLock>(copy);
+  std::unique_ptr<SQLite::Database> database;
+  try {
+    {
+      SQLite::Database target(copy, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+      copy_database(path_, *database_, target);
+    }
+    database = open_for_writing(copy, kept);
+  } catch (const SQLite::Exception& problem) {
+    throw Error(copy + ": cannot be written (SQLite: " + problem.what() + ")");
+  }
+  statements_ = std::make_unique<Statements>(*database);
+  database_ = std::move(database);
   // A log that stays behind would be taken for that of whatever is put in the old one's place.
   if (!files_.front().in_place())
     for (const FileIdentity& file : files_)
       if (file.in_place()) std::filesystem::remove(file.path());
   path_ = copy;
-  lock_ = std::make_unique<StoreLock>(path_);
-  explained(path_, [&] {
-    database_ = open_for_writing(path_, kept);
-    statements_ = std::make_unique<Statements>(*database_);
-    know_files();
-  });
+  lock_ = std::move(lock);
+  know_files();
 }
 
 std::int64_t Store::next_lease() const {
@@ -268,7 +332,10 @@ std::size_t Store::record(const std::vector<Change>& changes) {
   begin_group();
   try {
     // So that a reader's lock on a rollback journal shows at once, and not when all has been done.
-    explained(path_, [&] { run(*statements_, "BEGIN EXCLUSIVE"); });
+    explained(path_, [&] {
+      run(*statements_, "BEGIN EXCLUSIVE");
+      carry_mark(*database_);
+    });
     for (const auto& [what, at] : changes) {
       if (const auto* begun = std::get_if<AttemptBegun>(&what))
         begin_attempt(begun->trial, begun->lease, begun->worker, begun->continued, at);

@@ -130,6 +130,8 @@ class Store {
   Journal journal() const;
   // Outcomes that an earlier run could not write and that this open took in.
   std::size_t taken_in() const { return taken_in_; }
+  // That, and what it could not take in and where that is kept: a line each, or nothing.
+  std::string taken_in_text() const;
 
   SweepDrift drift(const Spec& spec, const Expansion& expansion) const;
   // Stores the sweep as the given expansion. Trials of an earlier spec of that name which this one
@@ -140,7 +142,8 @@ class Store {
   std::vector<TrialHistory> histories(const Expansion& expansion,
                                       const std::string& sweep = "") const;
 
-  // How long a change waits for another program's lock before it is a LockedError; 10 s at first.
+  // How long a change waits for another program's lock before it is a LockedError; kPatience of
+  // open_database.h at first.
   void set_patience(std::chrono::milliseconds patience);
 
   // All of it in one transaction, durable when this returns; when it throws, it is as if none of it
@@ -160,7 +163,8 @@ class Store {
   std::string displaced() const;
   // Then: copies all that it holds into a new file beside the old name, or, where that cannot be,
   // into the folder for temporary files, and is that file's store from now on; path() says its
-  // name.
+  // name. Where it throws (LockedError for another program's lock), nothing has changed, and it may
+  // be tried again.
   void rescue();
 
   // The number that the next attempt gets; grows for ever, over all sweeps.
@@ -236,8 +240,12 @@ class Store {
   void close();
 
  private:
+  void take_in_spool();
+  // Of these, outcomes that count and are not there after record(): their attempts are not either.
+  std::vector<std::string> lines_not_taken(const std::vector<Change>& changes);
   void end_interrupted();
   void know_files();
+  void move_into(const std::string& copy);
 
   std::string path_;
   std::vector<FileIdentity> files_;  // that it writes; none when reading
@@ -245,7 +253,8 @@ class Store {
   std::unique_ptr<SQLite::Database> database_;
   std::unique_ptr<Statements> statements_;  // none when reading
   bool grouped_ = false;
-  std::size_t taken_in_ = 0;
+  std::size_t taken_in_ = 0, refused_ = 0;
+  std::string refused_file_;
 };
 
 }  // namespace occam

@@ -27,8 +27,7 @@ using Attempt = std::pair<std::string, std::int64_t>;  // of a trial, by its num
 std::optional<json> find(SQLite::Database& database, const std::string& sql,
                          const std::vector<json>& values) {
   Statement statement(database, sql);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    bind_value(statement, static_cast<int>(i) + 1, values[i]);
+  bind_all(statement, values);
   if (!statement.executeStep()) return std::nullopt;
   const auto column = statement.getColumn(0);
   if (column.isNull()) return json();
@@ -69,8 +68,7 @@ class SharedTable {
   template <class Visitor>
   void each(const std::string& rest, const std::vector<json>& values, Visitor&& visit) const {
     Statement select(from_, "SELECT " + joined(columns_) + " FROM " + table_ + " " + rest);
-    for (std::size_t i = 0; i < values.size(); ++i)
-      bind_value(select, static_cast<int>(i) + 1, values[i]);
+    bind_all(select, values);
     Row row(columns_.size());
     while (select.executeStep()) {
       for (std::size_t i = 0; i < row.size(); ++i) {
@@ -86,8 +84,7 @@ class SharedTable {
 
   void insert(const Row& row) {
     insert_->reset();
-    for (std::size_t i = 0; i < row.size(); ++i)
-      bind_value(*insert_, static_cast<int>(i) + 1, row[i]);
+    bind_all(*insert_, row);
     insert_->exec();
   }
 
@@ -436,10 +433,7 @@ std::vector<MergedShard> Store::merge(const std::vector<std::string>& shards, Me
     std::vector<std::string> conflicts;
     for (const std::string& path : shards) {
       check_unlocked(path);
-      if (const auto waiting = outcomes_in(Spool(path).waiting()); waiting > 0)
-        throw Error(path + ": " + std::to_string(waiting) +
-                    " of its outcomes could not be written and wait beside it; run its sweep once "
-                    "more, which takes them in, or leave this file out");
+      check_nothing_waits(path);
       const Store shard(path, Mode::read);
       merged.push_back(explained(path, [&] {
         const SQLite::Transaction snapshot(*shard.database_);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "results/beside.h"
 #include "results/open_database.h"
 #include "results/page_file.h"
 #include "results/recover.h"
@@ -31,16 +32,27 @@ class SettledFile {
  public:
   SettledFile(const std::string& path, const std::string& copy) : path_(path) {
     if (!fs::exists(path + "-wal") && !fs::exists(path + "-journal")) return;
+    unread_ = !left_is_own(path) || left_log_is_damaged(path);
+    if (!left_is_own(path)) return;
     path_ = copy_ = copy;
-    for (const char* part : {"", "-wal", "-journal"})
-      if (fs::exists(path + part)) fs::copy_file(path + part, copy + part);
+    remove_database(copy);  // of one that was killed
+    try {
+      for (const char* part : {"", "-wal", "-journal"})
+        if (fs::exists(path + part)) fs::copy_file(path + part, copy + part);
+    } catch (const fs::filesystem_error& problem) {
+      remove_database(copy);
+      throw Error(copy + ": cannot be written: " + problem.code().message() +
+                  "; what lies beside " + path +
+                  " in a log or a journal takes a copy of both to read: free some space, or " +
+                  "name a new file on another disk");
+    }
     try {
       SQLite::Database database(copy, SQLite::OPEN_READWRITE);
       database.execAndGet("SELECT count(*) FROM sqlite_master");
     } catch (const SQLite::Exception&) {
       // Closing has taken in what can be.
     }
-    unread_ = fs::exists(copy + "-wal") || fs::exists(copy + "-journal");
+    unread_ |= fs::exists(copy + "-wal") || fs::exists(copy + "-journal");
   }
   ~SettledFile() {
     if (!copy_.empty()) remove_database(copy_);
@@ -59,6 +71,32 @@ class SettledFile {
 bool is_as_written(const std::string& id, const std::string& config) {
   try {
     return id_of(trial_from_json(json::parse(config))) == id;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+// Whether what is text in the row, and more than that to whoever reads it, can be read.
+bool is_readable(const TableShape& shape, const StoredRow& row) {
+  if (shape.table == "trial") return is_as_written(row.values[0], row.values[1]);
+  if (shape.table != "evaluation" && shape.table != "request") return true;
+  json request;
+  for (std::size_t i = 0; i < row.values.size(); ++i)
+    for (const char* name : {"features", "classifier", "parameters"})
+      if (shape.columns[i].name == name) request[name] = row.values[i];
+  try {
+    request["parameters"] = json::parse(request.at("parameters").get<std::string>());
+    request_from_json(request);
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+bool are_readable_tables(const std::string& text) {
+  try {
+    tables_from_json(text);
+    return true;
   } catch (const std::exception&) {
     return false;
   }
@@ -144,7 +182,7 @@ class Recovery {
       last_lease_ = std::max(last_lease_, row.values[1].get<std::int64_t>());
     for (std::size_t i = 0; i < shapes_.size(); ++i) {
       if (!fits(shapes_[i], page.has_rowids, row)) continue;
-      if (shapes_[i].table == "trial" && !is_as_written(row.values[0], row.values[1])) return false;
+      if (!is_readable(shapes_[i], row)) return false;
       const bool taken = insert(shapes_[i], row);
       tables_[i].rows += taken;
       return taken;
@@ -193,6 +231,15 @@ class Mending {
             " FROM (SELECT DISTINCT sweep AS name FROM sweep_trial WHERE sweep NOT IN (SELECT name "
             "FROM sweep))",
         tables_to_json({}));
+    // They are in the spec as well.
+    std::vector<std::string> damaged;
+    Statement sweeps(statements_.database(), "SELECT name, tables FROM sweep");
+    while (sweeps.executeStep())
+      if (!are_readable_tables(sweeps.getColumn(1).getString()))
+        damaged.push_back(sweeps.getColumn(0).getString());
+    for (const std::string& name : damaged)
+      table("sweep").made_again +=
+          run(statements_, "UPDATE sweep SET tables = ? WHERE name = ?", tables_to_json({}), name);
     leave_out("request", "sweep NOT IN (SELECT name FROM sweep)");
   }
 
@@ -310,9 +357,11 @@ Recovered Store::recover(const std::string& damaged, const FindSource& find_sour
       const std::int64_t trials = count(*database_, "trial"),
                          places = count(*database_, "sweep_trial");
       for (const StoredSpec& one : specs)
-        if (one.spec)
+        if (one.spec) {
           record_sweep(*one.spec, one.expansion);
-        else  // stays where it was among the others
+          run(*statements_, "UPDATE sweep SET tables = ? WHERE name = ?",
+              tables_to_json(one.spec->tables), one.name);
+        } else  // stays where it was among the others
           run(*statements_,
               "UPDATE sweep SET number = (SELECT max(number) + 1 FROM sweep) WHERE name = ?",
               one.name);
@@ -328,7 +377,10 @@ Recovered Store::recover(const std::string& damaged, const FindSource& find_sour
     complete_tallies(*database_);
     commit_group();
     try {
-      recovered.taken_in = static_cast<std::int64_t>(record(Spool(damaged).waiting()));
+      const Spool spool(damaged);
+      const std::vector<Change> waiting = spool.waiting();
+      recovered.taken_in = static_cast<std::int64_t>(record(waiting));
+      recovered.unread_beside |= !spool.unreadable().empty() || !lines_not_taken(waiting).empty();
     } catch (const Error&) {
       recovered.unread_beside = true;  // it is of trials that are lost
     }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace occam {
 
@@ -39,6 +40,10 @@ inline void bind_value(SQLite::Statement& statement, int index, const nlohmann::
     default:
       statement.bind(index, value.get<std::string>());
   }
+}
+inline void bind_all(SQLite::Statement& statement, const std::vector<nlohmann::json>& values) {
+  int index = 0;
+  for (const nlohmann::json& value : values) bind_value(statement, ++index, value);
 }
 
 // A connection's statements, each prepared once: preparing costs more than most of them do.

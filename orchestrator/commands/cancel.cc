@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <iostream>
+
 #include "experiments/error.h"
 #include "orchestrator/commands/choice.h"
 #include "orchestrator/commands/command.h"
@@ -55,6 +57,7 @@ int run(const std::vector<std::string>& words) {
     fmt::print("{}\n", ask_coordinator(database, {{"do", "cancel"}, {"trials", chosen}}));
   else {
     Store store(database, Store::Mode::write);
+    std::cerr << store.taken_in_text();
     const std::size_t cancelled = store.cancel(chosen);
     fmt::print("{}\n", cancelled_text(store, chosen, cancelled));
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <iostream>
+
 #include "experiments/error.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/inbox.h"
@@ -54,6 +56,7 @@ int change_chosen(const std::string& database, const std::vector<std::string>& c
       continue;
     }
     Store store(one, Store::Mode::write);
+    std::cerr << store.taken_in_text();
     changed = change(store);
   }
   if (asked && changed == 0) return 0;

@@ -125,10 +125,10 @@ TrialFilter::TrialFilter(const std::vector<std::string>& conditions) {
   }
 }
 
-bool TrialFilter::operator()(const Trial& trial) const {
+bool TrialFilter::operator()(const PlannedTrial& planned) const {
   return std::all_of(fields_.begin(), fields_.end(), [&](const auto& values) {
     return std::any_of(values.begin(), values.end(),
-                       [&](const Setting& value) { return value.matches(trial); });
+                       [&](const Setting& value) { return value.matches(planned.trial); });
   });
 }
 

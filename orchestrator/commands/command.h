@@ -7,6 +7,7 @@
 
 #include "experiments/error.h"
 #include "experiments/names.h"
+#include "experiments/spec.h"
 #include "experiments/table_spec.h"
 #include "experiments/trial.h"
 
@@ -71,7 +72,7 @@ Enum named(const char* option, const std::string& name) {
 class TrialFilter {
  public:
   explicit TrialFilter(const std::vector<std::string>& conditions);
-  bool operator()(const Trial& trial) const;
+  bool operator()(const PlannedTrial& planned) const;
 
  private:
   std::vector<std::vector<Setting>> fields_;

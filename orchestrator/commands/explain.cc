@@ -44,6 +44,19 @@ std::string meaning(const std::string& state, const std::string& database, const
   return running ? "waiting for a worker" : "waiting; occam run runs it";
 }
 
+// Of a trial with an outcome, that it was to bring more scores and could not.
+std::string lack(const Store& store, const std::string& database, const std::string& trial) {
+  const auto failed = rows_of(
+      store,
+      "SELECT count(*) FROM outcome o JOIN attempt f ON f.trial = o.trial AND f.number > o.attempt "
+      "WHERE o.retired_at IS NULL AND f.state = 'failed' AND f.forgiven_at IS NULL AND o.trial = " +
+          sql_text(trial));
+  const std::string count = failed.front().front().value_or("0");
+  if (count == "0") return "";
+  return "; since then " + count + " attempts for more scores have failed, and occam retry " +
+         shell_word(database) + " " + trial + " gives it all of them again";
+}
+
 void print_attempts(const Store& store, const std::string& trial) {
   const auto attempts =
       rows_of(store,
@@ -95,8 +108,9 @@ int run(const std::vector<std::string>& words) {
   if (state.empty())
     fmt::print("state: no spec names it any more; its results stay (occam table --orphaned)\n");
   else
-    fmt::print("state: {}\n",
-               meaning(*state.front().front(), database, trial, is_written(database)));
+    fmt::print("state: {}{}\n",
+               meaning(*state.front().front(), database, trial, is_written(database)),
+               lack(store, database, trial));
   print_attempts(store, trial);
   print_scores(store, trial);
   return 0;

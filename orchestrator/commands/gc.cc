@@ -5,6 +5,7 @@
 #include "experiments/error.h"
 #include "orchestrator/checkpoints.h"
 #include "orchestrator/commands/command.h"
+#include "results/spool.h"
 #include "results/store.h"
 #include "results/store_lock.h"
 
@@ -18,7 +19,7 @@ constexpr const char* kUsage = R"(occam gc [DB] [OPTIONS]
 
 Deletes checkpoints that no trial will go on from, and kept features that no spec asks for: of
 trials without a result that counts, or that every spec has left out; and what a crash left half
-written.
+written. Refuses while outcomes wait beside the database that could not be written.
 
 Examples:
   occam gc occam.db --dry-run
@@ -49,6 +50,8 @@ int run(const std::vector<std::string>& words) {
   // No run may begin before we are done.
   std::unique_ptr<StoreLock> lock;
   if (!dry_run) lock = std::make_unique<StoreLock>(database);
+  // They have what is kept of them, and the database does not know it.
+  check_nothing_waits(database);
   std::vector<fs::path> useless = useless_checkpoints(store, folder);
   const fs::path kept = database + ".kept";
   for (fs::path& path : useless_features(store, kept)) useless.push_back(std::move(path));

@@ -56,8 +56,10 @@ int run(const std::vector<std::string>& words) {
   const std::vector<std::string> shards(arguments.positional().begin() + 1,
                                         arguments.positional().end());
   const bool is_new = !fs::exists(out);
+  check_writable(out);
   try {
     Store store(out, Store::Mode::write);
+    std::cerr << store.taken_in_text();
     const auto merged = store.merge(shards, rule);
     store.close();
     for (const MergedShard& shard : merged) print(shard);

@@ -136,9 +136,8 @@ int run(const std::vector<std::string>& words) {
   } else {
     histories = no_histories(expansion);
   }
-  std::size_t done = 0, diverged = 0, cancelled = 0;
+  std::size_t done = 0, diverged = 0;
   for (const TrialHistory& history : histories) {
-    cancelled += history.cancelled && history.missing.size() > 0;
     done += history.outcome && history.missing.empty();
     diverged += history.outcome == OutcomeStatus::diverged;
   }
@@ -147,8 +146,7 @@ int run(const std::vector<std::string>& words) {
   expansion.trials = {};  // a fifth of the memory of a plan of a million trials
   plan_keeping(missing, std::filesystem::absolute(database + ".kept"), {.features = true});
   const std::string to_run = to_run_text(missing);
-  const std::size_t failed = missing.failed;
-  drop_failed(missing);
+  const std::size_t failed = drop_failed(missing);
   const int code = missing.tasks.empty() && failed + diverged > 0 ? 3 : 0;
   check_gang_sizes(missing.tasks, workers);
   if (on_gpus && !force_gangs) check_gang_speeds(missing.tasks, missing.starts, rates);
@@ -174,7 +172,7 @@ int run(const std::vector<std::string>& words) {
                                         {"done", done},
                                         {"diverged", diverged},
                                         {"failed", failed},
-                                        {"cancelled", cancelled},
+                                        {"cancelled", missing.cancelled},
                                         {"kept", drift.known ? drift.kept : 0},
                                         {"new", drift.known ? drift.added : trials},
                                         {"orphaned", drift.orphaned},
@@ -201,7 +199,6 @@ int run(const std::vector<std::string>& words) {
   }
   fmt::print("{}: {} trials: {} done, {}", spec.name, trials, done, to_run);
   if (diverged > 0) fmt::print(", {} diverged", diverged);
-  if (cancelled > 0) fmt::print(", {} cancelled", cancelled);
   fmt::print(" ({} duplicates dropped, {} excluded)\n", expansion.duplicates, expansion.excluded);
   fmt::print("{}", drift_text(drift));
   if (failed > 0) fmt::print("{}\n", retry_text(database));

@@ -62,7 +62,9 @@ void print(const Recovered& recovered, const std::string& damaged, const std::st
   fmt::print("{}, from {}:\n", out, damaged);
   for (const RecoveredTable& table : recovered.tables) print(table);
   if (recovered.unread_beside)
-    fmt::print("what its last writer left beside it, in a log or a spool, could not be taken in\n");
+    fmt::print(
+        "not all that its last writer left beside it, in a log or a spool, could be taken in; it "
+        "stays there\n");
   if (recovered.taken_in > 0)
     fmt::print("{} taken in that had waited beside it\n", counted(recovered.taken_in, "outcome"));
   if (recovered.lost_results > 0)
@@ -93,6 +95,7 @@ int run(const std::vector<std::string>& words) {
   if (fs::exists(out))
     throw UsageError(out + ": exists; name a new file for what can be read of " + damaged);
   check_recoverable(damaged);
+  check_writable(out);
   try {
     Store store(out, Store::Mode::write);
     const Recovered recovered = store.recover(damaged, source_finder(data));

@@ -22,6 +22,13 @@ Examples:
   occam retry occam.db --where state=failed --where batch_size=2048
 )";
 
+// Failed, diverged or cancelled, or with an outcome that stayed when an attempt for more scores
+// failed.
+constexpr const char* kRetried =
+    "state IN ('failed', 'diverged', 'cancelled') OR EXISTS (SELECT 1 FROM outcome o JOIN attempt "
+    "f ON f.trial = o.trial AND f.number > o.attempt WHERE o.trial = trials.trial AND o.retired_at "
+    "IS NULL AND f.state = 'failed' AND f.forgiven_at IS NULL)";
+
 int run(const std::vector<std::string>& words) {
   std::vector<std::string> where;
   bool dry_run = false;
@@ -36,7 +43,7 @@ int run(const std::vector<std::string>& words) {
   std::vector<std::string> chosen;
   {
     const Store store(database, Store::Mode::read);
-    chosen = trials_where(store, where, "state IN ('failed', 'diverged', 'cancelled')");
+    chosen = trials_where(store, where, kRetried);
     std::vector<std::string> named;
     for (std::size_t i = 1; i < positional.size(); ++i) {
       named.push_back(trial_of(store, positional[i]));

@@ -132,6 +132,7 @@ std::string summary(const SweepStatus& status, double seconds) {
   if (status.collapsed > 0) text += fmt::format(", {} collapsed", status.collapsed);
   if (status.diverged > 0) text += fmt::format(", {} diverged", status.diverged);
   if (status.failed > 0) text += fmt::format(", {} failed", status.failed);
+  if (status.cancelled > 0) text += fmt::format(", {} cancelled", status.cancelled);
   return text + fmt::format(" ({} this time)", duration_text(seconds));
 }
 
@@ -167,11 +168,10 @@ std::string journal_text(const Store& store, const RunOptions& options) {
 }
 
 // Which trials this run is for.
-std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const Spec& spec,
-                                                const Expansion& expansion) {
+std::function<bool(const PlannedTrial&)> chosen_trials(const RunOptions& options, const Spec& spec,
+                                                       const Expansion& expansion) {
   const TrialFilter only(options.only);
-  if (std::none_of(expansion.trials.begin(), expansion.trials.end(),
-                   [&](const PlannedTrial& planned) { return only(planned.trial); }))
+  if (std::none_of(expansion.trials.begin(), expansion.trials.end(), only))
     throw UsageError("--only " + joined(options.only, " --only ") + ": no trial of " + spec.name +
                      " is such");
   if (options.shard.count == 1 && options.done_in.empty()) return only;
@@ -183,8 +183,8 @@ std::function<bool(const Trial&)> chosen_trials(const RunOptions& options, const
       if (histories[i].cancelled || (histories[i].outcome && histories[i].missing.empty()))
         chosen.erase(expansion.trials[i].id());
   }
-  return [only, chosen = std::move(chosen)](const Trial& trial) {
-    return only(trial) && chosen.count(id_of(trial)) > 0;
+  return [only, chosen = std::move(chosen)](const PlannedTrial& planned) {
+    return only(planned) && chosen.count(planned.id()) > 0;
   };
 }
 
@@ -194,7 +194,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   Expansion expansion = expand(spec, source_finder(options.data));
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   check_tables(spec, expansion);
-  const std::function<bool(const Trial&)> chosen = chosen_trials(options, spec, expansion);
+  const std::function<bool(const PlannedTrial&)> chosen = chosen_trials(options, spec, expansion);
   SweepOptions sweep_options;
   sweep_options.job = slurm_job();
   sweep_options.restart_count = slurm_restart_count();
@@ -222,8 +222,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   sweep_options.device =
       fs::exists(options.database) ? "" : check(missing_of(no_histories(expansion)));
   Store store(options.database, Store::Mode::write, options.journal);
-  if (store.taken_in() > 0 && !options.quiet)
-    std::cerr << store.taken_in() << " outcomes taken in that an earlier run could not write\n";
+  if (!options.quiet) std::cerr << store.taken_in_text();
   sweep_options.coordinator.first_lease = store.next_lease();
   sweep_options.gang_rates = measured_gang_rates(store);
   if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
@@ -233,6 +232,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const std::size_t untrained = options.score_only ? drop_trainings(work) : 0;
   const std::string to_run = to_run_text(work);
   // A retry can be asked for as long as others run.
+  const bool all_failed = work.to_run() == 0 && work.failed > 0;
   if (work.to_run() == 0) drop_failed(work);
   if (sweep_options.device.empty() && !work.starts.empty()) sweep_options.device = check(work);
   const bool on_gpus = sweep_options.device == "cuda";
@@ -270,7 +270,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   // While trials run, another program's lock is waited for between two wakes.
   store.set_patience(std::chrono::milliseconds(100));
   rank.serve_sweep(sweep, requests);
-  store.set_patience(std::chrono::seconds(10));
+  store.set_patience(kPatience);
   progress.finish();
   std::error_code ignored;
   fs::remove(sweep_options.work, ignored);  // when nothing is left in it
@@ -289,18 +289,20 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const auto status = std::find_if(all.begin(), all.end(),
                                    [&](const SweepStatus& one) { return one.name == name; });
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  // Also of trials that have an outcome, and lack scores.
+  const bool failed = all_failed || sweep.some_failed() || status->failed > 0;
   if (!options.quiet)
     std::cerr << summary(*status, seconds)
-              << (sweep.work_left()    ? "; the same command goes on"
-                  : status->failed > 0 ? "; " + retry_text(options.database)
-                                       : "")
+              << (sweep.work_left() ? "; the same command goes on"
+                  : failed          ? "; " + retry_text(options.database)
+                                    : "")
               << "\n";
   store.close();
   if (sweep.work_left()) return 75;
   if (untrained > 0)
     std::cerr << untrained << " of its trials have no kept features for these scores; `occam run "
               << options.spec << "` trains them\n";
-  return untrained > 0 || sweep.some_failed() || status->failed + status->diverged > 0 ? 3 : 0;
+  return untrained > 0 || failed || status->diverged > 0 ? 3 : 0;
 }
 
 int serve(const RunOptions& options) {

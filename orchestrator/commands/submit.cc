@@ -62,8 +62,7 @@ Missing missing_in(const std::string& database, const Spec& spec, const Expansio
     return {missing_work(expansion, no_histories(expansion), "", wanted)};
   const Store store(database, Store::Mode::read);
   Missing missing{missing_work(expansion, store.histories(expansion, spec.name), "", wanted)};
-  missing.failed = missing.work.failed;
-  drop_failed(missing.work);
+  missing.failed = drop_failed(missing.work);
   missing.scale = measured_scale(store, on_gpus);
   missing.gang_rates = measured_gang_rates(store);
   return missing;
@@ -152,8 +151,8 @@ std::vector<int> shards_to_submit(const BatchJob& job, const Spec& spec, const E
   std::vector<int> shards;
   for (int number = 1; number <= job.shards; ++number) {
     const auto own = trials_of({number, job.shards}, expansion);
-    const auto mine = [&](const Trial& trial) {
-      const std::string id = id_of(trial);
+    const auto mine = [&](const PlannedTrial& planned) {
+      const std::string id = planned.id();
       return own.count(id) > 0 && lacking.count(id) > 0;
     };
     const std::string file = shard_database(job.database, number, job.shards);
@@ -260,8 +259,8 @@ int run(const std::vector<std::string>& words) {
         "a Slurm cluster, such as its login node. --dry-run prints the script; without "
         "Slurm, occam run " +
         shell_word(job.spec) + " runs here");
-  const Missing missing =
-      missing_in(job.database, spec, expansion, wanted_of(options), options.gpus > 0);
+  const Wanted wanted = wanted_of(options);
+  const Missing missing = missing_in(job.database, spec, expansion, wanted, options.gpus > 0);
   settle(options, missing);
   job.launcher = choose_launcher(options, site);
   if (options.dry_run) {
@@ -310,8 +309,8 @@ int run(const std::vector<std::string>& words) {
   }
   bool any_shard = false;
   if (job.shards > 0) {
-    const auto shards = shards_to_submit(job, spec, expansion, missing, live_shards,
-                                         wanted_of(options).max_attempts);
+    const auto shards =
+        shards_to_submit(job, spec, expansion, missing, live_shards, wanted.max_attempts);
     any_shard = !shards.empty();
     if (!any_shard && !queued.empty()) refuse(job.database, queued);
     if (static_cast<int>(shards.size()) < job.shards) job.only = shards;

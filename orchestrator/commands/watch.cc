@@ -92,6 +92,7 @@ std::string picture(const Store& store, bool running) {
                   sweep.completed + sweep.diverged, sweep.trials);
   if (sweep.diverged > 0) text += fmt::format(", {} of them diverged", sweep.diverged);
   if (sweep.failed > 0) text += fmt::format(", {} failed", sweep.failed);
+  if (sweep.cancelled > 0) text += fmt::format(", {} cancelled", sweep.cancelled);
   if (running)
     if (const auto left = time_left(store, sweep))
       text += ", about " + duration_text(*left) + " left";

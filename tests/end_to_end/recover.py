@@ -136,6 +136,16 @@ for content in (b"", b"SQLite", random.randbytes(3 * PAGE), b"\0" * 2 * PAGE):
     expect(result.returncode == 1 and damaged in result.stderr and not list(folder.path.glob("out.db*")),
            f"a file without a row of ours is refused: {result.stderr.strip()}")
 
+# What is left of the name's former file stays where no file has the name; the same of a merge.
+for end in ("-wal", ".spool"):
+    open(damaged, "wb").write(whole)
+    open(out + end, "w").write("results of another")
+    for words in (["recover", damaged, out], ["merge", out, damaged]):
+        result = run([OCCAM, *words])
+        expect(result.returncode == 1 and out + end in result.stderr and [f.name for f in folder.path.glob("out.db*")]
+               == ["out.db" + end], f"{words[0]} beside a left {end} makes no file: {result.stderr.strip()}")
+    remove()
+
 # Every command that finds the damage says what to type.
 open(damaged, "wb").write(whole[:len(whole) // 2])
 for words in (["table", damaged], ["run", folder.spec, "--db", damaged, "--device", "cpu"]):

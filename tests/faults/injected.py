@@ -207,4 +207,17 @@ expect(sorted(path.name for path in kept.iterdir()) == sorted([done, "notes"]) a
        "  and deletes that, but no features of a result that counts, and nothing of the user's")
 expect(sweep.run().returncode == 0 and sweep.table() == table and sweep.count("outcome") == 40,
        "what was forgotten is run again")
+
+# The outcomes that wait have kept features too.
+sweep = Sweep()
+sweep.run("--limit", "1")
+sweep.break_calls("write *occam.db-wal 40+ EIO")
+sweep.run()
+sweep.break_calls()
+kept = [pathlib.Path(sweep.db + ".kept", trial) for trial in sweep.spooled()]
+for folder in kept:
+    folder.mkdir(parents=True)
+said = sweep.occam("gc", sweep.db)
+expect(said.returncode == 1 and "wait beside it" in said.stderr and kept and all(folder.exists() for folder in kept),
+       f"gc keeps the features of {len(kept)} outcomes that wait: {said.stderr}")
 finish()

@@ -163,6 +163,17 @@ TEST(Coordinator, CountsADeathOnlyWhereTheAttemptSavedNothingNew) {
   EXPECT_EQ(coordinator.failed(), 1U);
 }
 
+TEST(Coordinator, CountsFromNothingWhatATrialSavesThatIsRetried) {
+  Coordinator coordinator({task()}, {.max_attempts = 1});
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_saved(1, 100);
+  coordinator.on_outcome(1, OutcomeStatus::diverged);
+  coordinator.retry(0);
+  coordinator.on_saved(2, 3);
+  EXPECT_EQ(only<EndAttempt>(coordinator.on_lost(worker(0), "was killed")).at(0).state,
+            AttemptState::lost);
+}
+
 // What it saved before says nothing of the others.
 TEST(Coordinator, TriesASuspectAloneUntilItComesThroughWhateverItSaves) {
   Coordinator coordinator({task(), task()}, {.max_attempts = 1});

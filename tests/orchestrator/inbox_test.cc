@@ -69,6 +69,9 @@ TEST_F(InboxTest, SaysWhenTheCoordinatorHasEndedOrIsSilent) {
   inbox_.emplace(database_);
   EXPECT_THAT(message_of([&] { ask_coordinator(database_, {}); }), HasSubstr("has just ended"));
   const StoreLock lock(database_);
+  inbox_.reset();
+  EXPECT_THAT(message_of([&] { ask_coordinator(database_, {}); }), HasSubstr("is just ending"));
+  inbox_.emplace(database_);
   std::ostringstream words;
   EXPECT_THAT(message_of([&] {
                 ask_coordinator(database_, {{"do", "cancel"}}, words, std::chrono::milliseconds(1));

@@ -26,7 +26,7 @@ TEST(MissingWork, LeavesOutWhatIsDoneDivergedOrCancelled) {
   ASSERT_EQ(work.starts.size(), 1U);
   EXPECT_EQ(work.starts[0].config.seed, 4);
   EXPECT_EQ(work.tasks[0].seed_rank, 3);
-  EXPECT_EQ(to_run_text(work), "1 to run");
+  EXPECT_EQ(to_run_text(work), "1 to run, 1 cancelled");
 }
 
 TEST(MissingWork, SaysWhichTrialsAreTrainedAgainAndForWhat) {

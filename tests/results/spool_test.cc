@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
+#include <sstream>
 
 #include "tests/results/sample.h"
 
@@ -77,6 +78,41 @@ TEST_F(SpoolTest, RefusesADatabaseInAnothersPlaceAndStays) {
   EXPECT_THAT(message_of([&] { Store(path_, Store::Mode::write); }),
               HasSubstr("occam.db.spool: what waits there is of another database"));
   EXPECT_EQ(Spool(path_).waiting().size(), 1u);
+}
+
+TEST_F(SpoolTest, OfAttemptsAloneIsRefusedByADatabaseInAnothersPlaceToo) {
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(0)}));
+    Spool(path_).keep({{AttemptBegun{id_of(trial(1)), 1, worker()}}});
+  }
+  EXPECT_THAT(message_of([&] { Store(path_, Store::Mode::write); }),
+              HasSubstr("occam.db.spool: what waits there is of another database"));
+}
+
+// As where a copy from before has been put in the place of a database, or a disk damaged the spool.
+TEST_F(SpoolTest, KeepsWhatTheDatabaseDoesNotTakeAndSaysSo) {
+  const Outcome known = outcome(trial(0), 1, {evaluation(kKde, 0.9)});
+  const Change unknown{outcome(trial(1), 7, {evaluation(kKde, 0.8)})};
+  const std::string damaged = R"({"type":"outc)";
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(0), trial(1)}));
+    begin(store, trial(0));
+    Spool(path_).keep({{known}, unknown, {known}});
+    std::ofstream(path_ + ".spool", std::ios::app) << damaged;
+  }
+  {
+    const Store store(path_, Store::Mode::write);
+    EXPECT_EQ(store.taken_in(), 1u);
+    EXPECT_THAT(store.taken_in_text(), HasSubstr("not taken in: 2 of the lines"));
+    EXPECT_THAT(store.taken_in_text(), HasSubstr("; kept in " + path_ + ".spool.refused"));
+  }
+  EXPECT_FALSE(fs::exists(path_ + ".spool"));
+  std::ostringstream kept;
+  kept << std::ifstream(path_ + ".spool.refused").rdbuf();
+  EXPECT_EQ(kept.str(), damaged + "\n" + to_line(unknown) + "\n");
+  EXPECT_EQ(Store(path_, Store::Mode::write).taken_in_text(), "");
 }
 
 TEST_F(SpoolTest, IsReadPastALineThatBrokeOff) {

@@ -287,6 +287,30 @@ TEST_F(StoreTest, RescuesWhatItHoldsWhereItsFileIsTaken) {
   }
 }
 
+TEST_F(StoreTest, RescuesAllOrSaysThatItCannot) {
+  Store store(path_, Store::Mode::write, Journal::rollback);
+  store.record_sweep(spec(), expansion({trial(0)}));
+  store.set_patience(std::chrono::milliseconds(1));
+  {
+    SQLite::Database other(path_, SQLite::OPEN_READWRITE);
+    other.exec("BEGIN EXCLUSIVE");
+    fs::remove(path_);
+    EXPECT_THROW(store.rescue(), LockedError);
+    EXPECT_EQ(files(), std::vector<std::string>{"occam.db.lock"});
+  }
+  EXPECT_EQ(store.path(), path_);
+  store.rescue();
+  EXPECT_EQ(store.path(), path_ + ".rescued");
+  EXPECT_EQ(Store(store.path(), Store::Mode::read).status()[0].trials, 1);
+}
+
+TEST_F(StoreTest, NoticesThatItsFileWasMovedAndALinkToItPutInItsPlace) {
+  const Store store(path_, Store::Mode::write);
+  fs::rename(path_, path_ + ".moved");
+  fs::create_symlink(path_ + ".moved", path_);
+  EXPECT_EQ(store.displaced(), path_) << "the log and the lock lie beside the old name";
+}
+
 TEST_F(StoreTest, TakesARemovedLockAnewUnlessAnotherHasIt) {
   Store store(path_, Store::Mode::write);
   fs::remove(path_ + ".lock");
