@@ -14,15 +14,18 @@ int parts_for(double share, int parts) {
   return of;
 }
 
-// Two trials a part, and no more parts than four, were quickest (bench/README.md). On fewer
-// multiprocessors libraries choose other algorithms, and other bits.
-int parts_of(int slots) { return is_deterministic() ? 1 : std::clamp(slots / 2, 1, 4); }
+// Two trials a part were quickest (bench/README.md). On fewer multiprocessors libraries choose
+// other algorithms, and other bits.
+int parts_of(int slots, int most) {
+  return is_deterministic() ? 1 : std::clamp(slots / 2, 1, most);
+}
 
-Benches::Benches(torch::Device device, int slots, std::function<void(const std::string&)> log)
+Benches::Benches(torch::Device device, int slots, int most_parts,
+                 std::function<void(const std::string&)> log)
     : device_(device),
       slots_(slots),
       log_(std::move(log)),
-      trials_on_(static_cast<std::size_t>(device.is_cuda() ? parts_of(slots) : 1)) {}
+      trials_on_(static_cast<std::size_t>(device.is_cuda() ? parts_of(slots, most_parts) : 1)) {}
 
 std::unique_ptr<Bench> Benches::take(const Trial& trial, double share, int running) {
   const std::lock_guard lock(mutex_);

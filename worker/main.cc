@@ -165,6 +165,8 @@ int main_or_throw(int count, char** words) {
       "device", po::value(&device)->default_value("cpu"), "cpu, cuda or cuda:INDEX")(
       "slots", po::value(&options.slots)->default_value(1),
       "trials at once; on a GPU 0 is as many as it trains quickest")(
+      "parts", po::value(&options.parts)->default_value(1),
+      "into how many parts a GPU is divided among its trials, at most")(
       "threads", po::value(&options.threads)->default_value(1),
       "threads of a CPU trial; more change the last bits of its numbers")(
       "data", po::value(&data)->default_value(""), "folder of the data sets")(
@@ -195,6 +197,7 @@ int main_or_throw(int count, char** words) {
   }
   options.data = data;
   if (options.slots < 0) throw UsageError("--slots must be at least 1, or 0 to measure");
+  if (options.parts < 1) throw UsageError("--parts must be at least 1");
   if (options.threads < 1) throw UsageError("--threads must be at least 1");
   at::set_num_threads(options.threads);
   if (options.deterministic) set_deterministic();

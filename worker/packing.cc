@@ -111,9 +111,10 @@ int best_slots(const std::function<double(int slots)>& rate) {
   return best;
 }
 
-int measured_slots(torch::Device device, const std::filesystem::path& folder,
+int measured_slots(torch::Device device, int most_parts, const std::filesystem::path& folder,
                    const std::function<void(const std::string&)>& log) {
-  const std::string key = device_kind(device) + "; " OCCAM_NUMERIC_DIGEST;
+  const std::string key =
+      device_kind(device) + ", parts " + std::to_string(most_parts) + "; " OCCAM_NUMERIC_DIGEST;
   const std::filesystem::path path = folder / "slots.json";
   nlohmann::json known = nlohmann::json::object();
   if (std::ifstream file(path); file) {
@@ -129,7 +130,8 @@ int measured_slots(torch::Device device, const std::filesystem::path& folder,
   const int slots = best_slots([&](int count) {
     try {
       const double rate =
-          packed_rate(trial, images, device, count, parts_of(count), 1, 1).images_per_second;
+          packed_rate(trial, images, device, count, parts_of(count, most_parts), 1, 1)
+              .images_per_second;
       log(std::to_string(count) + " at once: " + std::to_string(std::llround(rate)) + " images/s");
       return rate;
     } catch (const c10::OutOfMemoryError&) {

@@ -28,9 +28,10 @@ PackedRate packed_rate(const Trial& trial, const torch::Tensor& images, torch::D
 // and downwards where four are too many. A rate of 0 says that they do not fit in memory.
 int best_slots(const std::function<double(int slots)>& rate);
 
-// best_slots of the device, measured once for a GPU model, driver and build and kept in a file of
-// the folder, which need not exist; some 20 s when it is new. `log` hears what was measured.
-int measured_slots(torch::Device device, const std::filesystem::path& folder,
+// best_slots of the device, divided into so many parts at most, measured once for a GPU model,
+// driver and build and kept in a file of the folder, which need not exist; some 20 s when it is
+// new. `log` hears what was measured.
+int measured_slots(torch::Device device, int most_parts, const std::filesystem::path& folder,
                    const std::function<void(const std::string&)>& log);
 
 }  // namespace occam

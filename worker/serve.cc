@@ -96,8 +96,9 @@ class Server {
     std::thread heart([this] { beat(); });
     heart.detach();
     const auto log = [this](const std::string& text) { writer_.write(Log{text}); };
-    if (options_.slots == 0) options_.slots = measured_slots(options_.device, options_.cache, log);
-    benches_.emplace(options_.device, options_.slots, log);
+    if (options_.slots == 0)
+      options_.slots = measured_slots(options_.device, options_.parts, options_.cache, log);
+    benches_.emplace(options_.device, options_.slots, options_.parts, log);
     writer_.write(Ready{"", device_name(options_.device), options_.slots,
                         device_memory(options_.device), OCCAM_NUMERIC_DIGEST,
                         "torch " TORCH_VERSION, options_.device.is_cpu() || options_.deterministic,

@@ -4,9 +4,9 @@
   ninja -C build/cuda occam occam-worker bench_packing && python3 bench/gpu/column.py build/cuda/bin --data FOLDER
 
 Times `occam run` of the bf16 trials of experiments/specs/precision.json with one loss and seed, from the command to
-its end, and the same ten trainings in one process with nothing beside them, at the same number of trials at once,
-each --rounds times in turn; prints the medians, what scheduling, start-up and evaluation add, what
-`occam plan` foretold from the first of these runs, and the scores.
+its end, and the same ten trainings in one process with nothing beside them, at the same number of trials at once (on
+parts of the GPU with --parts), each --rounds times in turn; prints the medians, what scheduling, start-up and evaluation
+add, what `occam plan` foretold from the first of these runs, and the scores.
 """
 import argparse
 import json
@@ -21,6 +21,7 @@ parser.add_argument("programs", type=pathlib.Path)
 parser.add_argument("--data", default="")
 parser.add_argument("--loss", default="contrastive", choices=["contrastive", "rotation"])
 parser.add_argument("--slots", type=int, default=8)
+parser.add_argument("--parts", type=int, default=1)
 parser.add_argument("--rounds", type=int, default=3)
 options = parser.parse_args()
 
@@ -40,11 +41,12 @@ with tempfile.TemporaryDirectory() as folder:
     for round_ in range(options.rounds):
         database = f"{folder}/{round_}.db"
         began = time.perf_counter()
-        occam("run", spec, *only, "--db", database, "--device", "cuda", "--slots", options.slots, "--data", options.data,
+        occam("run", spec, *only, "--db", database, "--device", "cuda", "--slots", options.slots, "--parts", options.parts,
+              "--data", options.data,
               capture=False)
         whole.append(time.perf_counter() - began)
         found = subprocess.run([str(options.programs / "bench_packing"), "--loss", options.loss, "--batch", str(batch),
-                                "--epochs", str(epochs), "--trials", "10", "--slots", str(options.slots)],
+                                "--epochs", str(epochs), "--trials", "10", "--slots", f"{options.slots}/{options.parts}"],
                                check=True, text=True, stdout=subprocess.PIPE)
         alone.append(json.loads(found.stdout)["seconds"])
         print(f"round {round_ + 1}: occam run {whole[-1]:.1f} s, the trainings alone {alone[-1]:.1f} s", flush=True)

@@ -39,8 +39,10 @@ struct Trained {
 };
 
 // So many trials one after the other over the slots of a worker, trained and nothing else.
-Trained train_all(const Trial& trial, const torch::Tensor& images, int trials, int slots) {
-  Benches benches({torch::kCUDA, 0}, slots, [](const std::string& text) { std::cerr << text; });
+Trained train_all(const Trial& trial, const torch::Tensor& images, int trials, int slots,
+                  int parts) {
+  Benches benches({torch::kCUDA, 0}, slots, parts,
+                  [](const std::string& text) { std::cerr << text; });
   std::atomic<int> next{0};
   const int together = std::min(slots, trials);  // as of a worker to which they come at once
   std::vector<std::thread> threads;
@@ -138,7 +140,8 @@ int main(int count, char** words) {
       const std::size_t slash = slots.find('/');
       const int parts = slash == std::string::npos ? 1 : std::stoi(slots.substr(slash + 1));
       if (trials > 0) {
-        const Trained trained = train_all(canonical(trial), images, trials, std::stoi(slots));
+        const Trained trained =
+            train_all(canonical(trial), images, trials, std::stoi(slots), parts);
         std::cout << nlohmann::ordered_json{{"loss", loss},
                                             {"batch", trial.batch_size},
                                             {"trials", trials},

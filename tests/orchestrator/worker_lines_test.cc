@@ -64,8 +64,10 @@ TEST(WorkerLines, HandOnWhatTheWorkersAreAskedFor) {
   EXPECT_THAT(worker_lines(options, "cpu", {}).front(), Not(Contains("--deterministic")));
   options.deterministic = true;
   options.data = "sets";
+  options.parts = 4;
   EXPECT_THAT(worker_lines(options, "cpu", {}).front(),
-              testing::AllOf(Contains("--deterministic"), Contains("--data"), Contains("sets")));
+              testing::AllOf(Contains("--deterministic"), Contains("--data"), Contains("sets"),
+                             Contains("--parts"), Contains("4")));
 }
 
 TEST(WorkerLines, StartAnotherProgramWithoutWords) {

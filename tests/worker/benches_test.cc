@@ -23,7 +23,7 @@ TEST(Benches, GiveBackTheOneThatIsWarm) {
   one.batch_size = 4;
   other.batch_size = 8;
   const torch::Tensor images = at::zeros({16, 1, 8, 8}, torch::kUInt8);
-  Benches benches(torch::kCPU, 2, [](const std::string& text) { FAIL() << text; });
+  Benches benches(torch::kCPU, 2, 1, [](const std::string& text) { FAIL() << text; });
   auto first = benches.take(one, 1, 1), second = benches.take(other, 1, 2);
   first->step(one, images);
   second->step(other, images);
@@ -39,7 +39,7 @@ TEST(Benches, KeepNoMoreStepsThanSlots) {
   Trial trial;
   trial.width = 0.125;
   const torch::Tensor images = at::zeros({64, 1, 8, 8}, torch::kUInt8);
-  Benches benches(torch::kCPU, 1, [](const std::string& text) { FAIL() << text; });
+  Benches benches(torch::kCPU, 1, 1, [](const std::string& text) { FAIL() << text; });
   trial.batch_size = 4;
   auto first = benches.take(trial, 1, 1);
   first->step(trial, images);
