@@ -96,6 +96,7 @@ class Sweep {
     std::map<std::int64_t, double> progress;  // share of the training done, by lease
     double images_per_second = 0;
   };
+  static nlohmann::ordered_json place_of(WorkerId id);  // as events name a worker
   bool all_left() const { return static_cast<int>(nodes_left_.size()) == link_.size(); }
   template <class What>
   void record(What&& what) {

@@ -106,6 +106,17 @@ void check_nothing_left(const std::string& path) {
   }
 }
 
+std::string keep_log(const std::string& path) {
+  const std::string kept = path + "-wal.damaged";
+  std::error_code problem;
+  std::filesystem::copy_file(path + "-wal", kept, std::filesystem::copy_options::overwrite_existing,
+                             problem);
+  if (problem)
+    throw Error(path + "-wal: is damaged, and no copy can be kept as " + kept + ": " +
+                problem.message());
+  return kept;
+}
+
 bool left_log_is_damaged(const std::string& path) { return read_log(path + "-wal").is_damaged; }
 
 void mark(SQLite::Database& database) {

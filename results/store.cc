@@ -133,6 +133,7 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
     case Mode::write:
       check_writable(path);
       lock_ = std::make_unique<StoreLock>(path);
+      if (left_log_is_damaged(path)) damaged_log_ = keep_log(path);
       explained(path, [&] {
         database_ = open_for_writing(path, journal);
         complete_tallies(*database_);
@@ -172,8 +173,13 @@ std::vector<std::string> Store::lines_not_taken(const std::vector<Change>& chang
   return lines;
 }
 
-std::string Store::taken_in_text() const {
+std::string Store::opening_text() const {
   std::string text;
+  if (!damaged_log_.empty())
+    text +=
+        path_ +
+        "-wal: is damaged, and what it holds behind that is lost and run again; it is kept as " +
+        damaged_log_ + "\n";
   if (taken_in_ > 0)
     text += std::to_string(taken_in_) + " outcomes taken in that an earlier run could not write\n";
   if (refused_ > 0)

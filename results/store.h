@@ -130,8 +130,9 @@ class Store {
   Journal journal() const;
   // Outcomes that an earlier run could not write and that this open took in.
   std::size_t taken_in() const { return taken_in_; }
-  // That, and what it could not take in and where that is kept: a line each, or nothing.
-  std::string taken_in_text() const;
+  // That, and what an earlier run left that it could not take in and where that is kept: a line
+  // each, or nothing.
+  std::string opening_text() const;
 
   SweepDrift drift(const Spec& spec, const Expansion& expansion) const;
   // Stores the sweep as the given expansion. Trials of an earlier spec of that name which this one
@@ -254,7 +255,7 @@ class Store {
   std::unique_ptr<Statements> statements_;  // none when reading
   bool grouped_ = false;
   std::size_t taken_in_ = 0, refused_ = 0;
-  std::string refused_file_;
+  std::string refused_file_, damaged_log_;
 };
 
 }  // namespace occam

@@ -57,7 +57,7 @@ int run(const std::vector<std::string>& words) {
     fmt::print("{}\n", ask_coordinator(database, {{"do", "cancel"}, {"trials", chosen}}));
   else {
     Store store(database, Store::Mode::write);
-    std::cerr << store.taken_in_text();
+    std::cerr << store.opening_text();
     const std::size_t cancelled = store.cancel(chosen);
     fmt::print("{}\n", cancelled_text(store, chosen, cancelled));
   }

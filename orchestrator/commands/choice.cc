@@ -56,7 +56,7 @@ int change_chosen(const std::string& database, const std::vector<std::string>& c
       continue;
     }
     Store store(one, Store::Mode::write);
-    std::cerr << store.taken_in_text();
+    std::cerr << store.opening_text();
     changed = change(store);
   }
   if (asked && changed == 0) return 0;

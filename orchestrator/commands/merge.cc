@@ -59,7 +59,7 @@ int run(const std::vector<std::string>& words) {
   check_writable(out);
   try {
     Store store(out, Store::Mode::write);
-    std::cerr << store.taken_in_text();
+    std::cerr << store.opening_text();
     const auto merged = store.merge(shards, rule);
     store.close();
     for (const MergedShard& shard : merged) print(shard);

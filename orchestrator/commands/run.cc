@@ -222,7 +222,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   sweep_options.device =
       fs::exists(options.database) ? "" : check(missing_of(no_histories(expansion)));
   Store store(options.database, Store::Mode::write, options.journal);
-  if (!options.quiet) std::cerr << store.taken_in_text();
+  if (!options.quiet) std::cerr << store.opening_text();
   sweep_options.coordinator.first_lease = store.next_lease();
   sweep_options.gang_rates = measured_gang_rates(store);
   if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));

@@ -64,7 +64,7 @@ inline int passed[16];  // at each number
 
 // Copies arrive when somebody waits for them.
 struct Barrier {
-  int needed, arrived = 0;
+  int needed = 0, arrived = 0;
   std::int64_t expected = 0;
   std::uint32_t phase = 0;
   std::vector<std::function<std::int64_t()>> copies;  // say how many bytes they bring
@@ -401,7 +401,8 @@ inline void show_groups() {}
 using Barrier = Shared;
 inline void begin_barrier(Barrier barrier, int arrivals) {
   simt::at(barrier, 8);
-  simt::barriers[barrier] = {arrivals};
+  simt::barriers[barrier] = {};
+  simt::barriers[barrier].needed = arrivals;
 }
 inline void show_barriers() {}
 inline void arrive(Barrier place) {

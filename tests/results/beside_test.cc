@@ -93,6 +93,23 @@ TEST_F(Beside, TheFilesOwnLogIsTakenInUnderAnyName) {
     EXPECT_EQ(Store(folder_ / "copy.db", mode).status()[0].trials, 2);
 }
 
+TEST_F(Beside, ADamagedLogIsToldOfAndKept) {
+  die_after([&] {
+    Store* store = new Store(path_, Store::Mode::write, Journal::wal);
+    for (std::int64_t i = 0; i < 9; ++i) store->record_sweep(spec(), expansion({trial(i)}));
+  });
+  std::fstream log(path_ + "-wal", std::ios::in | std::ios::out | std::ios::binary);
+  log.seekp(static_cast<std::streamoff>(fs::file_size(path_ + "-wal") / 2));
+  log.write("occam", 5).close();
+  const auto size = fs::file_size(path_ + "-wal");
+  {
+    const Store store(path_, Store::Mode::write);
+    EXPECT_THAT(store.opening_text(), HasSubstr(path_ + "-wal: is damaged"));
+    EXPECT_EQ(fs::file_size(path_ + "-wal.damaged"), size);
+  }
+  EXPECT_EQ(Store(path_, Store::Mode::write).opening_text(), "") << "once";
+}
+
 TEST_F(Beside, AJournalOfAnotherFileIsRefusedAndStays) {
   {
     Store store(path_, Store::Mode::write, Journal::rollback);

@@ -105,14 +105,14 @@ TEST_F(SpoolTest, KeepsWhatTheDatabaseDoesNotTakeAndSaysSo) {
   {
     const Store store(path_, Store::Mode::write);
     EXPECT_EQ(store.taken_in(), 1u);
-    EXPECT_THAT(store.taken_in_text(), HasSubstr("not taken in: 2 of the lines"));
-    EXPECT_THAT(store.taken_in_text(), HasSubstr("; kept in " + path_ + ".spool.refused"));
+    EXPECT_THAT(store.opening_text(), HasSubstr("not taken in: 2 of the lines"));
+    EXPECT_THAT(store.opening_text(), HasSubstr("; kept in " + path_ + ".spool.refused"));
   }
   EXPECT_FALSE(fs::exists(path_ + ".spool"));
   std::ostringstream kept;
   kept << std::ifstream(path_ + ".spool.refused").rdbuf();
   EXPECT_EQ(kept.str(), damaged + "\n" + to_line(unknown) + "\n");
-  EXPECT_EQ(Store(path_, Store::Mode::write).taken_in_text(), "");
+  EXPECT_EQ(Store(path_, Store::Mode::write).opening_text(), "");
 }
 
 TEST_F(SpoolTest, IsReadPastALineThatBrokeOff) {
