@@ -100,7 +100,7 @@ TEST_F(Beside, ADamagedLogIsToldOfAndKept) {
   });
   std::fstream log(path_ + "-wal", std::ios::in | std::ios::out | std::ios::binary);
   log.seekp(static_cast<std::streamoff>(fs::file_size(path_ + "-wal") / 2));
-  log.write("occam", 5).close();
+  log.write("occam", 5).flush();
   const auto size = fs::file_size(path_ + "-wal");
   {
     const Store store(path_, Store::Mode::write);
