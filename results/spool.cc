@@ -13,6 +13,7 @@
 
 #include "experiments/error.h"
 #include "experiments/number.h"
+#include "results/store_lock.h"
 
 namespace occam {
 namespace {
@@ -127,6 +128,15 @@ void check_nothing_waits(const std::string& database) {
     throw Error(database + ": " + std::to_string(waiting) +
                 " of its outcomes could not be written and wait beside it; run its sweep once "
                 "more, which takes them in, and then the same command again");
+}
+
+std::string waiting_text(const std::string& database) {
+  const std::size_t waiting = outcomes_in(Spool(database).waiting());
+  if (waiting == 0) return "";
+  return std::to_string(waiting) + " more " + (waiting == 1 ? "outcome waits" : "outcomes wait") +
+         " beside " + database + ", which could not be written: " +
+         (is_written(database) ? "the running sweep takes them in when it can\n"
+                               : "the next occam run takes them in\n");
 }
 
 std::size_t outcomes_in(const std::vector<Change>& changes) {

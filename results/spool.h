@@ -40,6 +40,9 @@ class Spool {
 // Throws Error where outcomes wait beside the database, for who would go on without them.
 void check_nothing_waits(const std::string& database);
 
+// How many outcomes wait beside the database and who takes them in, as a line; "" of none.
+std::string waiting_text(const std::string& database);
+
 // How many of them are outcomes that count.
 std::size_t outcomes_in(const std::vector<Change>& changes);
 

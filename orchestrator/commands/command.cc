@@ -9,6 +9,7 @@
 
 #include "experiments/error.h"
 #include "orchestrator/commands/option_help.h"
+#include "results/spool.h"
 
 namespace occam {
 
@@ -130,6 +131,11 @@ bool TrialFilter::operator()(const PlannedTrial& planned) const {
     return std::any_of(values.begin(), values.end(),
                        [&](const Setting& value) { return value.matches(planned.trial); });
   });
+}
+
+Store open_results(const std::string& database) {
+  std::cerr << waiting_text(database);
+  return Store(database, Store::Mode::read);
 }
 
 void write_output(const std::string& path, const std::string& text) {

@@ -10,6 +10,7 @@
 #include "experiments/spec.h"
 #include "experiments/table_spec.h"
 #include "experiments/trial.h"
+#include "results/store.h"
 
 namespace occam {
 
@@ -77,6 +78,9 @@ class TrialFilter {
  private:
   std::vector<std::vector<Setting>> fields_;
 };
+
+// For reading results; says on stderr what waits beside the database and is not among them.
+Store open_results(const std::string& database);
 
 // Writes to the file, or to stdout for "". Throws Error naming the file.
 void write_output(const std::string& path, const std::string& text);

@@ -93,7 +93,7 @@ int run(const std::vector<std::string>& words) {
                             kUsage);
   if (arguments.helped()) return 0;
   const std::string& database = arguments.positional()[0];
-  const Store store(database, Store::Mode::read);
+  const Store store = open_results(database);
   const std::string trial = trial_of(store, arguments.positional()[1]);
   const std::string id = sql_text(trial);
   const auto config = rows_of(store, "SELECT config FROM trial WHERE id = " + id);

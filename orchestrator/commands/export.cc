@@ -34,8 +34,8 @@ int run(const std::vector<std::string>& words) {
   const RowFormat chosen = named<RowFormat>("--format", format);
   if (chosen != RowFormat::csv && chosen != RowFormat::jsonl)
     throw UsageError("--format '" + format + "' is none of: csv, jsonl; `occam query` has more");
-  const Store store(arguments.positional().empty() ? "occam.db" : arguments.positional().front(),
-                    Store::Mode::read);
+  const Store store =
+      open_results(arguments.positional().empty() ? "occam.db" : arguments.positional().front());
   print_rows(store, select_where(store, view, parse_conditions(where)), chosen, output);
   return 0;
 }

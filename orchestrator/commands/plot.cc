@@ -13,7 +13,7 @@ int run(const std::vector<std::string>& words) {
   if (request.helped) return 0;
   if (request.output.empty()) throw UsageError("needs a file for the picture: -o picture.svg");
   const FigureFormat format = format_of(request.output);
-  const Store store(request.database, Store::Mode::read);
+  const Store store = open_results(request.database);
   const SweepResults sweep = store.results(request.sweep);
   const Figure picture = picture_of(request, store, sweep);
   Provenance origin = provenance_of(sweep, "plot", {request.database}, request.query);

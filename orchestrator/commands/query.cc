@@ -40,7 +40,7 @@ int run(const std::vector<std::string>& words) {
     throw UsageError("'" + positional.front() +
                      "' is no file; the database comes first: occam query occam.db '" +
                      positional.front() + "'");
-  const Store store(positional.empty() ? "occam.db" : positional.front(), Store::Mode::read);
+  const Store store = open_results(positional.empty() ? "occam.db" : positional.front());
   if (positional.size() < 2) {
     print_rows(store, select_where(store, view, parse_conditions(where)), chosen, output);
     return 0;

@@ -29,8 +29,8 @@ int run(const std::vector<std::string>& words) {
   const Arguments arguments(words, described, 0, 1, kUsage);
   if (arguments.helped()) return 0;
   if (output.empty()) throw UsageError("needs a file for the page: -o report.html");
-  const Store store(arguments.positional().empty() ? "occam.db" : arguments.positional().front(),
-                    Store::Mode::read);
+  const Store store =
+      open_results(arguments.positional().empty() ? "occam.db" : arguments.positional().front());
   const SweepResults results = store.results(sweep);
   const Provenance origin = provenance_of(results, "report", {store.path()}, {});
   write_output(output, report(store, results, origin, [](const Figure& figure) {

@@ -75,11 +75,7 @@ int run(const std::vector<std::string>& words) {
       fmt::print("  started {}, last outcome {}\n", sweep.started_at,
                  sweep.last_outcome_at.empty() ? "none yet" : sweep.last_outcome_at);
   }
-  if (!as_json && spooled > 0)
-    fmt::print("{} more outcomes wait beside the database, which could not be written: {}\n",
-               spooled,
-               is_written(database) ? "the running sweep takes them in when it can"
-                                    : "the next occam run takes them in");
+  if (!as_json) fmt::print("{}", waiting_text(database));
   return 0;
 }
 

@@ -195,7 +195,7 @@ SweepResults read_sweeps(const std::vector<std::string>& databases, const std::s
                          bool pool, bool orphaned) {
   std::vector<SweepResults> all;
   for (const std::string& path : databases) {
-    const Store store(path, Store::Mode::read);
+    const Store store = open_results(path);
     for (const std::string& name : split_list(sweeps)) all.push_back(store.results(name, orphaned));
   }
   return combined(std::move(all), pool);

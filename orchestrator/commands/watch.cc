@@ -7,6 +7,7 @@
 #include "experiments/error.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/progress.h"
+#include "results/spool.h"
 #include "results/sql_text.h"
 #include "results/store.h"
 #include "results/store_lock.h"
@@ -113,7 +114,8 @@ int run(const std::vector<std::string>& words) {
   while (true) {
     const bool running = is_written(database);
     // Opened anew each time: the log may have been folded in since.
-    const std::string text = picture(Store(database, Store::Mode::read), running);
+    const std::string text =
+        picture(Store(database, Store::Mode::read), running) + waiting_text(database);
     fmt::print("{}{}", live ? "\033[H\033[2J" : "", text);
     std::fflush(stdout);
     if (!live || !running) return 0;

@@ -69,8 +69,8 @@ expect(process.returncode == 1 and f"process {os.getpid()}) keeps it locked" in 
        output.count("the training goes on") == 1, f"a lock that stays: {output[-600:]}")
 expect(f"{waiting} outcomes wait in {sweep.db}.spool" in output and sweep.count("attempt WHERE state = 'running'") > 0,
        "  the run ends, and its outcomes are in the spool")
-expect("more outcomes wait" in status and "the running sweep takes them in" in status, f"  status says so while it runs: {status}")
-expect(f"{waiting} more outcomes wait" in later and "the next occam run takes them in" in later, f"  and afterwards: {later}")
+expect("wait" in status and "the running sweep takes them in" in status, f"  status says so while it runs: {status}")
+expect(f"{waiting} more outcome" in later and "the next occam run takes them in" in later, f"  and afterwards: {later}")
 fakes.ends_well("  from where the next one takes them", sweep, table, says=f"{waiting} outcomes taken in")
 expect(sweep.count("attempt") == 32, "  and trains nothing twice")
 
