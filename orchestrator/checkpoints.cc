@@ -7,14 +7,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Ids of the trials whose checkpoints may still be continued, or of those that have a result.
-std::vector<std::string> trials_with(const Store& store, bool result) {
-  std::vector<std::string> ids;
-  for (const auto& row :
-       store.texts(std::string("SELECT DISTINCT trial FROM trials WHERE state ") +
-                   (result ? "" : "NOT ") + "IN ('completed', 'diverged') ORDER BY trial"))
-    ids.push_back(row.front().value_or(""));
+using Ids = std::vector<std::string>;
+
+Ids ids_of(const Store& store, const std::string& sql) {
+  Ids ids;
+  for (const auto& row : store.texts(sql + " ORDER BY 1")) ids.push_back(row.front().value_or(""));
   return ids;
+}
+
+bool holds(const Ids& ids, const fs::path& folder) {
+  return std::binary_search(ids.begin(), ids.end(), folder.filename().string());
 }
 
 bool is_trial(const std::string& name) {
@@ -23,15 +25,22 @@ bool is_trial(const std::string& name) {
 
 }  // namespace
 
-std::vector<fs::path> useless_checkpoints(const Store& store, const fs::path& work) {
+std::vector<fs::path> useless_checkpoints(const Store& store, const fs::path& work, bool orphans) {
   std::vector<fs::path> useless;
   std::error_code none;
   fs::directory_iterator trials(work, none);
   if (none || trials == fs::directory_iterator()) return useless;
-  const std::vector<std::string> keep = trials_with(store, false);
+  const Ids known = ids_of(store, "SELECT id FROM trial");
+  const Ids done = ids_of(
+      store,
+      "SELECT trial FROM outcome o WHERE retired_at IS NULL AND NOT EXISTS (SELECT 1 FROM attempt "
+      "a WHERE a.trial = o.trial AND a.number > o.attempt)" +
+          std::string(orphans ? " UNION SELECT id FROM trial WHERE id NOT IN (SELECT trial FROM "
+                                "sweep_trial WHERE orphaned_at IS NULL)"
+                              : ""));
   for (const auto& trial : trials) {
-    if (!is_trial(trial.path().filename())) continue;
-    if (!std::binary_search(keep.begin(), keep.end(), trial.path().filename().string())) {
+    if (!holds(known, trial.path())) continue;
+    if (holds(done, trial.path())) {
       useless.push_back(trial.path());
       continue;
     }
@@ -58,10 +67,10 @@ std::vector<fs::path> useless_features(const Store& store, const fs::path& kept)
   std::error_code none;
   fs::directory_iterator trials(kept, none);
   if (none || trials == fs::directory_iterator()) return useless;
-  const std::vector<std::string> keep = trials_with(store, true);
+  const Ids keep =
+      ids_of(store, "SELECT DISTINCT trial FROM trials WHERE state IN ('completed', 'diverged')");
   for (const auto& trial : trials)
-    if (is_trial(trial.path().filename()) &&
-        !std::binary_search(keep.begin(), keep.end(), trial.path().filename().string()))
+    if (is_trial(trial.path().filename()) && !holds(keep, trial.path()))
       useless.push_back(trial.path());
   return useless;
 }

@@ -29,6 +29,7 @@ Coordinator::Coordinator(std::vector<Task> tasks, CoordinatorOptions options)
       options_(options),
       next_lease_(options.first_lease),
       time_left_(std::numeric_limits<double>::infinity()),
+      time_in_all_(time_left_),
       pending_(Before{this}) {
   admit(0);
 }
@@ -67,14 +68,16 @@ std::int64_t Coordinator::share(std::size_t task, const Worker& worker) const {
 }
 
 void Coordinator::set_time_left(double seconds, double seconds_per_work) {
+  if (std::isinf(time_left_)) time_in_all_ = seconds;
   time_left_ = seconds;
   seconds_per_work_ = seconds_per_work;
 }
 
 bool Coordinator::worth_starting(std::size_t task) const {
   const double all = tasks_[task].work * seconds_per_work_ / tasks_[task].speedup;
-  return time_left_ >=
-         (all > 0 ? std::min(all, options_.checkpoint_every) : options_.checkpoint_every);
+  const double least = options_.checkpoint_every;
+  // A run that is shorter than that gets nowhere unless its attempts are, too.
+  return time_left_ >= std::min(all > 0 ? std::min(all, least) : least, time_in_all_ / 2);
 }
 
 // How many workers beside this could take trials.

@@ -134,7 +134,8 @@ class Coordinator {
   // The trial, which has no outcome, has all its attempts again, also when it was cancelled.
   std::vector<Command> retry(std::size_t task);
   // How long workers may run from now, and what a unit of work takes in seconds (0 is unknown):
-  // nothing starts that could neither end nor reach a checkpoint in that time.
+  // nothing starts that could neither end nor reach a checkpoint in that time, unless half of
+  // what the first call says would not be enough for that.
   void set_time_left(double seconds, double seconds_per_work);
   // Starts nothing more and asks every worker to stop.
   std::vector<Command> drain();
@@ -235,7 +236,7 @@ class Coordinator {
   CoordinatorOptions options_;
   std::int64_t next_lease_;
   bool draining_ = false, out_of_time_ = false;
-  double time_left_, seconds_per_work_ = 0;
+  double time_left_, time_in_all_, seconds_per_work_ = 0;
   std::size_t failed_ = 0;
   std::vector<bool> suspect_, cancelled_;
   std::set<std::size_t, Before> pending_;

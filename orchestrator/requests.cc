@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "experiments/error.h"
+#include "orchestrator/grown_spec.h"
 #include "results/planned_tables.h"
 
 namespace occam {
@@ -77,7 +78,8 @@ std::string less_text(const SweepDrift& drift) {
 }  // namespace
 
 std::string Requests::add(const std::string& text, const std::string& file) {
-  const Spec spec = parse_spec(text, file);
+  Spec spec = parse_spec(text, file);
+  spec.text = grown_text(store_, spec);
   const Expansion expansion = expand(spec, find_source_);
   check_tables(spec, expansion);
   MissingWork missing =

@@ -38,6 +38,8 @@ struct SweepOptions {
   // The scheduler's job that all this runs in, and how often that was requeued; empty outside one.
   std::string job = {};
   std::int64_t restart_count = 0;
+  // Also a trial that was to be scored by kept features and could not.
+  bool trains = true;
 };
 
 // Rank 0's part of a sweep: turns what agents say into the coordinator's events, and its commands

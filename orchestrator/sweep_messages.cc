@@ -142,6 +142,8 @@ void Sweep::finish(const Outcome& outcome, std::size_t task) {
     progress_.say(fmt::format("trial {} failed (attempt {} of {}): {}", outcome.trial,
                               coordinator_.tasks()[task].failed_attempts + 1,
                               options_.coordinator.max_attempts, outcome.error));
+    // Whatever is wrong with what was kept of it, a training needs none of that.
+    if (options_.trains) starts_[task].keep.score_only = false;
   } else {
     if (outcome.status == OutcomeStatus::diverged)
       progress_.say(fmt::format("trial {} diverged: {}", outcome.trial, outcome.error));

@@ -278,6 +278,11 @@ std::size_t Store::forget(const std::vector<std::string>& trials, const std::str
             " WHERE trial = ?1 AND retired_at IS NULL AND (?2 = '' OR EXISTS (SELECT 1 FROM "
             "attempt a WHERE a.trial = ?1 AND a.number = outcome.attempt AND a.build = ?2))",
         build);
+    // They are tried again as if never before.
+    run_for_each(*database_, trials,
+                 "UPDATE attempt SET forgiven_at = " + kNow +
+                     " WHERE trial = ?1 AND state = 'failed' AND forgiven_at IS NULL AND NOT "
+                     "EXISTS (SELECT 1 FROM outcome WHERE trial = ?1 AND retired_at IS NULL)");
     step.commit();
     return changed;
   });

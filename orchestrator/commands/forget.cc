@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 
 #include "experiments/error.h"
 #include "orchestrator/commands/choice.h"
@@ -9,15 +10,18 @@ namespace occam {
 namespace {
 
 namespace po = boost::program_options;
+namespace fs = std::filesystem;
 
 constexpr const char* kUsage = R"(occam forget DB --where FIELD=VALUE [OPTIONS]
 
 Retires the outcomes of finished trials, so that the next `occam run` trains them again: for
-results of a build with a mistake in it. They stay in the file, hidden from tables and views.
+results of a build with a mistake in it. They stay in the file, hidden from tables and views; the
+features kept of them go, and with --build its checkpoints, so that nothing goes on from either.
 
 Examples:
   occam forget occam.db --where loss=rotation --dry-run
   occam forget occam.db --build 4f1c22a09b77          all results of one build
+  occam forget occam.db --build 4f1c22a09b77 --work /scratch/occam.db.work
 )";
 
 void check_build(const Store& store, const std::string& build) {
@@ -36,16 +40,28 @@ std::string of_build(const std::string& build) {
          sql_text(build);
 }
 
+// What would bring a retired result back.
+void remove_what_is_left(const Store& store, const std::vector<std::string>& chosen,
+                         const std::string& build, const fs::path& work) {
+  for (const std::string& trial : store.without_outcome(chosen))
+    fs::remove_all(fs::path(store.path() + ".kept") / trial);
+  if (build.empty()) return;
+  for (const auto& row :
+       store.texts("SELECT trial, lease FROM attempt WHERE build = " + sql_text(build)))
+    fs::remove(work / row[0].value_or("") / (row[1].value_or("") + ".ckpt"));
+}
+
 int run(const std::vector<std::string>& words) {
   std::vector<std::string> where;
-  std::string build;
+  std::string build, work;
   bool dry_run = false;
   po::options_description described("Options");
   described.add_options()("where", po::value(&where)->composing(),
                           "FIELD=VALUE[,VALUE] of the view trials; may be given again")(
       "build", po::value(&build),
       "results of this build alone; without --where also of trials that no spec has any "
-      "more")("dry-run", po::bool_switch(&dry_run), "say which, change nothing");
+      "more")("work", po::value(&work)->default_value("", "DB.work"), "folder of the checkpoints")(
+      "dry-run", po::bool_switch(&dry_run), "say which, change nothing");
   const Arguments arguments(words, described, 1, 1, kUsage);
   if (arguments.helped()) return 0;
   if (where.empty() && build.empty())
@@ -61,11 +77,19 @@ int run(const std::vector<std::string>& words) {
     else if (!where.empty())
       chosen = trials_where(store, where, finished + " AND trial IN (" + of_build(build) + ")");
     else  // also of trials that the spec has left out: they would count again with it
-      for (const auto& row : store.texts(of_build(build) + " ORDER BY o.trial"))
+      for (const auto& row :
+           store.texts(of_build(build) +
+                       " UNION SELECT trial FROM attempt WHERE build = " + sql_text(build) +
+                       " AND trial NOT IN (SELECT trial FROM outcome WHERE retired_at IS NULL)"))
         chosen.push_back(row.front().value_or(""));
   }
   return change_chosen(database, chosen, dry_run,
-                       [&](Store& store) { return store.forget(chosen, build); },
+                       [&](Store& store) {
+                         const std::size_t retired = store.forget(chosen, build);
+                         remove_what_is_left(store, chosen, build,
+                                             work.empty() ? store.path() + ".work" : work);
+                         return retired;
+                       },
                        {"outcomes retired", "occam run trains these trials again"});
 }
 

@@ -52,7 +52,7 @@ int run(const std::vector<std::string>& words) {
   if (!dry_run) lock = std::make_unique<StoreLock>(database);
   // They have what is kept of them, and the database does not know it.
   check_nothing_waits(database);
-  std::vector<fs::path> useless = useless_checkpoints(store, folder);
+  std::vector<fs::path> useless = useless_checkpoints(store, folder, true);
   const fs::path kept = database + ".kept";
   for (fs::path& path : useless_features(store, kept)) useless.push_back(std::move(path));
   std::uintmax_t bytes = 0;

@@ -18,6 +18,7 @@
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/run_options.h"
 #include "orchestrator/commands/worker_lines.h"
+#include "orchestrator/grown_spec.h"
 #include "orchestrator/keeping.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/node.h"
@@ -176,6 +177,8 @@ std::function<bool(const PlannedTrial&)> chosen_trials(const RunOptions& options
                      " is such");
   if (options.shard.count == 1 && options.done_in.empty()) return only;
   std::unordered_set<std::string> chosen = trials_of(options.shard, expansion);
+  if (!options.done_in.empty() && !fs::exists(options.done_in) && !options.quiet)
+    std::cerr << "--done-in " << options.done_in << ": no such file, so nothing is left out\n";
   if (fs::exists(options.done_in)) {
     const Store other(options.done_in, Store::Mode::read);
     const std::vector<TrialHistory> histories = other.histories(expansion, spec.name);
@@ -188,13 +191,26 @@ std::function<bool(const PlannedTrial&)> chosen_trials(const RunOptions& options
   };
 }
 
+// Sweeps of the same database that wait for a command of their own: one that was added to a run
+// that died, above all.
+std::string others_text(const std::vector<SweepStatus>& all, const std::string& name) {
+  std::string text;
+  for (const SweepStatus& one : all) {
+    const auto waiting = one.trials - one.completed - one.diverged - one.failed - one.cancelled;
+    if (one.name != name && waiting > 0)
+      text += fmt::format("{}, also in this database, lacks {} trials: occam run its spec\n",
+                          one.name, waiting);
+  }
+  return text;
+}
+
 int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const Clock::time_point began = Clock::now();
   Spec spec = read_spec(options.spec);
   Expansion expansion = expand(spec, source_finder(options.data));
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   check_tables(spec, expansion);
-  const std::function<bool(const PlannedTrial&)> chosen = chosen_trials(options, spec, expansion);
+  std::function<bool(const PlannedTrial&)> chosen = chosen_trials(options, spec, expansion);
   SweepOptions sweep_options;
   sweep_options.job = slurm_job();
   sweep_options.restart_count = slurm_restart_count();
@@ -203,6 +219,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   sweep_options.coordinator.checkpoint_every = options.checkpoint_every;
   sweep_options.ends_at = end_of_time(options.walltime, began);
   sweep_options.node_silence = 3 * options.silence;
+  sweep_options.trains = !options.score_only;
   sweep_options.stay = options.walltime == 0;  // Slurm's warning comes before its end
   sweep_options.work =
       fs::absolute(options.work.empty() ? options.database + ".work" : options.work);
@@ -223,6 +240,17 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
       fs::exists(options.database) ? "" : check(missing_of(no_histories(expansion)));
   Store store(options.database, Store::Mode::write, options.journal);
   if (!options.quiet) std::cerr << store.opening_text();
+  if (const std::string grown = grown_from(store, spec); !grown.empty()) {
+    spec = parse_spec(grown, options.spec);
+    const std::size_t before = expansion.trials.size();
+    expansion = expand(spec, source_finder(options.data));
+    chosen = chosen_trials(options, spec, expansion);
+    if (!options.quiet)
+      std::cerr << fmt::format(
+          "{}: goes on with what occam add has made of it, {} trials where it names {}; occam "
+          "cancel takes trials out\n",
+          options.spec, expansion.trials.size(), before);
+  }
   sweep_options.coordinator.first_lease = store.next_lease();
   sweep_options.gang_rates = measured_gang_rates(store);
   if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
@@ -241,7 +269,8 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
       seconds_per_work(work, on_gpus, measured_scale(store, on_gpus), slots);
   store.record_sweep(spec, expansion);
   // Of outcomes that committed just before a crash, or that were taken in.
-  for (const fs::path& path : useless_checkpoints(store, sweep_options.work)) fs::remove_all(path);
+  for (const fs::path& path : useless_checkpoints(store, sweep_options.work, false))
+    fs::remove_all(path);
   for (const fs::path& path : half_written_features(kept)) fs::remove_all(path);
   const bool missing = !work.tasks.empty();
   const std::size_t total = expansion.trials.size();
@@ -296,7 +325,8 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
               << (sweep.work_left() ? "; the same command goes on"
                   : failed          ? "; " + retry_text(options.database)
                                     : "")
-              << "\n";
+              << "\n"
+              << others_text(all, name);
   store.close();
   if (sweep.work_left()) return 75;
   if (untrained > 0)

@@ -54,4 +54,14 @@ with damaged.open("r+b") as file:
     file.write(b"xxxx")
 result = run([OCCAM, "evaluate", folder.spec, "--db", folder.db, "--device", "cpu"])
 expect(result.returncode == 3 and "test.pool.npy: is damaged" in result.stderr, f"a damaged feature file is named: {result.returncode} {result.stderr.strip()[-300:]}")
+run([OCCAM, "retry", folder.db])
+result = run([OCCAM, "run", folder.spec, "--db", folder.db, "--device", "cpu"])
+expect(result.returncode == 0 and "2/2 trials done" in result.stderr,
+       f"after a retry occam run trains that trial again: {result.returncode} {result.stderr.strip()[-300:]}")
+
+# ---- features of a build that was forgotten do not come back ----
+build = folder.query("SELECT build FROM attempt ORDER BY lease DESC LIMIT 1")[0][0]
+result = run([OCCAM, "forget", folder.db, "--build", build])
+expect("outcomes retired" in result.stdout and not list(kept.glob("*/kept.json")),
+       f"with a build's results its features are forgotten: {result.stdout}{result.stderr} {list(kept.glob('*'))}")
 finish()

@@ -74,6 +74,20 @@ expect(process.returncode == 0 and (scored(sweep, "kde"), scored(sweep, "gde")) 
 expect(32 < sweep.count("outcome") < 64, f"  those that waited are trained once ({sweep.count('outcome')} outcomes)")
 expect(not pathlib.Path(sweep.db + ".work").exists(), "  no checkpoint is left")
 
+# ---- a coordinator that dies after an add: its command goes on with all of it ----
+sweep = Sweep({**one_score, "grid": {"seed": [1], "batch_size": [8]}}, step_ms=40)
+process = sweep.start()
+wait_until(lambda: sweep.count("attempt") >= 1)
+wider = pathlib.Path(sweep.path, "wider.json")
+wider.write_text(json.dumps({**more(one_score), "grid": {"seed": [1, 2], "batch_size": [8]}}))
+added = sweep.occam("add", str(wider), "--db", sweep.db)
+process.kill()
+process.communicate()
+result = sweep.run()
+expect(added.returncode == 0 and result.returncode == 0 and "goes on with what occam add has made of it, 8 trials where it "
+       "names 4" in result.stderr and (scored(sweep, "kde"), scored(sweep, "gde")) == (8, 8),
+       f"killed after an add, the command that began it brings all: {added.stdout}{added.stderr} {result.stderr[-400:]}")
+
 sweep = Sweep(one_score, step_ms=40)
 process = sweep.start()
 wait_until(lambda: sweep.count("outcome") >= 1)

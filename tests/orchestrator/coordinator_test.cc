@@ -753,6 +753,7 @@ TEST(Gang, QuarantinesNoWorkerThatItCouldNotDoWithout) {
 
 TEST(Coordinator, StartsNothingThatCouldNeitherEndNorReachACheckpointInTime) {
   Coordinator coordinator({task(0, 1000), task(0, 10)}, {.checkpoint_every = 300});
+  coordinator.set_time_left(4000, 1);
   coordinator.set_time_left(200, 1);
   EXPECT_EQ(started(coordinator.on_joined(worker(0), 1)), (Tasks{1}));
   EXPECT_FALSE(coordinator.finished());
@@ -763,6 +764,13 @@ TEST(Coordinator, StartsNothingThatCouldNeitherEndNorReachACheckpointInTime) {
   Coordinator longer({task(0, 1000)}, {.checkpoint_every = 300});
   longer.set_time_left(300, 1);
   EXPECT_EQ(started(longer.on_joined(worker(0), 1)), (Tasks{0}));
+
+  // Else run after run would start nothing.
+  Coordinator shorter({task(0, 1000), task(0, 1000)}, {.checkpoint_every = 300});
+  shorter.set_time_left(100, 1);
+  EXPECT_EQ(started(shorter.on_joined(worker(0), 1)), (Tasks{0}));
+  shorter.set_time_left(40, 1);
+  EXPECT_TRUE(started(shorter.on_joined(worker(1), 1)).empty());
 }
 
 // What a coordinator has said, kept apart from it; complains about anything that cannot be.

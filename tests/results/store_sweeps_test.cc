@@ -133,6 +133,19 @@ TEST_F(Sweeps, ForgetRetiresOutcomesOfOneBuildOrOfAll) {
   EXPECT_EQ(store_.forget({id_of(trial(0))}, ""), 1u);
 }
 
+TEST_F(Sweeps, ForgetGivesAllAttemptsBack) {
+  fail(trial(1));
+  fail(trial(1));
+  ASSERT_TRUE(
+      store_.record_outcome(outcome(trial(1), begin(store_, trial(1)), {evaluation(kKde, 0.8)})));
+  fail(trial(1));  // for more scores
+  EXPECT_EQ(history(trial(1)).failed_attempts, 1);
+  EXPECT_EQ(store_.forget({id_of(trial(1))}, "build-2"), 0u);
+  EXPECT_EQ(history(trial(1)).failed_attempts, 1);
+  EXPECT_EQ(store_.forget({id_of(trial(1))}, ""), 1u);
+  EXPECT_EQ(history(trial(1)).failed_attempts, 0);
+}
+
 TEST_F(Sweeps, CancelTakesATrialWithoutAnOutcomeOutUntilRetry) {
   EXPECT_EQ(store_.cancel({id_of(trial(0)), id_of(trial(1))}), 1u);
   EXPECT_TRUE(history(trial(1)).cancelled);

@@ -1,0 +1,37 @@
+#include "orchestrator/grown_spec.h"
+
+#include <xxhash.h>
+
+#include "experiments/trial.h"
+#include "results/sql_text.h"
+
+namespace occam {
+namespace {
+
+const std::string kMark = "\n// grown by occam add, of the spec with digest ";
+
+std::string mark_of(const std::string& text) {
+  return kMark + id_text(XXH3_64bits(text.data(), text.size()));
+}
+
+std::string stored_text(const Store& store, const std::string& sweep) {
+  const auto rows = store.texts("SELECT text FROM sweep WHERE name = " + sql_text(sweep));
+  return rows.empty() ? "" : rows.front().front().value_or("");
+}
+
+}  // namespace
+
+std::string grown_text(const Store& store, const Spec& spec) {
+  const std::string stored = stored_text(store, spec.name);
+  const std::size_t marks = std::min(stored.find(kMark), stored.size());
+  const std::string begun = stored.substr(0, marks);
+  if (stored.empty() || begun == spec.text) return stored.empty() ? spec.text : stored;
+  return spec.text + stored.substr(marks) + mark_of(begun);
+}
+
+std::string grown_from(const Store& store, const Spec& spec) {
+  const std::string stored = stored_text(store, spec.name);
+  return stored.find(mark_of(spec.text)) == std::string::npos ? "" : stored;
+}
+
+}  // namespace occam
