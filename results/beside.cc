@@ -96,6 +96,10 @@ void check_left_is_own(const std::string& path) {
 }
 
 void check_nothing_left(const std::string& path) {
+  if (const std::string copy = path + ".rescued"; fs::exists(copy))
+    throw Error(path + ": there is no such file, but " + copy +
+                ", the copy of one that was removed under a run; to go on with it: mv " +
+                shell_word(copy) + " " + shell_word(path) + "; else move it away: " + aside(copy));
   for (const char* end : {"-wal", "-journal", ".spool"}) {
     const std::string file = path + end;
     std::error_code none;

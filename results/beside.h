@@ -15,7 +15,8 @@ namespace occam {
 void check_left_is_own(const std::string& path);
 // Whether that is so, as far as it can be told.
 bool left_is_own(const std::string& path);
-// Throws Error where something of a file that was moved or removed lies beside the name of none.
+// Throws Error where something of a file that was moved or removed lies beside the name of none, or
+// its copy.
 void check_nothing_left(const std::string& path);
 
 // Whether the log that lies there holds more behind a place where it cannot be read: what SQLite

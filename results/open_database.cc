@@ -120,7 +120,13 @@ void check_ours(const std::string& path, SQLite::Database& database) {
 
 void check_sound(const std::string& path, SQLite::Database& database) {
   const std::string verdict = database.execAndGet("PRAGMA quick_check(1)").getString();
-  if (verdict != "ok") throw damaged_error(path, verdict);
+  if (verdict == "ok") return;
+  const std::string log = path + "-wal";
+  if (!fs::exists(log)) throw damaged_error(path, verdict);
+  throw Error(damaged_error(path, verdict).what() +
+              ("; a copy that was made while a run wrote it is whole without the log beside it: "
+               "mv " +
+               shell_word(log) + " " + shell_word(log + ".old")));
 }
 
 // "file:" URI of a path, for options that only a URI can carry.
@@ -135,6 +141,12 @@ std::string uri_of(const std::string& path, const std::string& options) {
     }
   }
   return uri + "?" + options;
+}
+
+// Whether closing the last connection folds the log in.
+void fold_at_end(SQLite::Database& database, bool wanted) {
+  sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, wanted ? 0 : 1,
+                    nullptr);
 }
 
 }  // namespace
@@ -238,8 +250,11 @@ std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path, Jour
   auto database = std::make_unique<SQLite::Database>(
       path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kPatienceMs);
   if (!is_new(*database)) {
+    // A log that does not go with the file must not be folded into it by the refusal.
+    fold_at_end(*database, false);
     check_ours(path, *database);
     check_sound(path, *database);
+    fold_at_end(*database, true);
   }
   // Folds in what a dead writer left, unless somebody reads the file: then that log goes on.
   database->tryExec("PRAGMA journal_mode = DELETE");

@@ -103,6 +103,7 @@ struct SweepStatus {
   double wasted_seconds;
   std::string started_at, last_outcome_at;  // ISO 8601, UTC; empty when there is none
   std::int64_t cancelled;                   // without an outcome
+  std::int64_t again;  // of the done: tried again for more scores, without an end yet
 };
 
 // Values with the types that SQLite holds them in: null, integer, real or text; of a blob its hex

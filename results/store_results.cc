@@ -244,7 +244,8 @@ SELECT
    FROM mine a WHERE a.state != 'running' AND (a.state = 'failed' OR a.number < a.last)),
   (SELECT count(*) FROM sweep_trial s INDEXED BY cancelled_trial
    WHERE s.sweep = ?1 AND s.orphaned_at IS NULL AND s.cancelled_at IS NOT NULL AND NOT EXISTS
-     (SELECT 1 FROM outcome c WHERE c.trial = s.trial AND c.retired_at IS NULL)))sql";
+     (SELECT 1 FROM outcome c WHERE c.trial = s.trial AND c.retired_at IS NULL)),
+  (SELECT count(*) FROM mine WHERE number = last AND done AND forgiven_at IS NULL))sql";
 
 }  // namespace
 
@@ -388,7 +389,8 @@ std::vector<SweepStatus> Store::status() const {
                      row.getColumn(0).getInt64(), alive ? running : 0, tally.collapsed,
                      alive ? 0 : running, tally.train_seconds + row.getColumn(2).getDouble(),
                      tally.evaluate_seconds, row.getColumn(3).getDouble(), tally.started_at,
-                     tally.last_outcome_at, row.getColumn(4).getInt64()});
+                     tally.last_outcome_at, row.getColumn(4).getInt64(),
+                     row.getColumn(5).getInt64()});
     }
     return all;
   });

@@ -49,6 +49,7 @@ int run(const std::vector<std::string>& words) {
                                           {"collapsed", sweep.collapsed},
                                           {"failed", sweep.failed},
                                           {"cancelled", sweep.cancelled},
+                                          {"again", sweep.again},
                                           {"running", sweep.running},
                                           {"interrupted", sweep.interrupted},
                                           {"train_seconds", sweep.train_seconds},
@@ -64,6 +65,9 @@ int run(const std::vector<std::string>& words) {
     fmt::print("{}: {}/{} trials done, {} running, {} diverged, {} collapsed, {} failed\n",
                sweep.name, sweep.completed, sweep.trials, sweep.running, sweep.diverged,
                sweep.collapsed, sweep.failed);
+    if (sweep.again > 0)
+      fmt::print("  {} of them were started again for more scores and have not brought them yet\n",
+                 sweep.again);
     if (sweep.cancelled > 0) fmt::print("  {} cancelled\n", sweep.cancelled);
     if (sweep.interrupted > 0)
       fmt::print("  not running: its coordinator died with {} trials; the same occam run goes on\n",

@@ -93,6 +93,33 @@ TEST_F(Beside, TheFilesOwnLogIsTakenInUnderAnyName) {
     EXPECT_EQ(Store(folder_ / "copy.db", mode).status()[0].trials, 2);
 }
 
+// Such a copy is not told from the file itself, but the refusal leaves all as it is.
+TEST_F(Beside, ACopyMadeWhileARunWroteStaysWholeBesideALogThatRuinsIt) {
+  const auto write = [](Store& store, std::int64_t first) {
+    for (std::int64_t i = first; i < first + 60; ++i)
+      store.record_sweep(spec("sweep " + std::to_string(i)), expansion({trial(i % 10, i + 1)}));
+  };
+  die_after([&] {
+    Store* store = new Store(path_, Store::Mode::write, Journal::wal);
+    SQLite::Database other(path_, SQLite::OPEN_READWRITE);
+    write(*store, 0);
+    other.execAndGet("PRAGMA wal_checkpoint(RESTART)");
+    fs::copy_file(path_, folder_ / "copy.db");
+    write(*store, 60);
+    other.execAndGet("PRAGMA wal_checkpoint(RESTART)");
+    write(*store, 120);
+  });
+  fs::copy_file(folder_ / "copy.db", path_, fs::copy_options::overwrite_existing);
+  const auto log = fs::file_size(path_ + "-wal");
+  EXPECT_THAT(message_of([&] { Store(path_, Store::Mode::write); }),
+              testing::AllOf(HasSubstr("is damaged"), HasSubstr("whole without the log beside it: "
+                                                                "mv " +
+                                                                path_ + "-wal")));
+  EXPECT_EQ(fs::file_size(path_ + "-wal"), log);
+  fs::remove(path_ + "-wal");
+  EXPECT_EQ(Store(path_, Store::Mode::write).status().size(), 60u);
+}
+
 TEST_F(Beside, ADamagedLogIsToldOfAndKept) {
   die_after([&] {
     Store* store = new Store(path_, Store::Mode::write, Journal::wal);
@@ -139,6 +166,9 @@ TEST_F(Beside, NoDatabaseIsMadeWhereSomethingOfOneThatWasMovedLies) {
     EXPECT_EQ(files(), std::vector<std::string>{"occam.db" + std::string(end)});
     fs::remove(path_ + end);
   }
+  std::ofstream(path_ + ".rescued") << "a copy";
+  EXPECT_THAT(message_of([&] { Store(path_, Store::Mode::write); }),
+              HasSubstr("to go on with it: mv " + path_ + ".rescued " + path_));
 }
 
 }  // namespace

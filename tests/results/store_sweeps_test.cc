@@ -138,7 +138,9 @@ TEST_F(Sweeps, ForgetGivesAllAttemptsBack) {
   fail(trial(1));
   ASSERT_TRUE(
       store_.record_outcome(outcome(trial(1), begin(store_, trial(1)), {evaluation(kKde, 0.8)})));
+  EXPECT_EQ(store_.status()[0].again, 0);
   fail(trial(1));  // for more scores
+  EXPECT_EQ(store_.status()[0].again, 1);
   EXPECT_EQ(history(trial(1)).failed_attempts, 1);
   EXPECT_EQ(store_.forget({id_of(trial(1))}, "build-2"), 0u);
   EXPECT_EQ(history(trial(1)).failed_attempts, 1);
