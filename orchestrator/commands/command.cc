@@ -1,14 +1,12 @@
 #include "orchestrator/commands/command.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <iostream>
 #include <sstream>
 
 #include "experiments/error.h"
 #include "orchestrator/commands/option_help.h"
+#include "orchestrator/commands/output_file.h"
 #include "results/spool.h"
 
 namespace occam {
@@ -143,10 +141,9 @@ void write_output(const std::string& path, const std::string& text) {
     std::cout << text;
     return;
   }
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) throw Error(path + ": cannot write this file (" + std::strerror(errno) + ")");
+  OutputFile file(path);
+  file.stream() << text;
+  file.finish();
 }
 
 }  // namespace occam

@@ -8,7 +8,8 @@
 #include <iostream>
 #include <optional>
 
-#include "orchestrator/commands/command.h"
+#include "experiments/error.h"
+#include "orchestrator/commands/output_file.h"
 
 namespace occam {
 namespace {
@@ -32,6 +33,7 @@ std::fstream temporary_file() {
 void print_rows(const Store& store, const std::string& sql, RowFormat format,
                 const std::string& path) {
   std::fstream file;
+  std::optional<OutputFile> output;
   std::optional<RowWriter> writer;
   // A file appears with the first answer: a statement that is refused leaves an older one alone.
   // What is to be printed waits until all is read: a pipe may take it as slowly as somebody reads
@@ -42,22 +44,21 @@ void print_rows(const Store& store, const std::string& sql, RowFormat format,
         if (path.empty())
           file = temporary_file();
         else
-          file.open(path, std::ios::out | std::ios::binary);
-        writer.emplace(file, format, columns);
+          output.emplace(path);
+        writer.emplace(output ? output->stream() : file, format, columns);
       },
       [&](const Row& row) { writer->write(row); });
   writer->finish();
-  if (path.empty()) {
+  if (output) {
+    output->finish();
+  } else {
     if (!file.flush())
       throw Error(std::filesystem::temp_directory_path().string() +
                   ": has no room for these rows; give them a file with -o, or name another folder "
                   "for temporary files in TMPDIR");
     file.seekg(0);
     if (file.peek() != std::fstream::traits_type::eof()) std::cout << file.rdbuf();
-    return;
   }
-  file.close();
-  if (!file) throw Error(path + ": cannot write this file");
 }
 
 }  // namespace occam
