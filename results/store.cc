@@ -133,17 +133,31 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
     case Mode::write:
       check_writable(path);
       lock_ = std::make_unique<StoreLock>(path);
+      is_new_ = !std::filesystem::exists(path);
       if (left_log_is_damaged(path)) damaged_log_ = keep_log(path);
-      explained(path, [&] {
-        database_ = open_for_writing(path, journal);
-        complete_tallies(*database_);
-        statements_ = std::make_unique<Statements>(*database_);
-        take_in_spool();
-        end_interrupted();
-        know_files();
-      });
+      try {
+        explained(path, [&] {
+          database_ = open_for_writing(path, journal);
+          complete_tallies(*database_);
+          statements_ = std::make_unique<Statements>(*database_);
+          take_in_spool();
+          end_interrupted();
+          know_files();
+        });
+      } catch (...) {
+        discard_new();
+        throw;
+      }
       return;
   }
+}
+
+void Store::discard_new() {
+  if (!is_new_) return;
+  statements_.reset();
+  database_.reset();
+  remove_database(path_);
+  lock_.reset();
 }
 
 void Store::take_in_spool() {
