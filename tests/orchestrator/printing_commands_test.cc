@@ -2,9 +2,11 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <optional>
 
 #include "orchestrator/commands/command.h"
+#include "orchestrator/event_log.h"
 #include "tests/results/sample.h"
 
 namespace occam {
@@ -51,6 +53,19 @@ TEST_F(PrintingCommands, NeedRoomForTemporaryFilesForManyRowsAlone) {
   EXPECT_EQ(rows.size(), 2 + 8 * 600'000u);
   EXPECT_EQ(rows.substr(0, 10), "i\n1000001\n");
   EXPECT_EQ(rows.substr(rows.size() - 8), "1600000\n");
+}
+
+TEST_F(PrintingCommands, LeaveEventsOutThatCannotBeReadAndNameThem) {
+  const std::string path = EventLog::path_of(path_), id = id_of(trial(0));
+  std::ofstream(path) << "{\"at\": \"1\", \"event\": \"started\", \"trial\": \"" << id
+                      << "\"}\n{\"event\": \"started\", \"trial\": 7}\n{\"event\":\n[]\n"
+                      << "{\"at\": \"2\", \"event\": \"outcome\", \"trial\": \"" << id << "\"}\n";
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(printed(kLogsCommand, {path_, id}),
+            "1 started  trial " + id + "\n2 outcome  trial " + id + "\n");
+  const std::string said = testing::internal::GetCapturedStderr();
+  for (const char* line : {":2", ":3", ":4"})
+    EXPECT_THAT(said, HasSubstr(path + line + ": is no event that can be read"));
 }
 
 }  // namespace
