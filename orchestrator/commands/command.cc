@@ -44,8 +44,9 @@ Arguments::Arguments(const std::vector<std::string>& words, const po::options_de
   } catch (const po::invalid_option_value& problem) {
     const std::string name = problem.get_option_name();
     const auto* option = all.find_nothrow(name.substr(name.find_first_not_of('-')), false);
-    throw UsageError(problem.what() +
-                     (option ? "; it takes " + expected_number(*option) : std::string()));
+    throw UsageError(problem.what() + (option ? "; it takes " + expected_number(*option) + ": " +
+                                                    option->description()
+                                              : std::string()));
   } catch (const po::error& problem) {
     throw UsageError(problem.what());
   }

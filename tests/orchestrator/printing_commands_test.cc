@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "orchestrator/commands/command.h"
+#include "orchestrator/commands/run_options.h"
 #include "orchestrator/event_log.h"
 #include "tests/results/sample.h"
 
@@ -66,6 +67,13 @@ TEST_F(PrintingCommands, LeaveEventsOutThatCannotBeReadAndNameThem) {
   const std::string said = testing::internal::GetCapturedStderr();
   for (const char* line : {":2", ":3", ":4"})
     EXPECT_THAT(said, HasSubstr(path + line + ": is no event that can be read"));
+}
+
+TEST_F(PrintingCommands, SayWhatANumberIsOf) {
+  EXPECT_THAT(message_of([] {
+                read_run_options({"spec.json", "--walltime", "24:00:00"}, false);
+              }),
+              HasSubstr("it takes a number: seconds after which all must have checkpointed"));
 }
 
 }  // namespace
