@@ -419,6 +419,9 @@ Spec read_spec(const std::string& path) {
   if (std::filesystem::is_directory(path))
     throw UsageError(path + ": is a folder, and no spec file");
   if (!file) throw UsageError(path + ": cannot read this spec file: " + std::strerror(errno));
+  if (text.view().starts_with("SQLite format 3"))
+    throw UsageError(path + ": is a database, and no spec file; a spec comes first, and the " +
+                     "database behind --db: occam run SPEC --db " + shell_word(path));
   return parse_spec(text.str(), path);
 }
 

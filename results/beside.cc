@@ -111,10 +111,10 @@ void check_nothing_left(const std::string& path) {
 }
 
 std::string keep_log(const std::string& path) {
-  const std::string kept = path + "-wal.damaged";
+  std::string kept = path + "-wal.damaged";
+  for (int i = 2; fs::exists(kept); ++i) kept = path + "-wal.damaged." + std::to_string(i);
   std::error_code problem;
-  std::filesystem::copy_file(path + "-wal", kept, std::filesystem::copy_options::overwrite_existing,
-                             problem);
+  fs::copy_file(path + "-wal", kept, problem);
   if (problem)
     throw Error(path + "-wal: is damaged, and no copy can be kept as " + kept + ": " +
                 problem.message());

@@ -22,8 +22,8 @@ void check_nothing_left(const std::string& path);
 // Whether the log that lies there holds more behind a place where it cannot be read: what SQLite
 // takes of it ends there, without a word.
 bool left_log_is_damaged(const std::string& path);
-// A copy of it that SQLite does not take for one; returns its path. Throws Error where none can be
-// made.
+// A copy of it that SQLite does not take for one, beside earlier ones; returns its path. Throws
+// Error where none can be made.
 std::string keep_log(const std::string& path);
 
 // Gives the file a mark that no other has, which goes into every log that is begun from now on. The

@@ -211,7 +211,7 @@ void check_recoverable(const std::string& path) {
 }
 
 void remove_database(const std::string& path) {
-  for (const char* part : {"", ".lock", "-wal", "-shm", "-journal"}) {
+  for (const char* part : {"", "-wal", "-shm", "-journal", ".lock"}) {
     std::error_code ignored;
     fs::remove(path + part, ignored);
   }

@@ -44,6 +44,15 @@ bool is_ours(const fs::path& path) {
   return lstat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) && about.st_uid == getuid();
 }
 
+// Without empty ones.
+std::vector<std::string> lines_of(const fs::path& path) {
+  std::vector<std::string> all;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);)
+    if (!line.empty()) all.push_back(line);
+  return all;
+}
+
 std::optional<Change> change_in(const std::string& line) {
   try {
     return read_change(line);
@@ -55,13 +64,13 @@ std::optional<Change> change_in(const std::string& line) {
 }  // namespace
 
 Spool::Spool(const std::string& database) {
+  constexpr std::size_t kMostBytes = 120;  // of the path, for whoever looks into the folder
   const std::string absolute = fs::absolute(database).lexically_normal();
-  std::error_code none;
-  places_ = {absolute + ".spool"};
-  const fs::path temporary = fs::temp_directory_path(none);
-  if (!none)
-    places_.push_back(temporary / ("occam-" + hex(XXH3_64bits(absolute.data(), absolute.size())) +
-                                   "-" + std::to_string(getuid()) + ".spool"));
+  std::string words = absolute.substr(absolute.size() - std::min(absolute.size(), kMostBytes));
+  std::replace(words.begin(), words.end(), '/', '-');
+  const std::string name = "occam-" + std::to_string(getuid()) + words + "-" +
+                           hex(XXH3_64bits(absolute.data(), absolute.size())) + ".spool";
+  places_ = {absolute + ".spool", "/var/tmp/" + name, "/tmp/" + name};
 }
 
 fs::path Spool::append_to(const std::string& end, const std::string& text,
@@ -73,8 +82,10 @@ fs::path Spool::append_to(const std::string& end, const std::string& text,
     if (problem == 0) return file;
   }
   place_ = 0;  // perhaps the next time
-  throw Error(what + " can be kept neither in " + places_.front().string() + end + " nor in " +
-              places_.back().string() + end + ": " + std::strerror(problem));
+  std::string places;
+  for (const fs::path& place : places_)
+    places += (places.empty() ? " can be kept neither in " : " nor in ") + place.string() + end;
+  throw Error(what + places + ": " + std::strerror(problem));
 }
 
 fs::path Spool::keep(const std::vector<Change>& changes) {
@@ -90,36 +101,39 @@ fs::path Spool::put_away(const std::vector<std::string>& lines) {
                    std::to_string(lines.size()) + " lines of " + places_.front().string());
 }
 
-std::vector<std::string> Spool::lines() const {
-  std::vector<std::string> all;
-  for (const fs::path& place : places_) {
-    if (place != places_.front() && !is_ours(place)) continue;
-    std::ifstream file(place);
-    for (std::string line; std::getline(file, line);)
-      if (!line.empty()) all.push_back(line);
-  }
+std::vector<fs::path> Spool::files() const {
+  std::vector<fs::path> all;
+  for (const fs::path& place : places_)
+    if (place == places_.front() ? fs::is_regular_file(place) : is_ours(place))
+      all.push_back(place);
+  return all;
+}
+
+std::vector<Change> Spool::waiting(const fs::path& file) const {
+  std::vector<Change> all;
+  for (const std::string& line : lines_of(file))
+    if (auto change = change_in(line)) all.push_back(std::move(*change));
   return all;
 }
 
 std::vector<Change> Spool::waiting() const {
   std::vector<Change> all;
-  for (const std::string& line : lines())
-    if (auto change = change_in(line)) all.push_back(std::move(*change));
+  for (const fs::path& file : files())
+    for (Change& change : waiting(file)) all.push_back(std::move(change));
   return all;
 }
 
 std::vector<std::string> Spool::unreadable() const {
-  std::vector<std::string> all = lines();
-  all.erase(std::remove_if(all.begin(), all.end(),
-                           [](const std::string& line) { return change_in(line).has_value(); }),
-            all.end());
+  std::vector<std::string> all;
+  for (const fs::path& file : files())
+    for (const std::string& line : lines_of(file))
+      if (!change_in(line)) all.push_back(line);
   return all;
 }
 
 void Spool::clear() {
   std::error_code ignored;
-  for (const fs::path& place : places_)
-    if (place == places_.front() || is_ours(place)) fs::remove(place, ignored);
+  for (const fs::path& file : files()) fs::remove(file, ignored);
   place_ = 0;
 }
 

@@ -9,8 +9,9 @@
 namespace occam {
 
 // Where waits what the database could not take (a full disk, a lost mount, another program's
-// lock): one JSON line each, beside the database, or where that cannot be written either, in the
-// folder for temporary files. The next writing Store takes it in.
+// lock): one JSON line each, beside the database, or where that cannot be written either, under a
+// name made of the database's in /var/tmp, which outlives a restart of the machine, or in /tmp. The
+// next writing Store takes it in.
 class Spool {
  public:
   explicit Spool(const std::string& database);
@@ -19,7 +20,10 @@ class Spool {
   // it.
   std::filesystem::path keep(const std::vector<Change>& changes);
 
-  // All that can be read, in its order.
+  // Those that there are.
+  std::vector<std::filesystem::path> files() const;
+  // All that can be read, in its order; of one of the files, or of all.
+  std::vector<Change> waiting(const std::filesystem::path& file) const;
   std::vector<Change> waiting() const;
   // The other lines, which broke off or were damaged.
   std::vector<std::string> unreadable() const;
@@ -29,7 +33,6 @@ class Spool {
   void clear();
 
  private:
-  std::vector<std::string> lines() const;
   std::filesystem::path append_to(const std::string& end, const std::string& text,
                                   const std::string& what);
 

@@ -106,18 +106,19 @@ std::string make_file(std::string name) {
 }
 
 // Beside a database in another's place would lie what is none of its own.
-void check_are_of(Statements& database, const std::vector<Change>& waiting,
-                  const std::string& path) {
-  for (const Change& change : waiting) {
-    const auto* outcome = std::get_if<Outcome>(&change.what);
-    const auto* begun = std::get_if<AttemptBegun>(&change.what);
-    if (!outcome && !begun) continue;
-    const std::string& trial = outcome ? outcome->trial : begun->trial;
-    if (Prepared(database, "SELECT 1 FROM trial WHERE id = ?", trial)->executeStep()) continue;
-    throw Error(path + ".spool: what waits there is of another database, with the trial " + trial +
-                ", which this one does not know; put that one in the place of " + path +
-                ", or move the spool away");
-  }
+void check_are_of(Statements& database, const Spool& spool, const std::string& path) {
+  for (const std::filesystem::path& file : spool.files())
+    for (const Change& change : spool.waiting(file)) {
+      const auto* outcome = std::get_if<Outcome>(&change.what);
+      const auto* begun = std::get_if<AttemptBegun>(&change.what);
+      if (!outcome && !begun) continue;
+      const std::string& trial = outcome ? outcome->trial : begun->trial;
+      if (Prepared(database, "SELECT 1 FROM trial WHERE id = ?", trial)->executeStep()) continue;
+      const std::string name = shell_word(file.string());
+      throw Error(file.string() + ": what waits there is of another database, with the trial " +
+                  trial + ", which this one does not know; put that one in the place of " + path +
+                  ", or move the spool away: mv " + name + " " + name + ".old");
+    }
 }
 
 }  // namespace
@@ -133,23 +134,37 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
     case Mode::write:
       check_writable(path);
       lock_ = std::make_unique<StoreLock>(path);
+      is_new_ = !std::filesystem::exists(path);
       if (left_log_is_damaged(path)) damaged_log_ = keep_log(path);
-      explained(path, [&] {
-        database_ = open_for_writing(path, journal);
-        complete_tallies(*database_);
-        statements_ = std::make_unique<Statements>(*database_);
-        take_in_spool();
-        end_interrupted();
-        know_files();
-      });
+      try {
+        explained(path, [&] {
+          database_ = open_for_writing(path, journal);
+          complete_tallies(*database_);
+          statements_ = std::make_unique<Statements>(*database_);
+          take_in_spool();
+          end_interrupted();
+          know_files();
+        });
+      } catch (...) {
+        discard_new();
+        throw;
+      }
       return;
   }
+}
+
+void Store::discard_new() {
+  if (!is_new_) return;
+  statements_.reset();
+  database_.reset();
+  remove_database(path_);
+  lock_.reset();
 }
 
 void Store::take_in_spool() {
   Spool spool(path_);
   const std::vector<Change> waiting = spool.waiting();
-  check_are_of(*statements_, waiting, path_);
+  check_are_of(*statements_, spool, path_);
   taken_in_ = record(waiting);
   std::vector<std::string> refused = spool.unreadable();
   for (std::string& line : lines_not_taken(waiting)) refused.push_back(std::move(line));
@@ -184,9 +199,9 @@ std::string Store::opening_text() const {
     text += std::to_string(taken_in_) + " outcomes taken in that an earlier run could not write\n";
   if (refused_ > 0)
     text += "not taken in: " + std::to_string(refused_) +
-            " of the lines that an earlier run could not write, damaged or of attempts that are "
-            "not in " +
-            path_ + "; kept in " + refused_file_ + ", and what lacks is run again\n";
+            " of the lines that an earlier run could not write: damaged, or of attempts that " +
+            path_ + " does not know or that have ended there without them; kept in " +
+            refused_file_ + ", and what lacks is run again\n";
   return text;
 }
 

@@ -127,6 +127,10 @@ class Store {
   Store(const Store&) = delete;
 
   const std::string& path() const { return path_; }
+  // Whether this open made the file.
+  bool is_new() const { return is_new_; }
+  // Removes that file again, and no other: for who could not fill it. The store is of no more use.
+  void discard_new();
   // What SQLite agreed to; of an open for reading what the file has.
   Journal journal() const;
   // Outcomes that an earlier run could not write and that this open took in.
@@ -254,7 +258,7 @@ class Store {
   std::unique_ptr<StoreLock> lock_;  // none when reading
   std::unique_ptr<SQLite::Database> database_;
   std::unique_ptr<Statements> statements_;  // none when reading
-  bool grouped_ = false;
+  bool grouped_ = false, is_new_ = false;
   std::size_t taken_in_ = 0, refused_ = 0;
   std::string refused_file_, damaged_log_;
 };

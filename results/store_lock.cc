@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -47,6 +48,13 @@ bool is_dead(const std::string& written) {
   return process > 0 && kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH;
 }
 
+bool is_at(const std::string& path, int file) {
+  struct stat here {
+  }, opened{};
+  return stat(path.c_str(), &here) == 0 && fstat(file, &opened) == 0 &&
+         here.st_dev == opened.st_dev && here.st_ino == opened.st_ino;
+}
+
 std::string lock_path(const std::string& database) { return database + ".lock"; }
 
 struct flock whole_file() {
@@ -80,6 +88,11 @@ void StoreLock::take() {
       throw Error(database_ + ": " + refusal(writer_in(written)));
     throw Error(path + ": cannot be locked: " + std::strerror(problem) +
                 "; put the database on a file system with locks");
+  }
+  // Its holder may have removed it while it was being opened here.
+  if (!is_at(path, file)) {
+    close(file);
+    return take();
   }
   const std::string about = nlohmann::json{{"host", host_name()}, {"pid", getpid()}}.dump() + "\n";
   // Only for the other's message, so a full disk here is no reason to stop.

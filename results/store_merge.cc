@@ -406,6 +406,33 @@ void check_names(const std::string& target, const std::vector<std::string>& shar
   }
 }
 
+// When somebody cancelled a trial of a sweep, first.
+using Cancellations = std::map<std::pair<std::string, std::string>, std::string>;
+
+void collect_cancellations(SQLite::Database& database, Cancellations& all) {
+  const auto columns = columns_of_table(database, "sweep_trial");
+  if (std::find(columns.begin(), columns.end(), "cancelled_at") == columns.end()) return;
+  Statement select(database,
+                   "SELECT sweep, trial, cancelled_at FROM sweep_trial WHERE cancelled_at IS NOT "
+                   "NULL");
+  while (select.executeStep()) {
+    const std::string at = select.getColumn(2).getString();
+    auto& first =
+        all.try_emplace({select.getColumn(0).getString(), select.getColumn(1).getString()}, at)
+            .first->second;
+    first = std::min(first, at);
+  }
+}
+
+// One that any of the files has cancelled and none has brought to its end.
+void mark_cancelled(SQLite::Database& database, const Cancellations& all) {
+  for (const auto& [trial, at] : all)
+    run(database,
+        "UPDATE sweep_trial SET cancelled_at = CASE WHEN EXISTS (SELECT 1 FROM outcome WHERE trial "
+        "= ?2 AND retired_at IS NULL) THEN NULL ELSE ?3 END WHERE sweep = ?1 AND trial = ?2",
+        json(trial.first), json(trial.second), json(at));
+}
+
 [[noreturn]] void refuse(const std::vector<std::string>& conflicts) {
   constexpr std::size_t kShown = 5;
   std::string text = "nothing was merged, since the files differ:";
@@ -431,16 +458,20 @@ std::vector<MergedShard> Store::merge(const std::vector<std::string>& shards, Me
     SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
     std::vector<MergedShard> merged;
     std::vector<std::string> conflicts;
+    Cancellations cancellations;
+    collect_cancellations(*database_, cancellations);
     for (const std::string& path : shards) {
       check_unlocked(path);
       check_nothing_waits(path);
       const Store shard(path, Mode::read);
       merged.push_back(explained(path, [&] {
         const SQLite::Transaction snapshot(*shard.database_);
+        collect_cancellations(*shard.database_, cancellations);
         return Merge(*shard.database_, path, *database_, path_, rule, conflicts).all();
       }));
     }
     if (!conflicts.empty()) refuse(conflicts);
+    mark_cancelled(*database_, cancellations);
     number_sweeps(*database_);
     complete_tallies(*database_);
     transaction.commit();

@@ -161,7 +161,7 @@ class Recovery {
     RecoveredTable& table = tables_[index];
     table.unreadable_pages += walk(root, shapes_[index].has_rowids, [&](const TreePage& page) {
       table.unreadable_rows += static_cast<std::int64_t>(page.unreadable_rows);
-      for (const StoredRow& row : page.rows) table.unreadable_rows += !take(page, row);
+      for (const StoredRow& row : page.rows) table.unreadable_rows += !take(page, row, index);
     });
   }
 
@@ -175,19 +175,30 @@ class Recovery {
     }
   }
 
-  // Whether it is a row of ours that was not there yet.
-  bool take(const TreePage& page, const StoredRow& row) {
+  // Whether it is a row of ours that was not there yet. `table` is the one whose tree led to it.
+  bool take(const TreePage& page, const StoredRow& row, std::optional<std::size_t> table = {}) {
     if (page.has_rowids && row.values.size() == 2 && row.values[0] == "attempt" &&
         row.values[1].is_number_integer())
       last_lease_ = std::max(last_lease_, row.values[1].get<std::int64_t>());
+    for (std::size_t i = 0; i < shapes_.size(); ++i)
+      if (fits(shapes_[i], page.has_rowids, row)) return take(i, row);
+    // Somebody gave the table columns of his own, which stand behind ours.
     for (std::size_t i = 0; i < shapes_.size(); ++i) {
-      if (!fits(shapes_[i], page.has_rowids, row)) continue;
-      if (!is_readable(shapes_[i], row)) return false;
-      const bool taken = insert(shapes_[i], row);
-      tables_[i].rows += taken;
-      return taken;
+      const std::size_t ours = shapes_[i].columns.size();
+      if ((i != table && !longer_.count(i)) || row.values.size() <= ours) continue;
+      StoredRow begin = row;
+      begin.values.resize(ours);
+      if (!fits(shapes_[i], page.has_rowids, begin)) continue;
+      longer_.insert(i);
+      return take(i, begin);
     }
     return false;
+  }
+
+  bool take(std::size_t table, const StoredRow& row) {
+    const bool taken = is_readable(shapes_[table], row) && insert(shapes_[table], row);
+    tables_[table].rows += taken;
+    return taken;
   }
 
   bool insert(const TableShape& shape, const StoredRow& row) {
@@ -207,7 +218,8 @@ class Recovery {
   const PageFile& file_;
   Statements& to_;
   std::vector<TableShape> shapes_;
-  std::vector<RecoveredTable> tables_;  // one a shape
+  std::vector<RecoveredTable> tables_;      // one a shape
+  std::unordered_set<std::size_t> longer_;  // tables whose rows have more columns than we know
   std::unordered_set<std::uint32_t> free_, seen_;
   std::int64_t last_lease_ = 0;
 };

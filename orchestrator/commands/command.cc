@@ -1,14 +1,12 @@
 #include "orchestrator/commands/command.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <iostream>
 #include <sstream>
 
 #include "experiments/error.h"
 #include "orchestrator/commands/option_help.h"
+#include "orchestrator/commands/output_file.h"
 #include "results/spool.h"
 
 namespace occam {
@@ -46,8 +44,9 @@ Arguments::Arguments(const std::vector<std::string>& words, const po::options_de
   } catch (const po::invalid_option_value& problem) {
     const std::string name = problem.get_option_name();
     const auto* option = all.find_nothrow(name.substr(name.find_first_not_of('-')), false);
-    throw UsageError(problem.what() +
-                     (option ? "; it takes " + expected_number(*option) : std::string()));
+    throw UsageError(problem.what() + (option ? "; it takes " + expected_number(*option) + ": " +
+                                                    option->description()
+                                              : std::string()));
   } catch (const po::error& problem) {
     throw UsageError(problem.what());
   }
@@ -143,10 +142,9 @@ void write_output(const std::string& path, const std::string& text) {
     std::cout << text;
     return;
   }
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) throw Error(path + ": cannot write this file (" + std::strerror(errno) + ")");
+  OutputFile file(path);
+  file.stream() << text;
+  file.finish();
 }
 
 }  // namespace occam

@@ -79,12 +79,18 @@ int run(const std::vector<std::string>& words) {
     throw Error(path + ": no such file; occam run writes it beside its database; occam explain " +
                 "says what the database knows");
   std::string line, partial;
+  std::size_t number = 0;
   while (true) {
     while (std::getline(file, line)) {
       partial += line;
       if (file.eof()) break;  // its end is still to be written
-      const json event = json::parse(std::exchange(partial, ""), nullptr, false);
-      if (event.is_object() && concerns(event)) fmt::print("{}\n", line_of(event));
+      ++number;
+      try {
+        const json event = json::parse(std::exchange(partial, ""));
+        if (concerns(event)) fmt::print("{}\n", line_of(event));
+      } catch (const json::exception&) {
+        fmt::print(stderr, "{}:{}: is no event that can be read, and left out\n", path, number);
+      }
     }
     if (!follow) return 0;
     std::fflush(stdout);

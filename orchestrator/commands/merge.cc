@@ -1,18 +1,15 @@
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <iostream>
 
 #include "experiments/error.h"
 #include "orchestrator/commands/command.h"
-#include "results/open_database.h"
 #include "results/store.h"
 
 namespace occam {
 namespace {
 
 namespace po = boost::program_options;
-namespace fs = std::filesystem;
 
 constexpr const char* kUsage = R"(occam merge OUT.db SHARD.db… [OPTIONS]
 
@@ -55,10 +52,8 @@ int run(const std::vector<std::string>& words) {
   const std::string out = arguments.positional().front();
   const std::vector<std::string> shards(arguments.positional().begin() + 1,
                                         arguments.positional().end());
-  const bool is_new = !fs::exists(out);
-  check_writable(out);
+  Store store(out, Store::Mode::write);
   try {
-    Store store(out, Store::Mode::write);
     std::cerr << store.opening_text();
     const auto merged = store.merge(shards, rule);
     store.close();
@@ -68,7 +63,7 @@ int run(const std::vector<std::string>& words) {
                  sweep.name);
   } catch (...) {
     // A refusal leaves no empty database behind.
-    if (is_new) remove_database(out);
+    store.discard_new();
     throw;
   }
   return 0;

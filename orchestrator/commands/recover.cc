@@ -92,18 +92,18 @@ int run(const std::vector<std::string>& words) {
   const Arguments arguments(words, described, 2, 2, kUsage);
   if (arguments.helped()) return 0;
   const std::string &damaged = arguments.positional()[0], &out = arguments.positional()[1];
-  if (fs::exists(out))
-    throw UsageError(out + ": exists; name a new file for what can be read of " + damaged);
+  const UsageError exists(out + ": exists; name a new file for what can be read of " + damaged);
+  if (fs::exists(out)) throw exists;
   check_recoverable(damaged);
-  check_writable(out);
+  Store store(out, Store::Mode::write);
+  if (!store.is_new()) throw exists;  // since just now
   try {
-    Store store(out, Store::Mode::write);
     const Recovered recovered = store.recover(damaged, source_finder(data));
     store.close();
     print(recovered, damaged, out);
     return recovered.whole() ? 0 : 3;
   } catch (...) {
-    remove_database(out);
+    store.discard_new();
     throw;
   }
 }

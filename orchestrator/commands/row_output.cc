@@ -7,15 +7,22 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <sstream>
 
-#include "orchestrator/commands/command.h"
+#include "experiments/error.h"
+#include "orchestrator/commands/output_file.h"
 
 namespace occam {
 namespace {
 
 // A file without a name, gone with its stream.
 std::fstream temporary_file() {
-  std::string path = (std::filesystem::temp_directory_path() / "occam-rows-XXXXXX").string();
+  std::error_code none;
+  const std::filesystem::path folder = std::filesystem::temp_directory_path(none);
+  if (none)
+    throw Error("so many rows need a folder for temporary files, and TMPDIR names none; " +
+                std::string("name one there, or give rows a file with -o"));
+  std::string path = (folder / "occam-rows-XXXXXX").string();
   const int made = mkstemp(path.data());
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
   if (made < 0 || !file)
@@ -31,7 +38,11 @@ std::fstream temporary_file() {
 
 void print_rows(const Store& store, const std::string& sql, RowFormat format,
                 const std::string& path) {
+  constexpr std::streamoff kMostInMemory = 4 << 20;
+  std::stringbuf memory;
   std::fstream file;
+  std::optional<OutputFile> output;
+  std::ostream stream(&memory);
   std::optional<RowWriter> writer;
   // A file appears with the first answer: a statement that is refused leaves an older one alone.
   // What is to be printed waits until all is read: a pipe may take it as slowly as somebody reads
@@ -39,25 +50,29 @@ void print_rows(const Store& store, const std::string& sql, RowFormat format,
   store.query(
       sql,
       [&](const std::vector<std::string>& columns) {
-        if (path.empty())
-          file = temporary_file();
-        else
-          file.open(path, std::ios::out | std::ios::binary);
-        writer.emplace(file, format, columns);
+        if (!path.empty()) output.emplace(path);
+        writer.emplace(output ? output->stream() : stream, format, columns);
       },
-      [&](const Row& row) { writer->write(row); });
+      [&](const Row& row) {
+        writer->write(row);
+        if (output || file.is_open() || stream.tellp() < kMostInMemory) return;
+        file = temporary_file();
+        stream.rdbuf(file.rdbuf());
+        stream << memory.view();
+        memory.str("");
+      });
   writer->finish();
-  if (path.empty()) {
-    if (!file.flush())
-      throw Error(std::filesystem::temp_directory_path().string() +
-                  ": has no room for these rows; give them a file with -o, or name another folder "
-                  "for temporary files in TMPDIR");
-    file.seekg(0);
-    if (file.peek() != std::fstream::traits_type::eof()) std::cout << file.rdbuf();
+  if (output) return output->finish();
+  if (!file.is_open()) {
+    std::cout << memory.view();
     return;
   }
-  file.close();
-  if (!file) throw Error(path + ": cannot write this file");
+  if (!stream.flush())
+    throw Error(std::filesystem::temp_directory_path().string() +
+                ": has no room for these rows; give them a file with -o, or name another folder "
+                "for temporary files in TMPDIR");
+  file.seekg(0);
+  std::cout << file.rdbuf();
 }
 
 }  // namespace occam

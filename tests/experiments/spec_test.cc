@@ -39,6 +39,12 @@ TEST(Spec, IsReadFromItsFile) {
   EXPECT_EQ(
       message_of([&] { read_spec(folder / "two.json"); }),
       (folder / "two.json").string() + ": cannot read this spec file: No such file or directory");
+  std::ofstream(folder / "occam.db") << "SQLite format 3" << std::string(1, '\0') << "and more";
+  EXPECT_EQ(message_of([&] { read_spec(folder / "occam.db"); }),
+            (folder / "occam.db").string() +
+                ": is a database, and no spec file; a spec comes first, and the database behind "
+                "--db: occam run SPEC --db " +
+                (folder / "occam.db").string());
   EXPECT_EQ(message_of([&] { read_spec(folder); }),
             folder.string() + ": is a folder, and no spec file");
   std::filesystem::remove_all(folder);

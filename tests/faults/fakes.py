@@ -108,7 +108,9 @@ class Sweep:
 
     def spooled(self):
         """Trials of the outcomes that wait for a database that can be written."""
-        lines = [line for file in [pathlib.Path(self.db + ".spool"), *self.marks.glob("*.spool")] if file.exists()
+        elsewhere = [file for folder in ("/var/tmp", "/tmp")
+                     for file in pathlib.Path(folder).glob(f"occam-{os.getuid()}-*-{self.path.name}-occam.db-*.spool")]
+        lines = [line for file in [pathlib.Path(self.db + ".spool"), *elsewhere] if file.exists()
                  for line in file.read_text().split("\n") if '"type":"outcome"' in line and line.endswith("}")]
         return [json.loads(line)["trial"] for line in lines]
 

@@ -13,6 +13,7 @@ namespace occam {
 namespace {
 
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr const char* kSpec = R"({
@@ -254,6 +255,27 @@ TEST_F(TableCommands, PaperDrawsEveryFigureAndLooksThemUpAgain) {
   const Ran changed = run(kPaperCommand, {"--check", file("paper")});
   EXPECT_EQ(changed.code, 1);
   EXPECT_THAT(changed.out, HasSubstr("classes.pdf: differs\n  the picture would be another now"));
+}
+
+TEST_F(TableCommands, WriteOverNoDatabase) {
+  const std::string other = file("other.db"), before = text_of(path_);
+  std::filesystem::copy(path_, other);
+  for (const std::string& output : {path_, other})
+    for (const auto& [command, words] : {std::pair{&kTableCommand, std::vector<std::string>{path_}},
+                                         {&kReportCommand, {path_}},
+                                         {&kExportCommand, {path_}},
+                                         {&kQueryCommand, {path_, "SELECT 1"}}}) {
+      auto with_output = words;
+      with_output.insert(with_output.end(), {"-o", output});
+      const Ran ran = run(*command, with_output);
+      EXPECT_EQ(ran.code, 2) << command->name;
+      EXPECT_THAT(ran.err,
+                  HasSubstr(output + ": is a database, which would be lost; name another"));
+    }
+  EXPECT_EQ(text_of(path_), before);
+  EXPECT_EQ(text_of(other), before);
+  EXPECT_THAT(run(kReportCommand, {path_, "-o", "-"}).err, HasSubstr("leave -o out to print"));
+  EXPECT_THAT(files(), ElementsAre("occam.db", "occam.db.lock", "other.db"));
 }
 
 TEST_F(TableCommands, CompareSaysTheSentence) {

@@ -14,6 +14,7 @@ namespace occam {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::HasSubstr;
 
 // As a killed writer leaves its files.
@@ -129,10 +130,13 @@ TEST_F(Beside, ADamagedLogIsToldOfAndKept) {
   log.seekp(static_cast<std::streamoff>(fs::file_size(path_ + "-wal") / 2));
   log.write("occam", 5).flush();
   const auto size = fs::file_size(path_ + "-wal");
+  std::ofstream(path_ + "-wal.damaged") << "an earlier one";
   {
     const Store store(path_, Store::Mode::write);
-    EXPECT_THAT(store.opening_text(), HasSubstr(path_ + "-wal: is damaged"));
-    EXPECT_EQ(fs::file_size(path_ + "-wal.damaged"), size);
+    EXPECT_THAT(store.opening_text(), AllOf(HasSubstr(path_ + "-wal: is damaged"),
+                                            HasSubstr(path_ + "-wal.damaged.2\n")));
+    EXPECT_EQ(fs::file_size(path_ + "-wal.damaged"), 14u);
+    EXPECT_EQ(fs::file_size(path_ + "-wal.damaged.2"), size);
   }
   EXPECT_EQ(Store(path_, Store::Mode::write).opening_text(), "") << "once";
 }

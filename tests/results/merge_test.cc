@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "results/open_database.h"
 #include "results/schema.h"
 #include "results/spool.h"
 #include "tests/results/sample.h"
@@ -221,6 +222,20 @@ TEST_F(MergeTest, AShardThatWentOnBringsHowItsAttemptsEnded) {
   merge({file("a.db")});
   EXPECT_EQ(ask("SELECT group_concat(state) FROM attempt"), "completed");
   EXPECT_EQ(ask("SELECT auroc FROM results"), "0.5");
+}
+
+TEST_F(MergeTest, CancelsWhatAnyFileHasCancelledAndNoneHasDoneInAnyOrder) {
+  const std::string a = shard("a.db", plan_, {{trial(0), 0.5}}), b = shard("b.db", plan_, {});
+  EXPECT_EQ(Store(b, Store::Mode::write).cancel({id_of(trial(0)), id_of(trial(1))}), 2u);
+  for (const auto& order : {std::vector{a, b}, {b, a}}) {
+    remove_database(path_);
+    merge(order);
+    EXPECT_EQ(ask("SELECT group_concat(state) FROM (SELECT state FROM trials ORDER BY position)"),
+              "completed,cancelled,waiting,waiting");
+    EXPECT_EQ(ask("SELECT count(*) FROM sweep_trial WHERE cancelled_at IS NOT NULL"), "1");
+  }
+  merge({shard("c.db", plan_, {{trial(1), 0.6}})});
+  EXPECT_EQ(ask("SELECT count(*) FROM sweep_trial WHERE cancelled_at IS NOT NULL"), "0");
 }
 
 TEST_F(MergeTest, TakesInADifferentSweepBesideTheFirst) {

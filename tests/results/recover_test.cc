@@ -52,6 +52,28 @@ TEST_F(Recover, TakesWhatLiesInALogBesideTheFileAndLeavesBothAlone) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "left"), {}), 2);
 }
 
+TEST_F(Recover, ReadsPastColumnsThatSomebodyAdded) {
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(0), trial(1)}));
+    store.record_outcome(outcome(trial(0), begin(store, trial(0)), {evaluation(kKde, 0.75)}));
+    store.close();
+    SQLite::Database(path_, SQLite::OPEN_READWRITE)
+        .exec(
+            "ALTER TABLE outcome ADD COLUMN remark TEXT; ALTER TABLE outcome ADD COLUMN stars "
+            "REAL");
+  }
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_outcome(outcome(trial(1), begin(store, trial(1)), {evaluation(kKde, 0.5)}));
+    store.close();
+    SQLite::Database(path_, SQLite::OPEN_READWRITE)
+        .exec("UPDATE outcome SET remark = 'a good one', stars = 4.5 WHERE attempt = 1");
+  }
+  EXPECT_TRUE(recover().whole());
+  EXPECT_EQ(found("SELECT min(auroc) || max(auroc) || count(*) FROM results"), "0.50.752");
+}
+
 // What comes behind the wrong bit was committed, and SQLite does not even look at it.
 TEST_F(Recover, SaysThatALogIsDamaged) {
   {

@@ -11,7 +11,9 @@ namespace occam {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::StartsWith;
 using Time = std::chrono::system_clock::time_point;
 
 class SpoolTest : public StoreTest {
@@ -124,17 +126,41 @@ TEST_F(SpoolTest, IsReadPastALineThatBrokeOff) {
   EXPECT_EQ(std::get<Outcome>(waiting[0].what).evaluations.at(0).auroc, 0.9);
 }
 
-TEST_F(SpoolTest, GoesToTheFolderForTemporaryFilesWhereTheDatabasesTakesNothing) {
+TEST_F(SpoolTest, GoesWhereTheNextRunLooksWhereTheDatabasesFolderTakesNothing) {
   const std::vector<Change> one{{outcome(trial(0), 7, {evaluation(kKde, 0.9)})}};
   fs::create_directory(path_ + ".spool");  // so that no file can be made there
   Spool spool(path_);
-  EXPECT_EQ(spool.keep(one).parent_path(), fs::temp_directory_path());
+  EXPECT_EQ(spool.keep(one).parent_path(), "/var/tmp");
   EXPECT_EQ(spool.waiting().size(), 1u);
   fs::remove(path_ + ".spool");
-  EXPECT_EQ(spool.keep(one).parent_path(), fs::temp_directory_path());  // behind the first
+  EXPECT_EQ(spool.keep(one).parent_path(), "/var/tmp");  // behind the first
   EXPECT_EQ(Spool(path_).waiting().size(), 2u);
   spool.clear();
   EXPECT_TRUE(Spool(path_).waiting().empty());
+}
+
+TEST_F(SpoolTest, ElsewhereIsNamedWhereItIsOfAnotherDatabaseAndNoNewOneStays) {
+  fs::create_directory(path_ + ".spool");
+  const std::string file = Spool(path_).keep({{outcome(trial(0), 7, {evaluation(kKde, 0.9)})}});
+  fs::remove(path_ + ".spool");
+  EXPECT_THAT(message_of([&] { Store(path_, Store::Mode::write); }),
+              AllOf(StartsWith(file + ": what waits there is of another database"),
+                    HasSubstr("mv " + file + " " + file + ".old")));
+  EXPECT_TRUE(files().empty());
+  EXPECT_EQ(Spool(path_).waiting().size(), 1u);
+}
+
+TEST_F(SpoolTest, OfAttemptsThatHaveEndedSinceIsNotCalledDamagedAlone) {
+  Store(path_, Store::Mode::write).record_sweep(spec(), expansion({trial(0)}));
+  std::int64_t lease = 0;
+  {
+    Store store(path_, Store::Mode::write);
+    lease = begin(store, trial(0));
+  }
+  Store(path_, Store::Mode::write).close();  // the attempt was interrupted, as far as it knows
+  Spool(path_).keep({{outcome(trial(0), lease, {evaluation(kKde, 0.9)})}});
+  EXPECT_THAT(Store(path_, Store::Mode::write).opening_text(),
+              HasSubstr("occam.db does not know or that have ended there without them; kept in"));
 }
 
 }  // namespace
