@@ -215,14 +215,18 @@ def equality(program, sizes, folder, small):
     return rows
 
 
+def occam(*words):
+    """The command of the program beside bench_gangs."""
+    return [os.path.join(os.path.dirname(os.path.abspath(arguments.program)), "occam"), *words]
+
+
 def planned(batch, folder):
     """Whether `occam plan` gives one trial that has two GPUs to itself a gang."""
     spec, database = os.path.join(folder, "spec.json"), os.path.join(folder, "none.db")
     trial = {"dataset": "fashion-mnist", "class": 0, "loss": arguments.loss, "batch_size": batch, "gpus": "auto"}
     with open(spec, "w") as file:
         json.dump({"name": "planned", "trial": trial}, file)
-    occam = os.path.join(os.path.dirname(os.path.abspath(arguments.program)), "occam")
-    words = [occam, "plan", spec, "--db", database, "--gpus", "2", "--json"]
+    words = occam("plan", spec, "--db", database, "--gpus", "2", "--json")
     made = subprocess.run(words, capture_output=True, text=True, env=environment())
     if made.returncode:
         raise Failed(made.stderr)
@@ -242,7 +246,6 @@ def planner(program, small, folder):
 
 def killed():
     """(is the table an undisturbed run's, what was seen) of a sweep of one gang of two, a worker of which is killed."""
-    occam = os.path.join(os.path.dirname(os.path.abspath(arguments.program)), "occam")
     cpu = arguments.device == "cpu"
     trial = {"dataset": "synthetic", "class": 0, "loss": arguments.loss, "gpus": 2, "batch_size": 16 if cpu else 512,
              "steps": 300 if cpu else 1500}  # fmt: skip
@@ -255,7 +258,7 @@ def killed():
             json.dump({"name": "killed", "trial": trial, "evaluate": {"classifiers": ["kde", "gde"]}}, file)
         for disturbed in (False, True):
             db = os.path.join(folder, f"{disturbed}.db")
-            process = subprocess.Popen([occam, "run", spec, "--db", db, *words], env=environment())
+            process = subprocess.Popen(occam("run", spec, "--db", db, *words), env=environment())
             if disturbed:
                 while process.poll() is None and not glob.glob(db + ".work/*/*.ckpt"):
                     time.sleep(0.05)
@@ -267,7 +270,7 @@ def killed():
             with open(db + ".events.jsonl") as file:
                 starts = sum(json.loads(line)["event"] == "started" for line in file)
             query = "SELECT classifier, auroc, average_precision, fpr95 FROM results ORDER BY 1"
-            made = subprocess.run([occam, "query", db, query], capture_output=True, text=True, env=environment())
+            made = subprocess.run(occam("query", db, query), capture_output=True, text=True, env=environment())
             shown(f"{starts} starts\n{made.stdout or made.stderr}")
             tables.append(made.stdout)
     return tables[0] == tables[1] and tables[0] != "", f"{starts} starts"

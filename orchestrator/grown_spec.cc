@@ -2,6 +2,8 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
+
 #include "experiments/trial.h"
 #include "results/sql_text.h"
 
@@ -23,10 +25,10 @@ std::string stored_text(const Store& store, const std::string& sweep) {
 
 std::string grown_text(const Store& store, const Spec& spec) {
   const std::string stored = stored_text(store, spec.name);
+  if (stored.empty()) return spec.text;
   const std::size_t marks = std::min(stored.find(kMark), stored.size());
-  const std::string begun = stored.substr(0, marks);
-  if (stored.empty() || begun == spec.text) return stored.empty() ? spec.text : stored;
-  return spec.text + stored.substr(marks) + mark_of(begun);
+  const std::string own = stored.substr(0, marks);
+  return own == spec.text ? stored : spec.text + stored.substr(marks) + mark_of(own);
 }
 
 std::string grown_from(const Store& store, const Spec& spec) {

@@ -4,9 +4,6 @@
 
 #include <algorithm>
 
-#include "experiments/error.h"
-#include "orchestrator/keeping.h"
-
 namespace occam {
 namespace {
 

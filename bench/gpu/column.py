@@ -42,8 +42,7 @@ with tempfile.TemporaryDirectory() as folder:
         database = f"{folder}/{round_}.db"
         began = time.perf_counter()
         occam("run", spec, *only, "--db", database, "--device", "cuda", "--slots", options.slots, "--parts", options.parts,
-              "--data", options.data,
-              capture=False)
+              "--data", options.data, capture=False)
         whole.append(time.perf_counter() - began)
         found = subprocess.run([str(options.programs / "bench_packing"), "--loss", options.loss, "--batch", str(batch),
                                 "--epochs", str(epochs), "--trials", "10", "--slots", f"{options.slots}/{options.parts}"],

@@ -177,14 +177,14 @@ std::function<bool(const PlannedTrial&)> chosen_trials(const RunOptions& options
                      " is such");
   if (options.shard.count == 1 && options.done_in.empty()) return only;
   std::unordered_set<std::string> chosen = trials_of(options.shard, expansion);
-  if (!options.done_in.empty() && !fs::exists(options.done_in) && !options.quiet)
-    std::cerr << "--done-in " << options.done_in << ": no such file, so nothing is left out\n";
   if (fs::exists(options.done_in)) {
     const Store other(options.done_in, Store::Mode::read);
     const std::vector<TrialHistory> histories = other.histories(expansion, spec.name);
     for (std::size_t i = 0; i < histories.size(); ++i)
       if (histories[i].cancelled || (histories[i].outcome && histories[i].missing.empty()))
         chosen.erase(expansion.trials[i].id());
+  } else if (!options.done_in.empty() && !options.quiet) {
+    std::cerr << "--done-in " << options.done_in << ": no such file, so nothing is left out\n";
   }
   return [only, chosen = std::move(chosen)](const PlannedTrial& planned) {
     return only(planned) && chosen.count(planned.id()) > 0;

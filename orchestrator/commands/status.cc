@@ -39,7 +39,7 @@ int run(const std::vector<std::string>& words) {
   fmt::print("{}", jobs);
   if (!jobs.empty() && !std::filesystem::exists(database)) return 0;  // none has begun
   const Store store(database, Store::Mode::read);
-  const std::size_t spooled = outcomes_in(Spool(database).waiting());
+  const std::size_t spooled = as_json ? outcomes_in(Spool(database).waiting()) : 0;
   for (const SweepStatus& sweep : store.status()) {
     if (as_json) {
       std::cout << nlohmann::ordered_json{{"name", sweep.name},

@@ -113,9 +113,9 @@ TEST_F(Beside, ACopyMadeWhileARunWroteStaysWholeBesideALogThatRuinsIt) {
   fs::copy_file(folder_ / "copy.db", path_, fs::copy_options::overwrite_existing);
   const auto log = fs::file_size(path_ + "-wal");
   EXPECT_THAT(message_of([&] { Store(path_, Store::Mode::write); }),
-              testing::AllOf(HasSubstr("is damaged"), HasSubstr("whole without the log beside it: "
-                                                                "mv " +
-                                                                path_ + "-wal")));
+              AllOf(HasSubstr("is damaged"), HasSubstr("whole without the log beside it: "
+                                                       "mv " +
+                                                       path_ + "-wal")));
   EXPECT_EQ(fs::file_size(path_ + "-wal"), log);
   fs::remove(path_ + "-wal");
   EXPECT_EQ(Store(path_, Store::Mode::write).status().size(), 60u);

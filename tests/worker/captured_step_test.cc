@@ -59,6 +59,15 @@ Trial narrow(Loss loss) {
   return trial;
 }
 
+Trial full_width() {
+  Trial trial;
+  trial.loss = Loss::contrastive;
+  trial.distribution_augmentation = DistributionAugmentation::rotation;
+  trial.precision = Precision::bf16;
+  trial.batch_size = 32;
+  return trial;
+}
+
 TEST_F(Gpu, DrawsTheSameInitialValuesAsTheCpu) {
   const Trial trial = narrow(Loss::contrastive);
   Network here(trial, torch::kCPU), there(trial, kGpu);
@@ -508,11 +517,7 @@ std::string differing(const Trial& trial, const Ran& a, const Ran& b) {
 // The kernels for networks of full width, too: run again, on a warm bench, beside others.
 TEST_F(Gpu, AtFullWidthDeterministicIsTheSameBits) {
   set_deterministic();
-  Trial trial;
-  trial.loss = Loss::contrastive;
-  trial.distribution_augmentation = DistributionAugmentation::rotation;
-  trial.precision = Precision::bf16;
-  trial.batch_size = 32;
+  const Trial trial = full_width();
   const Tensor images = random_images(400, 1, 32);
   for (const std::int64_t steps : {1, 2, 40}) {
     SCOPED_TRACE(std::to_string(steps) + " steps");
@@ -545,11 +550,7 @@ TEST_F(Gpu, AtFullWidthDeterministicIsTheSameBits) {
 // steps are still made.
 TEST_F(Gpu, OnPartsTrialsDoNotDisturbEachOther) {
   set_deterministic();
-  Trial trial;
-  trial.loss = Loss::contrastive;
-  trial.distribution_augmentation = DistributionAugmentation::rotation;
-  trial.precision = Precision::bf16;
-  trial.batch_size = 32;
+  const Trial trial = full_width();
   const Tensor images = random_images(3200, 1, 32);  // 400 steps an epoch
   constexpr int kSlots = 8, kParts = 4;
   std::vector<std::thread> threads;
