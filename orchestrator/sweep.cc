@@ -236,10 +236,11 @@ void Sweep::show(Time now) {
     if (coordinator_.tasks()[task].failed_attempts < options_.coordinator.max_attempts)
       shown.work_before += work;
   for (const auto& [id, worker] : workers_) {
-    shown.images_per_second += worker.images_per_second;
-    for (const auto& [lease, share] : worker.progress)
-      if (coordinator_.is_running(id, lease))
-        shown.work_done += share * coordinator_.tasks()[coordinator_.task_of(lease)].work;
+    for (const auto& [lease, one] : worker.progress) {
+      if (!coordinator_.is_running(id, lease)) continue;
+      shown.work_done += one.share * coordinator_.tasks()[coordinator_.task_of(lease)].work;
+      if (one.share < 1) shown.images_per_second += one.images_per_second;
+    }
   }
   progress_.show(shown, now);
 }

@@ -93,10 +93,13 @@ class Sweep {
   const std::string& displaced() const { return displaced_; }
 
  private:
+  struct InTraining {
+    double share = 0;  // of it done
+    double images_per_second = 0;
+  };
   struct Worker {
     WorkerFacts facts;
-    std::map<std::int64_t, double> progress;  // share of the training done, by lease
-    double images_per_second = 0;
+    std::map<std::int64_t, InTraining> progress;  // by lease
   };
   static nlohmann::ordered_json place_of(WorkerId id);  // as events name a worker
   bool all_left() const { return static_cast<int>(nodes_left_.size()) == link_.size(); }

@@ -67,8 +67,7 @@ void Sweep::join(WorkerId id, const Ready& message) {
   workers_[id] = {
       {message.host, message.device, message.build, message.libraries, message.deterministic,
        message.revision, id.node, id.number, options_.job, options_.restart_count},
-      {},
-      0};
+      {}};
   nlohmann::ordered_json facts = place_of(id);
   facts.update({{"host", message.host}, {"device", message.device}, {"slots", message.slots}});
   events_.add("ready", facts);
@@ -86,7 +85,7 @@ void Sweep::on(WorkerId id, const Alive& message) {
     const double steps = static_cast<double>(std::max<std::int64_t>(1, budget(trial).steps));
     const double share = slot.phase == "training" ? static_cast<double>(slot.count) / steps
                                                   : (slot.phase == "evaluating" ? 1.0 : 0.0);
-    worker.progress[slot.lease] = share;
+    worker.progress[slot.lease].share = share;
     if (share > 0 && resumed_.erase(slot.lease) > 0)
       work_before_[task] = share * coordinator_.tasks()[task].work;
   }
@@ -94,7 +93,7 @@ void Sweep::on(WorkerId id, const Alive& message) {
 
 void Sweep::on(WorkerId id, const Progress& message) {
   if (!coordinator_.is_running(id, message.lease)) return;
-  workers_[id].images_per_second = message.images_per_second;
+  workers_[id].progress[message.lease].images_per_second = message.images_per_second;
   curves_.push_back({message});
 }
 

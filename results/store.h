@@ -249,7 +249,7 @@ class Store {
   void take_in_spool();
   // Of these, outcomes that count and are not there after record(): their attempts are not either.
   std::vector<std::string> lines_not_taken(const std::vector<Change>& changes);
-  void end_interrupted();
+  void end_interrupted(double at);
   void know_files();
   void move_into(const std::string& copy);
 

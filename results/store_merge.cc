@@ -10,6 +10,7 @@
 
 #include "experiments/number.h"
 #include "results/merge.h"
+#include "results/open_database.h"
 #include "results/spool.h"
 #include "results/store.h"
 #include "results/store_error.h"
@@ -253,7 +254,9 @@ class Merge {
       if (row[state] == "running") {
         // Its coordinator is dead: nobody holds the file's lock.
         row[state] = "interrupted";
-        row[ended_at] = *find(to_, "SELECT " + kNow, {});
+        row[ended_at] =
+            *find(to_, "SELECT max(?, " + kTime + ")",
+                  {json(row[attempts.at("started_at")]), json(last_written(shard_.path))});
       }
       // A reference to the attempt whose checkpoint this one went on from is a lease too.
       const std::int64_t own_lease = row[lease];

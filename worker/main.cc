@@ -165,8 +165,8 @@ int main_or_throw(int count, char** words) {
       "device", po::value(&device)->default_value("cpu"), "cpu, cuda or cuda:INDEX")(
       "slots", po::value(&options.slots)->default_value(1),
       "trials at once; on a GPU 0 is as many as it trains quickest")(
-      "parts", po::value(&options.parts)->default_value(1),
-      "into how many parts a GPU is divided among its trials, at most")(
+      "parts", po::value(&options.parts)->default_value(options.parts),
+      "into how many parts a GPU is divided among its trials, at most; 1 leaves it whole")(
       "threads", po::value(&options.threads)->default_value(1),
       "threads of a CPU trial; more change the last bits of its numbers")(
       "data", po::value(&data)->default_value(""), "folder of the data sets")(

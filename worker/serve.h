@@ -11,7 +11,7 @@ struct ServeOptions {
   torch::Device device = torch::kCPU;
   // Trials at once, each on its own thread; 0 is as many as the GPU trains quickest.
   int slots = 1;
-  int parts = 1;                     // of a GPU, at most, that the slots' trials are divided among
+  int parts = 4;                     // of a GPU, at most, that the slots' trials are divided among
   std::filesystem::path cache = {};  // where the best number of slots is kept once it is measured
   int threads = 1;                   // of a CPU trial; more change the last bits of its numbers
   std::filesystem::path data;

@@ -4,13 +4,14 @@
   ninja -C build/cuda occam occam-worker bench_packing && python3 bench/gpu/column.py build/cuda/bin --data FOLDER
 
 Times `occam run` of the bf16 trials of experiments/specs/precision.json with one loss and seed, from the command to
-its end, and the same ten trainings in one process with nothing beside them, at the same number of trials at once (on
-parts of the GPU with --parts), each --rounds times in turn; prints the medians, what scheduling, start-up and evaluation
+its end, and the same ten trainings in one process with nothing beside them, at the same number of trials at once, each
+--rounds times in turn; prints the medians, what scheduling, start-up and evaluation
 add, what `occam plan` foretold from the first of these runs, and the scores.
 """
 import argparse
 import json
 import pathlib
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -21,8 +22,9 @@ parser.add_argument("programs", type=pathlib.Path)
 parser.add_argument("--data", default="")
 parser.add_argument("--loss", default="contrastive", choices=["contrastive", "rotation"])
 parser.add_argument("--slots", type=int, default=8)
-parser.add_argument("--parts", type=int, default=1)
+parser.add_argument("--parts", type=int, default=4)
 parser.add_argument("--rounds", type=int, default=3)
+parser.add_argument("--keep", type=pathlib.Path, help="a folder that the runs' databases are copied to")
 options = parser.parse_args()
 
 spec = pathlib.Path(__file__).parents[2] / "experiments/specs/precision.json"
@@ -44,6 +46,8 @@ with tempfile.TemporaryDirectory() as folder:
         occam("run", spec, *only, "--db", database, "--device", "cuda", "--slots", options.slots, "--parts", options.parts,
               "--data", options.data, capture=False)
         whole.append(time.perf_counter() - began)
+        if options.keep:
+            shutil.copy(database, options.keep / f"column-{round_}.db")
         found = subprocess.run([str(options.programs / "bench_packing"), "--loss", options.loss, "--batch", str(batch),
                                 "--epochs", str(epochs), "--trials", "10", "--slots", f"{options.slots}/{options.parts}"],
                                check=True, text=True, stdout=subprocess.PIPE)

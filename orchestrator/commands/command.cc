@@ -108,28 +108,33 @@ FieldValues parse_conditions(const std::vector<std::string>& texts,
   return all;
 }
 
-TrialFilter::TrialFilter(const std::vector<std::string>& conditions) {
-  for (const std::string& condition : conditions) {
+std::function<bool(const PlannedTrial&)> asked_for(const std::vector<std::string>& only,
+                                                   const Spec& spec, const Expansion& expansion) {
+  std::vector<std::vector<Setting>> fields;
+  for (const std::string& condition : only) {
     try {
       const auto [field, values] = parse_condition(condition, field_names());
-      fields_.emplace_back();
+      fields.emplace_back();
       for (const std::string& value : values) {
         // A word that is JSON by itself is a number, true, false or an object; any other is a name.
         nlohmann::json parsed = nlohmann::json::parse(value, nullptr, false);
         const bool is_json = parsed.is_number() || parsed.is_boolean() || parsed.is_object();
-        fields_.back().emplace_back(field, is_json ? parsed : nlohmann::json(value));
+        fields.back().emplace_back(field, is_json ? parsed : nlohmann::json(value));
       }
     } catch (const UsageError& problem) {
       throw UsageError("--only " + condition + ": " + problem.what());
     }
   }
-}
-
-bool TrialFilter::operator()(const PlannedTrial& planned) const {
-  return std::all_of(fields_.begin(), fields_.end(), [&](const auto& values) {
-    return std::any_of(values.begin(), values.end(),
-                       [&](const Setting& value) { return value.matches(planned.trial); });
-  });
+  const auto is_asked_for = [fields = std::move(fields)](const PlannedTrial& planned) {
+    return std::all_of(fields.begin(), fields.end(), [&](const auto& values) {
+      return std::any_of(values.begin(), values.end(),
+                         [&](const Setting& value) { return value.matches(planned.trial); });
+    });
+  };
+  if (std::none_of(expansion.trials.begin(), expansion.trials.end(), is_asked_for))
+    throw UsageError("--only " + joined(only, " --only ") + ": no trial of " + spec.name +
+                     " is such");
+  return is_asked_for;
 }
 
 Store open_results(const std::string& database) {

@@ -69,15 +69,10 @@ Enum named(const char* option, const std::string& name) {
   }
 }
 
-// Whether a trial has one of the values of every --only condition.
-class TrialFilter {
- public:
-  explicit TrialFilter(const std::vector<std::string>& conditions);
-  bool operator()(const PlannedTrial& planned) const;
-
- private:
-  std::vector<std::vector<Setting>> fields_;
-};
+// Whether a trial has one of the values of every --only condition. Throws UsageError where a
+// condition is none, or no trial of the sweep is such.
+std::function<bool(const PlannedTrial&)> asked_for(const std::vector<std::string>& only,
+                                                   const Spec& spec, const Expansion& expansion);
 
 // For reading results; says on stderr what waits beside the database and is not among them.
 Store open_results(const std::string& database);

@@ -35,6 +35,7 @@ trials have failed or diverged.
 Examples:
   occam plan spec.json --db occam.db
   occam plan spec.json --gpus 64 --json
+  occam plan spec.json --only seed=1                   what the first seeds would take
   occam plan spec.json --gpus 1024 --mtbf 600          with a failure every ten minutes
 )";
 
@@ -80,6 +81,7 @@ std::string disk_text(const DiskNeed& disk, const std::string& database) {
 
 int run(const std::vector<std::string>& words) {
   std::string database, data;
+  std::vector<std::string> only;
   int workers = 0, gpus = 0, slots = 0;
   bool as_json = false, force_gangs = false;
   Failures failures;
@@ -88,6 +90,7 @@ int run(const std::vector<std::string>& words) {
   described.add_options()("db", po::value(&database)->default_value("occam.db"), "database")(
       "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
       "folder of the data sets, read for celeba and your own images alone")(
+      "only", po::value(&only)->composing(), "FIELD=VALUE[,VALUE]: such trials alone")(
       "workers", po::value(&workers)->default_value(0, "GPUs, else cores of this machine"),
       "CPU cores to plan for")("gpus", po::value(&gpus), "GPUs to plan for")(
       "slots", po::value(&slots)->default_value(0, "8 on a GPU, else 1"),
@@ -122,6 +125,7 @@ int run(const std::vector<std::string>& words) {
   const Spec spec = read_spec(arguments.positional().front());
   Expansion expansion = expand(spec, source_finder(data));
   check_tables(spec, expansion);
+  wanted.trial = asked_for(only, spec, expansion);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   std::vector<TrialHistory> histories;
   SweepDrift drift;
@@ -136,12 +140,13 @@ int run(const std::vector<std::string>& words) {
   } else {
     histories = no_histories(expansion);
   }
-  std::size_t done = 0, diverged = 0;
-  for (const TrialHistory& history : histories) {
-    done += history.outcome && history.missing.empty();
-    diverged += history.outcome == OutcomeStatus::diverged;
+  std::size_t trials = 0, done = 0, diverged = 0;
+  for (std::size_t i = 0; i < histories.size(); ++i) {
+    if (!wanted.trial(expansion.trials[i])) continue;
+    ++trials;
+    done += histories[i].outcome && histories[i].missing.empty();
+    diverged += histories[i].outcome == OutcomeStatus::diverged;
   }
-  const std::size_t trials = expansion.trials.size();
   MissingWork missing = missing_work(expansion, std::move(histories), "", wanted);
   expansion.trials = {};  // a fifth of the memory of a plan of a million trials
   plan_keeping(missing, std::filesystem::absolute(database + ".kept"), {.features = true});

@@ -171,10 +171,7 @@ std::string journal_text(const Store& store, const RunOptions& options) {
 // Which trials this run is for.
 std::function<bool(const PlannedTrial&)> chosen_trials(const RunOptions& options, const Spec& spec,
                                                        const Expansion& expansion) {
-  const TrialFilter only(options.only);
-  if (std::none_of(expansion.trials.begin(), expansion.trials.end(), only))
-    throw UsageError("--only " + joined(options.only, " --only ") + ": no trial of " + spec.name +
-                     " is such");
+  const std::function<bool(const PlannedTrial&)> only = asked_for(options.only, spec, expansion);
   if (options.shard.count == 1 && options.done_in.empty()) return only;
   std::unordered_set<std::string> chosen = trials_of(options.shard, expansion);
   if (fs::exists(options.done_in)) {

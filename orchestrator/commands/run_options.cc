@@ -58,9 +58,8 @@ std::optional<RunOptions> read_run_options(const std::vector<std::string>& words
       "workers a node")(
       "slots", po::value(&options.slots)->default_value(0, "1 on a CPU, measured on a GPU"),
       "trials at once in a worker")(
-      "parts", po::value(&options.parts)->default_value(1),
-      "into how many parts a GPU is divided among its trials, at most; 4 is a fifth quicker for "
-      "small batches, but a worker in five was lost at its start (bench/README.md)")(
+      "parts", po::value(&options.parts)->default_value(options.parts),
+      "into how many parts a GPU is divided among its trials, at most; 1 leaves it whole")(
       "threads", po::value(&options.threads)->default_value(1),
       "threads of a CPU trial; more than 1 changes the last bits of its numbers")(
       "data",

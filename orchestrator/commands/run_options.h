@@ -26,7 +26,7 @@ struct RunOptions {
   double checkpoint_every = 0, silence = 0, stall = 0;  // seconds
   double walltime = 0;                                  // seconds; 0: none was named
   std::vector<std::string> only;
-  int parts = 1;
+  int parts = 4;
   bool deterministic = false, force_gangs = false, quiet = false;
 };
 

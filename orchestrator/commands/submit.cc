@@ -39,8 +39,8 @@ std::int64_t unix_now() {
 }
 
 // Which trials the job's `occam run` is for.
-Wanted wanted_of(const SubmitOptions& options) {
-  Wanted wanted{.trial = TrialFilter(options.only)};
+Wanted wanted_of(const SubmitOptions& options, const Spec& spec, const Expansion& expansion) {
+  Wanted wanted{.trial = asked_for(options.only, spec, expansion)};
   const std::vector<std::string>& words = options.job.run_options;
   const auto named = std::find(words.begin(), words.end(), "--max-attempts");
   if (named != words.end()) read_number(*std::next(named), wanted.max_attempts);
@@ -259,7 +259,7 @@ int run(const std::vector<std::string>& words) {
         "a Slurm cluster, such as its login node. --dry-run prints the script; without "
         "Slurm, occam run " +
         shell_word(job.spec) + " runs here");
-  const Wanted wanted = wanted_of(options);
+  const Wanted wanted = wanted_of(options, spec, expansion);
   const Missing missing = missing_in(job.database, spec, expansion, wanted, options.gpus > 0);
   settle(options, missing);
   job.launcher = choose_launcher(options, site);

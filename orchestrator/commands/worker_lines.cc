@@ -36,9 +36,8 @@ std::vector<std::vector<std::string>> worker_lines(const RunOptions& options,
     const int gpu = (room.own ? i / room.ranks : i) % std::max(1, room.gpus);
     lines.push_back({worker_program(), "--device", on_gpus ? fmt::format("cuda:{}", gpu) : "cpu",
                      "--slots", std::to_string(slots), "--threads", std::to_string(options.threads),
-                     "--checkpoint-every", fmt::format("{}", options.checkpoint_every)});
-    if (options.parts > 1)
-      lines.back().insert(lines.back().end(), {"--parts", std::to_string(options.parts)});
+                     "--parts", std::to_string(options.parts), "--checkpoint-every",
+                     fmt::format("{}", options.checkpoint_every)});
     if (options.deterministic) lines.back().push_back("--deterministic");
     if (!options.data.empty()) lines.back().insert(lines.back().end(), {"--data", options.data});
   }

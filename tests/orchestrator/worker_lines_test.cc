@@ -55,8 +55,8 @@ TEST(WorkerLines, TakeTheWantedNumberOfWorkersForTheWholeMachine) {
 TEST(WorkerLines, LeaveTheSlotsOfAGpuToItsWorker) {
   EXPECT_THAT(worker_lines({}, "cuda", {.gpus = 1}).front(), Contains("0"));
   RunOptions options;
-  options.slots = 4;
-  EXPECT_THAT(worker_lines(options, "cuda", {.gpus = 1}).front(), Contains("4"));
+  options.slots = 3;
+  EXPECT_THAT(worker_lines(options, "cuda", {.gpus = 1}).front(), Contains("3"));
 }
 
 TEST(WorkerLines, HandOnWhatTheWorkersAreAskedFor) {
@@ -64,10 +64,10 @@ TEST(WorkerLines, HandOnWhatTheWorkersAreAskedFor) {
   EXPECT_THAT(worker_lines(options, "cpu", {}).front(), Not(Contains("--deterministic")));
   options.deterministic = true;
   options.data = "sets";
-  options.parts = 4;
+  options.parts = 2;
   EXPECT_THAT(worker_lines(options, "cpu", {}).front(),
               testing::AllOf(Contains("--deterministic"), Contains("--data"), Contains("sets"),
-                             Contains("--parts"), Contains("4")));
+                             Contains("--parts"), Contains("2")));
 }
 
 TEST(WorkerLines, StartAnotherProgramWithoutWords) {

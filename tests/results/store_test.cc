@@ -388,6 +388,22 @@ TEST_F(StoreTest, EndsWhatADeadCoordinatorLeftRunningAndDoesNotCountIt) {
   EXPECT_EQ(store.histories(expansion({trial(0)}))[0].failed_attempts, 0);
 }
 
+TEST_F(StoreTest, SaysThatADeadCoordinatorLivedUntilItWroteLast) {
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(0)}));
+    begin(store, trial(0));
+  }
+  // Two days ago it began; an hour later it wrote last.
+  SQLite::Database(path_, SQLite::OPEN_READWRITE)
+      .exec("UPDATE attempt SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-2 days')");
+  const auto then = std::filesystem::file_time_type::clock::now() - std::chrono::hours(47);
+  std::filesystem::last_write_time(path_, then);
+  Store store(path_, Store::Mode::write);
+  begin(store, trial(0));
+  EXPECT_NEAR(store.status()[0].wasted_seconds, 3600, 60);
+}
+
 TEST_F(StoreTest, AnAttemptThatEndedStaysAsItEnded) {
   Store store(path_, Store::Mode::write);
   store.record_sweep(spec(), expansion({trial(0)}));

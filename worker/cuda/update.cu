@@ -107,31 +107,37 @@ __global__ void advance_state(StepState* state, const float* losses, const float
   state->index += 1;
 }
 
-void demand(cudaError_t error, const char* what) {
-  if (error != cudaSuccess) throw Error(std::string(what) + ": " + cudaGetErrorString(error));
+void demand(cudaError_t error) {
+  if (error != cudaSuccess)
+    throw Error(std::string("the update's table: ") + cudaGetErrorString(error));
 }
 
 }  // namespace
 
-Update::Update(std::vector<UpdateSegment> segments) : segments_(std::move(segments)) {
+Update::Update(std::vector<UpdateSegment> segments, Stream stream)
+    : segments_(std::move(segments)) {
   std::vector<Chunk> chunks;
   for (std::size_t s = 0; s < segments_.size(); ++s)
     for (std::int64_t begin = 0; begin < segments_[s].count; begin += kChunk)
       chunks.push_back({static_cast<std::int32_t>(s), static_cast<std::int32_t>(begin)});
   chunks_ = static_cast<std::int64_t>(chunks.size());
   const std::size_t head = segments_.size() * sizeof(UpdateSegment);
-  demand(cudaMalloc(&table_, head + chunks.size() * sizeof(Chunk)), "the update's table");
-  demand(cudaMemcpy(table_, segments_.data(), head, cudaMemcpyHostToDevice), "the update's table");
-  demand(cudaMemcpy(static_cast<char*>(table_) + head, chunks.data(), chunks.size() * sizeof(Chunk),
-                    cudaMemcpyHostToDevice),
-         "the update's table");
+  demand(cudaMalloc(&table_, head + chunks.size() * sizeof(Chunk)));
+  write(0, segments_.data(), head, stream);
+  write(head, chunks.data(), chunks.size() * sizeof(Chunk), stream);
 }
 
-void Update::read_from(const std::vector<const void*>& gradients) {
+void Update::read_from(const std::vector<const void*>& gradients, Stream stream) {
   for (std::size_t s = 0; s < segments_.size(); ++s) segments_[s].gradient = gradients.at(s);
-  demand(cudaMemcpy(table_, segments_.data(), segments_.size() * sizeof(UpdateSegment),
-                    cudaMemcpyHostToDevice),
-         "the update's table");
+  write(0, segments_.data(), segments_.size() * sizeof(UpdateSegment), stream);
+}
+
+// On the stream whose kernels read it: cudaMemcpy may return before the bytes have arrived, and
+// streams that do not wait for the default one then read what was there before.
+void Update::write(std::size_t at, const void* from, std::size_t bytes, Stream stream) {
+  demand(cudaMemcpyAsync(static_cast<char*>(table_) + at, from, bytes, cudaMemcpyHostToDevice,
+                         stream));
+  demand(cudaStreamSynchronize(stream));
 }
 
 Update::~Update() { cudaFree(table_); }

@@ -26,20 +26,23 @@ struct UpdateSegment {
 // state; gradients are read where the backward pass left them.
 class Update {
  public:
-  // Throws Error when the device memory for its table cannot be had.
-  explicit Update(std::vector<UpdateSegment> segments);
+  // Throws Error when the device memory for its table cannot be had. `stream` here and below is the
+  // one that run() and copy() are given; both wait for it.
+  Update(std::vector<UpdateSegment> segments, Stream stream);
   ~Update();
   Update(const Update&) = delete;
 
   // Where the gradients lie, one a segment. A captured backward pass says so only when it is whole,
   // so this may come after run() was captured, and must come before it is replayed.
-  void read_from(const std::vector<const void*>& gradients);
+  void read_from(const std::vector<const void*>& gradients, Stream stream);
 
   void run(const StepState* state, float momentum, float weight_decay, Stream stream) const;
   // Only the copies, of the weights as they are.
   void copy(Stream stream) const;
 
  private:
+  void write(std::size_t at, const void* from, std::size_t bytes, Stream stream);
+
   std::vector<UpdateSegment> segments_;
   void* table_ = nullptr;  // segments, then chunks
   std::int64_t chunks_ = 0;

@@ -224,7 +224,7 @@ class CapturedStep final : public TrainingStep {
       master += value.numel();
       velocity += value.numel();
     }
-    update_ = std::make_unique<cuda::Update>(std::move(segments));
+    update_ = std::make_unique<cuda::Update>(std::move(segments), stream_);
     update_->copy(stream_);
   }
 
@@ -265,7 +265,7 @@ class CapturedStep final : public TrainingStep {
     graph_->capture_end();
     std::vector<const void*> places;
     for (const Tensor& gradient : gradients_) places.push_back(gradient.data_ptr());
-    update_->read_from(places);
+    update_->read_from(places, stream_);
     gradients_.clear();
   }
 
