@@ -7,13 +7,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using Ids = std::vector<std::string>;
-
-Ids ids_of(const Store& store, const std::string& sql) {
-  Ids ids;
-  for (const auto& row : store.texts(sql + " ORDER BY 1")) ids.push_back(row.front().value_or(""));
-  return ids;
-}
+using Ids = std::vector<std::string>;  // in order
 
 bool holds(const Ids& ids, const fs::path& folder) {
   return std::binary_search(ids.begin(), ids.end(), folder.filename().string());
@@ -30,14 +24,14 @@ std::vector<fs::path> useless_checkpoints(const Store& store, const fs::path& wo
   std::error_code none;
   fs::directory_iterator trials(work, none);
   if (none || trials == fs::directory_iterator()) return useless;
-  const Ids known = ids_of(store, "SELECT id FROM trial");
-  const Ids done = ids_of(
-      store,
+  const Ids known = store.column("SELECT id FROM trial ORDER BY 1");
+  const Ids done = store.column(
       "SELECT trial FROM outcome o WHERE retired_at IS NULL AND NOT EXISTS (SELECT 1 FROM attempt "
       "a WHERE a.trial = o.trial AND a.number > o.attempt)" +
-          std::string(orphans ? " UNION SELECT id FROM trial WHERE id NOT IN (SELECT trial FROM "
-                                "sweep_trial WHERE orphaned_at IS NULL)"
-                              : ""));
+      std::string(orphans ? " UNION SELECT id FROM trial WHERE id NOT IN (SELECT trial FROM "
+                            "sweep_trial WHERE orphaned_at IS NULL)"
+                          : "") +
+      " ORDER BY 1");
   for (const auto& trial : trials) {
     if (!holds(known, trial.path())) continue;
     if (holds(done, trial.path())) {
@@ -67,8 +61,8 @@ std::vector<fs::path> useless_features(const Store& store, const fs::path& kept)
   std::error_code none;
   fs::directory_iterator trials(kept, none);
   if (none || trials == fs::directory_iterator()) return useless;
-  const Ids keep =
-      ids_of(store, "SELECT DISTINCT trial FROM trials WHERE state IN ('completed', 'diverged')");
+  const Ids keep = store.column(
+      "SELECT DISTINCT trial FROM trials WHERE state IN ('completed', 'diverged') ORDER BY 1");
   for (const auto& trial : trials)
     if (is_trial(trial.path().filename()) && !holds(keep, trial.path()))
       useless.push_back(trial.path());

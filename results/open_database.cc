@@ -5,7 +5,6 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdint>
@@ -19,7 +18,6 @@
 #include "results/schema.h"
 #include "results/store_error.h"
 #include "results/store_lock.h"
-#include "results/store_step.h"
 
 namespace occam {
 namespace {
@@ -210,16 +208,6 @@ void check_recoverable(const std::string& path) {
   if (application != 0 && application != kApplicationId) throw of_another_program(path);
   if (application != 0)
     check_version(path, static_cast<std::int64_t>(number_at(header, kUserVersion, 4)));
-}
-
-double last_written(const std::string& path) {
-  double last = 0;
-  for (const char* part : {"", "-wal"}) {
-    std::error_code missing;
-    const fs::file_time_type at = fs::last_write_time(path + part, missing);
-    if (!missing) last = std::max(last, seconds_of(std::chrono::file_clock::to_sys(at)));
-  }
-  return last;
 }
 
 void remove_database(const std::string& path) {

@@ -34,10 +34,6 @@ std::unique_ptr<SQLite::Database> open_for_writing(const std::string& path, Jour
 // where another program's lock on it stays for longer than the connection waits.
 void copy_database(const std::string& path, SQLite::Database& from, SQLite::Database& to);
 
-// When the file or its log was written last, in seconds since 1970: who worked on it and died lived
-// until then.
-double last_written(const std::string& path);
-
 // With what lies beside it; for one that was made in vain.
 void remove_database(const std::string& path);
 

@@ -138,12 +138,11 @@ Store::Store(const std::string& path, Mode mode, Journal journal) : path_(path) 
       if (left_log_is_damaged(path)) damaged_log_ = keep_log(path);
       try {
         explained(path, [&] {
-          const double written = last_written(path);
           database_ = open_for_writing(path, journal);
           complete_tallies(*database_);
           statements_ = std::make_unique<Statements>(*database_);
           take_in_spool();
-          end_interrupted(written);
+          end_interrupted(lock_->held_before());
           know_files();
         });
       } catch (...) {
@@ -207,11 +206,11 @@ std::string Store::opening_text() const {
 }
 
 // The lock is ours, so whoever ran these is dead.
-void Store::end_interrupted(double at) {
+void Store::end_interrupted(double last_held) {
   run(*statements_,
-      "UPDATE attempt SET state = 'interrupted', ended_at = max(started_at, " + kTime +
-          ") WHERE state = 'running'",
-      at);
+      "UPDATE attempt SET state = 'interrupted', ended_at = " + end_of_interrupted() +
+          " WHERE state = 'running'",
+      last_held);
 }
 
 Store::~Store() = default;

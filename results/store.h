@@ -104,6 +104,8 @@ struct SweepStatus {
   std::string started_at, last_outcome_at;  // ISO 8601, UTC; empty when there is none
   std::int64_t cancelled;                   // without an outcome
   std::int64_t again;  // of the done: tried again for more scores, without an end yet
+  // Of the trials, those that wait or run.
+  std::int64_t left() const { return trials - completed - diverged - failed - cancelled; }
 };
 
 // Values with the types that SQLite holds them in: null, integer, real or text; of a blob its hex
@@ -238,6 +240,8 @@ class Store {
   // The rows alone, values as text; reals so that they read back.
   using Texts = std::vector<std::optional<std::string>>;
   std::vector<Texts> texts(const std::string& sql) const;
+  // Of a statement of one column, with "" for null.
+  std::vector<std::string> column(const std::string& sql) const;
   // A trial out of the column `config` that these gave.
   Trial read_trial(const std::string& config) const;
 
@@ -249,7 +253,7 @@ class Store {
   void take_in_spool();
   // Of these, outcomes that count and are not there after record(): their attempts are not either.
   std::vector<std::string> lines_not_taken(const std::vector<Change>& changes);
-  void end_interrupted(double at);
+  void end_interrupted(double last_held);
   void know_files();
   void move_into(const std::string& copy);
 

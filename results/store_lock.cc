@@ -66,7 +66,10 @@ struct flock whole_file() {
 
 }  // namespace
 
-StoreLock::StoreLock(const std::string& database) : database_(database) { take(); }
+StoreLock::StoreLock(const std::string& database)
+    : database_(database), held_before_(last_held(database)) {
+  take();
+}
 
 void StoreLock::take() {
   const std::string path = lock_path(database_);
@@ -105,12 +108,21 @@ void StoreLock::take() {
 }
 
 void StoreLock::hold() {
-  if (!identity_->in_place()) take();
+  if (!identity_->in_place()) return take();
+  // Where the time cannot be set, it is that of the beginning.
+  [[maybe_unused]] const int marked = futimens(file_, nullptr);
 }
 
 StoreLock::~StoreLock() {
   [[maybe_unused]] const int emptied = ftruncate(file_, 0);
   close(file_);
+}
+
+double last_held(const std::string& database) {
+  struct stat file {};
+  if (stat(lock_path(database).c_str(), &file) != 0) return 0;
+  return static_cast<double>(file.st_mtim.tv_sec) +
+         1e-9 * static_cast<double>(file.st_mtim.tv_nsec);
 }
 
 bool is_written(const std::string& database) {

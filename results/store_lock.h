@@ -16,17 +16,26 @@ class StoreLock {
   ~StoreLock();
   StoreLock(const StoreLock&) = delete;
 
-  // Takes the right anew where somebody has removed the file; throws Error as the constructor does,
-  // when another was quicker.
+  // Marks the file as held until now. Takes the right anew where somebody has removed the file;
+  // throws Error as the constructor does, when another was quicker.
   void hold();
+
+  // Until when the holder before this one is known to have held it, as last_held() says.
+  double held_before() const { return held_before_; }
 
  private:
   void take();
 
   std::string database_;
+  double held_before_;
   std::optional<FileIdentity> identity_;
   int file_ = -1;
 };
+
+// Until when somebody is known to have held that right, in seconds since 1970: who held it and died
+// lived until then. 0 where nothing is known, as of a database that was copied here without its
+// lock.
+double last_held(const std::string& database);
 
 // Whether some process holds that right just now, this one too.
 bool is_written(const std::string& database);

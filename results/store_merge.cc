@@ -10,7 +10,6 @@
 
 #include "experiments/number.h"
 #include "results/merge.h"
-#include "results/open_database.h"
 #include "results/spool.h"
 #include "results/store.h"
 #include "results/store_error.h"
@@ -251,12 +250,13 @@ class Merge {
                       ended_at = attempts.at("ended_at"), error = attempts.at("error");
     attempts.each("ORDER BY lease", {}, [&](Row row) {
       const Attempt own{row[trial], row[number]};
-      if (row[state] == "running") {
+      const bool was_left = row[state] == "running";
+      if (was_left) {
         // Its coordinator is dead: nobody holds the file's lock.
         row[state] = "interrupted";
         row[ended_at] =
-            *find(to_, "SELECT max(?, " + kTime + ")",
-                  {json(row[attempts.at("started_at")]), json(last_written(shard_.path))});
+            *find(from_, "SELECT " + end_of_interrupted() + " FROM attempt WHERE lease = ?",
+                  {last_held(shard_.path), row[lease]});
       }
       // A reference to the attempt whose checkpoint this one went on from is a lease too.
       const std::int64_t own_lease = row[lease];
@@ -276,6 +276,7 @@ class Merge {
         leases_[own_lease] = find(to_, "SELECT lease FROM attempt WHERE trial = ? AND number = ?",
                                   {row[trial], *known})
                                  ->get<std::int64_t>();
+        if (was_left) return;
         run(to_,
             "UPDATE attempt SET state = ?, ended_at = ?, error = ? WHERE trial = ? AND number = ? "
             "AND state = 'interrupted'",

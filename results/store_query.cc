@@ -150,6 +150,12 @@ std::vector<Store::Texts> Store::texts(const std::string& sql) const {
   return rows;
 }
 
+std::vector<std::string> Store::column(const std::string& sql) const {
+  std::vector<std::string> values;
+  for (Texts& row : texts(sql)) values.push_back(std::move(row.front()).value_or(""));
+  return values;
+}
+
 Trial Store::read_trial(const std::string& config) const {
   return explained(path_, [&] { return trial_from_json(nlohmann::json::parse(config)); });
 }

@@ -396,7 +396,7 @@ Recovered Store::recover(const std::string& damaged, const FindSource& find_sour
     } catch (const Error&) {
       recovered.unread_beside = true;  // it is of trials that are lost
     }
-    end_interrupted(last_written(damaged));
+    end_interrupted(last_held(damaged));
 
     for (const SweepStatus& status : this->status()) {
       const auto stored = std::find_if(specs.begin(), specs.end(), [&](const StoredSpec& one) {

@@ -16,6 +16,12 @@ namespace occam {
 // ISO 8601, UTC, as SQLite's date functions read it.
 inline const std::string kNow = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 inline const std::string kTime = "strftime('%Y-%m-%dT%H:%M:%fZ', ?, 'unixepoch')";  // a parameter
+// When an attempt ended whose coordinator died: at the last moment that is known of that one's
+// life, by when it was last_held(), a parameter, or by what it recorded.
+inline std::string end_of_interrupted() {
+  return "max(started_at, min(" + kNow + ", max(" + kTime +
+         ", (SELECT max(max(started_at, coalesce(ended_at, ''))) FROM attempt))))";
+}
 inline double seconds_of(std::chrono::system_clock::time_point time) {
   return std::chrono::duration<double>(time.time_since_epoch()).count();
 }

@@ -172,10 +172,11 @@ int main_or_throw(int count, char** words) {
       "data", po::value(&data)->default_value(""), "folder of the data sets")(
       "checkpoint-every", po::value(&options.checkpoint_every)->default_value(300), "seconds")(
       "deterministic", po::bool_switch(&options.deterministic),
-      "on a GPU: the same bits again, for a tenth of the speed; CPU trials always give them")(
-      "work", po::value(&work)->default_value("occam-worker.work"),
-      "train: folder for checkpoints")("keep", po::value(&keep)->default_value(""),
-                                       "train: folder for the features, weights and scores");
+      "on a GPU: the same bits again, for a fifth of the speed of small ones; CPU trials always "
+      "give them")("work", po::value(&work)->default_value("occam-worker.work"),
+                   "train: folder for checkpoints")(
+      "keep", po::value(&keep)->default_value(""),
+      "train: folder for the features, weights and scores");
   po::options_description all;
   all.add(visible).add_options()("positional", po::value(&positional));
   po::positional_options_description order;

@@ -2,16 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 
 #include "experiments/error.h"
 #include "worker/distributed/across.h"
 #include "worker/evaluate/evaluate.h"
 #include "worker/evaluate/kept_files.h"
-#include "worker/train/quiet.h"
 #include "worker/train/train.h"
 
 namespace occam {
@@ -84,25 +80,12 @@ Training train_here(const Start& start, const torch::Tensor& train_images, Bench
   }
 }
 
-// For an evaluation on a GPU whose like this process has not seen, else nothing: it loads kernels.
-std::unique_ptr<Quiet> quiet_for(const Start& start, const OneClassData& data, const Bench& bench) {
-  if (bench.device().is_cpu()) return nullptr;
-  nlohmann::json likes{data.train.sizes().vec(), data.test.rows.size(), data.validation.rows.size(),
-                       start.config.depth,       start.config.width,    start.config.embedding};
-  for (const EvaluationRequest& request : start.evaluations) likes.push_back(to_json(request));
-  static std::mutex mutex;
-  static std::set<std::string> seen;
-  const std::lock_guard lock(mutex);
-  return seen.insert(likes.dump()).second ? std::make_unique<Quiet>() : nullptr;
-}
-
 // Trains, and extracts what the requests need; or nothing when it was stopped, or another member of
 // the gang does so.
 struct Represented {
   TrialFeatures features;
   KeptTraining training;
-  std::optional<Training> trained = {};    // here, by this attempt
-  std::unique_ptr<Quiet> quiet = nullptr;  // until the scores are there
+  std::optional<Training> trained = {};  // here, by this attempt
 };
 std::optional<Represented> train_and_extract(const Start& start, const ImageData& images,
                                              const OneClassData& data, Bench& bench, Pulse& pulse,
@@ -127,7 +110,6 @@ std::optional<Represented> train_and_extract(const Start& start, const ImageData
   Represented made;
   made.training = {start.trial,          images.digest,  options.build,
                    seconds_since(began), training.steps, ""};
-  made.quiet = quiet_for(start, data, bench);
   pulse.phase = Pulse::Phase::evaluating;
   pulse.count = 0;
   try {
@@ -218,7 +200,6 @@ Brought attempt(const Start& start, ImageCache& images, Bench& bench, Pulse& pul
     if (made->trained && is_trained(trial)) save(start, finished_state(*made->trained), options);
     return Stopped{start.trial, start.lease};
   }
-  made->quiet.reset();
   for (const ScoredRequest& answer : answers) outcome.evaluations.push_back(answer.evaluation);
   if (start.keep.scores)
     write_or_say(options, start.trial,

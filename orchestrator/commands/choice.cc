@@ -30,12 +30,9 @@ std::string trial_of(const Store& store, const std::string& text) {
 
 std::vector<std::string> trials_where(const Store& store, const std::vector<std::string>& where,
                                       const std::string& such) {
-  std::vector<std::string> ids;
-  for (const auto& row : store.texts("SELECT trial FROM trials WHERE (" + such + ") AND " +
-                                     condition_of(store, "trials", parse_conditions(where)) +
-                                     " GROUP BY trial ORDER BY min(sweep), min(position)"))
-    ids.push_back(row.front().value_or(""));
-  return ids;
+  return store.column("SELECT trial FROM trials WHERE (" + such + ") AND " +
+                      condition_of(store, "trials", parse_conditions(where)) +
+                      " GROUP BY trial ORDER BY min(sweep), min(position)");
 }
 
 int change_chosen(const std::string& database, const std::vector<std::string>& chosen, bool dry_run,

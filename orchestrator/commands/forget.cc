@@ -25,9 +25,8 @@ Examples:
 )";
 
 void check_build(const Store& store, const std::string& build) {
-  std::vector<std::string> known;
-  for (const auto& row : store.texts("SELECT DISTINCT build FROM attempt ORDER BY build"))
-    known.push_back(row.front().value_or(""));
+  const std::vector<std::string> known =
+      store.column("SELECT DISTINCT build FROM attempt ORDER BY build");
   if (std::find(known.begin(), known.end(), build) == known.end())
     throw UsageError("--build " + build + ": no attempt is of that; there are: " + joined(known) +
                      did_you_mean(build, known));
@@ -77,11 +76,9 @@ int run(const std::vector<std::string>& words) {
     else if (!where.empty())
       chosen = trials_where(store, where, finished + " AND trial IN (" + of_build(build) + ")");
     else  // also of trials that the spec has left out: they would count again with it
-      for (const auto& row :
-           store.texts(of_build(build) +
-                       " UNION SELECT trial FROM attempt WHERE build = " + sql_text(build) +
-                       " AND trial NOT IN (SELECT trial FROM outcome WHERE retired_at IS NULL)"))
-        chosen.push_back(row.front().value_or(""));
+      chosen = store.column(
+          of_build(build) + " UNION SELECT trial FROM attempt WHERE build = " + sql_text(build) +
+          " AND trial NOT IN (SELECT trial FROM outcome WHERE retired_at IS NULL)");
   }
   return change_chosen(database, chosen, dry_run,
                        [&](Store& store) {

@@ -140,6 +140,7 @@ int run(const std::vector<std::string>& words) {
   } else {
     histories = no_histories(expansion);
   }
+  const std::size_t all = expansion.trials.size();
   std::size_t trials = 0, done = 0, diverged = 0;
   for (std::size_t i = 0; i < histories.size(); ++i) {
     if (!wanted.trial(expansion.trials[i])) continue;
@@ -174,12 +175,13 @@ int run(const std::vector<std::string>& words) {
   if (as_json) {
     std::cout << nlohmann::ordered_json{{"name", spec.name},
                                         {"trials", trials},
+                                        {"of", all},
                                         {"done", done},
                                         {"diverged", diverged},
                                         {"failed", failed},
                                         {"cancelled", missing.cancelled},
                                         {"kept", drift.known ? drift.kept : 0},
-                                        {"new", drift.known ? drift.added : trials},
+                                        {"new", drift.known ? drift.added : all},
                                         {"orphaned", drift.orphaned},
                                         {"to_run", missing.tasks.size()},
                                         {"duplicates", expansion.duplicates},
@@ -202,7 +204,8 @@ int run(const std::vector<std::string>& words) {
               << "\n";
     return code;
   }
-  fmt::print("{}: {} trials: {} done, {}", spec.name, trials, done, to_run);
+  fmt::print("{}: {}{} trials: {} done, {}", spec.name, trials,
+             trials < all ? fmt::format(" of {}", all) : "", done, to_run);
   if (diverged > 0) fmt::print(", {} diverged", diverged);
   fmt::print(" ({} duplicates dropped, {} excluded)\n", expansion.duplicates, expansion.excluded);
   fmt::print("{}", drift_text(drift));

@@ -193,10 +193,9 @@ std::function<bool(const PlannedTrial&)> chosen_trials(const RunOptions& options
 std::string others_text(const std::vector<SweepStatus>& all, const std::string& name) {
   std::string text;
   for (const SweepStatus& one : all) {
-    const auto waiting = one.trials - one.completed - one.diverged - one.failed - one.cancelled;
-    if (one.name != name && waiting > 0)
+    if (one.name != name && one.left() > 0)
       text += fmt::format("{}, also in this database, lacks {} trials: occam run its spec\n",
-                          one.name, waiting);
+                          one.name, one.left());
   }
   return text;
 }

@@ -38,10 +38,10 @@ slurm/README.md.
 )";
 
 // Handed on to `occam run` as they are; `run` checks them.
-constexpr const char* kRunOptions[] = {
-    "device", "workers", "slots",        "threads",          "data",  "work",    "limit",
-    "order",  "worker",  "max-attempts", "checkpoint-every", "stall", "silence", "keep",
-    "journal"};
+constexpr const char* kRunOptions[] = {"device",  "workers", "slots",        "parts",
+                                       "threads", "data",    "work",         "limit",
+                                       "order",   "worker",  "max-attempts", "checkpoint-every",
+                                       "stall",   "silence", "keep",         "journal"};
 
 // "gpu:4" and "gpu:a100:4,nvme:1" are four, "gpu" is one, "nvme:1" none.
 int gpus_of(const BatchJob& job) {

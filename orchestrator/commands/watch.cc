@@ -38,9 +38,7 @@ std::string bar(double share) {
 
 // Seconds until all is done, by the pace of the last outcomes; nothing to go by is none.
 std::optional<double> time_left(const Store& store, const SweepStatus& sweep) {
-  const std::int64_t missing =
-      sweep.trials - sweep.completed - sweep.diverged - sweep.failed - sweep.cancelled;
-  if (missing <= 0) return std::nullopt;
+  if (sweep.left() <= 0) return std::nullopt;
   const auto pace = store.texts(
       "SELECT count(*), (julianday('now') - julianday(min(recorded_at))) * 86400 FROM (SELECT "
       "recorded_at FROM outcome WHERE recorded_at >= (SELECT min(started_at) FROM attempt WHERE "
@@ -48,7 +46,7 @@ std::optional<double> time_left(const Store& store, const SweepStatus& sweep) {
   const Row& row = pace.front();
   const double count = std::stod(row[0].value_or("0"));
   if (count < 2 || !row[1]) return std::nullopt;
-  return static_cast<double>(missing) * std::stod(*row[1]) / count;
+  return static_cast<double>(sweep.left()) * std::stod(*row[1]) / count;
 }
 
 std::string worker_lines(const Store& store) {

@@ -56,6 +56,22 @@ TEST_F(PrintingCommands, NeedRoomForTemporaryFilesForManyRowsAlone) {
   EXPECT_EQ(rows.substr(rows.size() - 8), "1600000\n");
 }
 
+TEST_F(PrintingCommands, PlanTheTrialsThatAreAskedForAlone) {
+  const std::string spec = (folder_ / "spec.json").string(), none = (folder_ / "none.db").string();
+  std::ofstream(spec) << R"({"name": "s", "trial": {"dataset": "synthetic", "epochs": 1},
+    "grid": {"seed": [1, 2, 3], "class": [0, 1]}, "evaluate": {"classifiers": ["kde"]}})";
+  const auto plan = [&](const std::vector<std::string>& only) {
+    std::vector<std::string> words{spec, "--db", none, "--workers", "2"};
+    words.insert(words.end(), only.begin(), only.end());
+    return printed(kPlanCommand, words);
+  };
+  EXPECT_THAT(plan({}), HasSubstr("s: 6 trials: 0 done, 6 to run"));
+  EXPECT_THAT(plan({"--only", "seed=1"}), HasSubstr("s: 2 of 6 trials: 0 done, 2 to run"));
+  EXPECT_THAT(plan({"--only", "seed=1,3", "--only", "class=0", "--json"}),
+              HasSubstr(R"("trials":2,"of":6,"done":0)"));
+  EXPECT_EQ(plan({"--only", "seed=4"}), "--only seed=4: no trial of s is such");
+}
+
 TEST_F(PrintingCommands, LeaveEventsOutThatCannotBeReadAndNameThem) {
   const std::string path = EventLog::path_of(path_), id = id_of(trial(0));
   std::ofstream(path) << "{\"at\": \"1\", \"event\": \"started\", \"trial\": \"" << id

@@ -64,6 +64,8 @@ TEST(WorkerLines, HandOnWhatTheWorkersAreAskedFor) {
   EXPECT_THAT(worker_lines(options, "cpu", {}).front(), Not(Contains("--deterministic")));
   options.deterministic = true;
   options.data = "sets";
+  EXPECT_THAT(worker_lines(options, "cuda", {.gpus = 1}).front(),
+              testing::AllOf(Contains("--parts"), Contains("4")));
   options.parts = 2;
   EXPECT_THAT(worker_lines(options, "cpu", {}).front(),
               testing::AllOf(Contains("--deterministic"), Contains("--data"), Contains("sets"),

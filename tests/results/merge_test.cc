@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "results/open_database.h"
 #include "results/schema.h"
 #include "results/spool.h"
@@ -219,6 +221,11 @@ TEST_F(MergeTest, AShardThatWentOnBringsHowItsAttemptsEnded) {
   }
   merge({file("early.db")});
   EXPECT_EQ(ask("SELECT state FROM attempt"), "interrupted");
+  EXPECT_EQ(ask("SELECT ended_at = started_at FROM attempt"), "1") << "nothing later is known";
+  // The same again, whatever has touched the file meanwhile.
+  std::ofstream(file("early.db.lock")) << "";
+  merge({file("early.db")});
+  EXPECT_EQ(ask("SELECT ended_at = started_at FROM attempt"), "1");
   merge({file("a.db")});
   EXPECT_EQ(ask("SELECT group_concat(state) FROM attempt"), "completed");
   EXPECT_EQ(ask("SELECT auroc FROM results"), "0.5");

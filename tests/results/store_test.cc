@@ -5,7 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "results/schema.h"
 #include "results/store_error.h"
@@ -388,20 +390,49 @@ TEST_F(StoreTest, EndsWhatADeadCoordinatorLeftRunningAndDoesNotCountIt) {
   EXPECT_EQ(store.histories(expansion({trial(0)}))[0].failed_attempts, 0);
 }
 
-TEST_F(StoreTest, SaysThatADeadCoordinatorLivedUntilItWroteLast) {
-  {
+class DeadCoordinator : public StoreTest {
+ protected:
+  // Seconds that an attempt which began two days ago counts as lost, when its coordinator's lock is
+  // as `leave` leaves it.
+  double lost_when(const std::function<void(const std::filesystem::path& lock)>& leave) {
+    {
+      Store store(path_, Store::Mode::write);
+      store.record_sweep(spec(), expansion({trial(0)}));
+      begin(store, trial(0));
+    }
+    SQLite::Database(path_, SQLite::OPEN_READWRITE)
+        .exec("UPDATE attempt SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-2 days')");
+    leave(path_ + ".lock");
     Store store(path_, Store::Mode::write);
-    store.record_sweep(spec(), expansion({trial(0)}));
     begin(store, trial(0));
+    return store.status()[0].wasted_seconds;
   }
-  // Two days ago it began; an hour later it wrote last.
-  SQLite::Database(path_, SQLite::OPEN_READWRITE)
-      .exec("UPDATE attempt SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-2 days')");
-  const auto then = std::filesystem::file_time_type::clock::now() - std::chrono::hours(47);
-  std::filesystem::last_write_time(path_, then);
+  static std::filesystem::file_time_type in_hours(int hours) {
+    return std::filesystem::file_time_type::clock::now() + std::chrono::hours(hours);
+  }
+};
+
+TEST_F(DeadCoordinator, LivedUntilItHeldItsLockLast) {
+  const auto lost = lost_when([](const auto& lock) { last_write_time(lock, in_hours(-47)); });
+  EXPECT_NEAR(lost, 3600, 60);
+}
+
+TEST_F(DeadCoordinator, IsNotAliveInTheFuture) {
+  const auto lost = lost_when([](const auto& lock) { last_write_time(lock, in_hours(48)); });
+  EXPECT_NEAR(lost, 48 * 3600, 60);
+}
+
+TEST_F(DeadCoordinator, WithoutALockLivedUntilWhatItRecordedLast) {
+  EXPECT_EQ(lost_when([](const auto& lock) { remove(lock); }), 0);
+}
+
+TEST_F(StoreTest, AWriterSaysNowAndThenThatItLives) {
   Store store(path_, Store::Mode::write);
-  begin(store, trial(0));
-  EXPECT_NEAR(store.status()[0].wasted_seconds, 3600, 60);
+  const std::filesystem::path lock = path_ + ".lock";
+  const auto then = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  last_write_time(lock, then);
+  EXPECT_EQ(store.displaced(), "");
+  EXPECT_GT(last_write_time(lock), then + std::chrono::minutes(59));
 }
 
 TEST_F(StoreTest, AnAttemptThatEndedStaysAsItEnded) {

@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "experiments/number.h"
-#include "worker/train/quiet.h"
 #include "worker/train/sgd.h"
 
 namespace occam {
@@ -102,7 +101,6 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
     const std::int64_t first = step;
     training_step.begin_epoch(epoch, step - epoch_begin, rate);
     while (step < epoch_end) {
-      Quiet::wait();
       training_step.run();
       ++step;
       if (hooks.on_step) hooks.on_step(step);
