@@ -17,8 +17,8 @@ std::string mark_of(const std::string& text) {
 }
 
 std::string stored_text(const Store& store, const std::string& sweep) {
-  const auto rows = store.texts("SELECT text FROM sweep WHERE name = " + sql_text(sweep));
-  return rows.empty() ? "" : rows.front().front().value_or("");
+  const auto texts = store.column("SELECT text FROM sweep WHERE name = " + sql_text(sweep));
+  return texts.empty() ? "" : texts.front();
 }
 
 }  // namespace

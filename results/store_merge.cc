@@ -250,14 +250,8 @@ class Merge {
                       ended_at = attempts.at("ended_at"), error = attempts.at("error");
     attempts.each("ORDER BY lease", {}, [&](Row row) {
       const Attempt own{row[trial], row[number]};
+      // Its coordinator is dead: nobody holds the file's lock.
       const bool was_left = row[state] == "running";
-      if (was_left) {
-        // Its coordinator is dead: nobody holds the file's lock.
-        row[state] = "interrupted";
-        row[ended_at] =
-            *find(from_, "SELECT " + end_of_interrupted() + " FROM attempt WHERE lease = ?",
-                  {last_held(shard_.path), row[lease]});
-      }
       // A reference to the attempt whose checkpoint this one went on from is a lease too.
       const std::int64_t own_lease = row[lease];
       if (attempts.has("continued")) {
@@ -276,12 +270,18 @@ class Merge {
         leases_[own_lease] = find(to_, "SELECT lease FROM attempt WHERE trial = ? AND number = ?",
                                   {row[trial], *known})
                                  ->get<std::int64_t>();
-        if (was_left) return;
-        run(to_,
-            "UPDATE attempt SET state = ?, ended_at = ?, error = ? WHERE trial = ? AND number = ? "
-            "AND state = 'interrupted'",
-            row[state], row[ended_at], row[error], row[trial], *known);
+        if (!was_left)
+          run(to_,
+              "UPDATE attempt SET state = ?, ended_at = ?, error = ? WHERE trial = ? AND number = "
+              "? AND state = 'interrupted'",
+              row[state], row[ended_at], row[error], row[trial], *known);
         return;
+      }
+      if (was_left) {
+        row[state] = "interrupted";
+        row[ended_at] =
+            *find(from_, "SELECT " + end_of_interrupted() + " FROM attempt WHERE lease = ?",
+                  {last_held(shard_.path), row[lease]});
       }
       const auto next = find(
           to_, "SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE trial = ?", {row[trial]});

@@ -5,8 +5,8 @@
 
 Times `occam run` of the bf16 trials of experiments/specs/precision.json with one loss and seed, from the command to
 its end, and the same ten trainings in one process with nothing beside them, at the same number of trials at once, each
---rounds times in turn; prints the medians, what scheduling, start-up and evaluation
-add, what `occam plan` foretold from the first of these runs, and the scores.
+--rounds times in turn; prints the medians, what scheduling, start-up and evaluation add, what `occam plan` foretold from
+the first of these runs, and the scores.
 """
 import argparse
 import json

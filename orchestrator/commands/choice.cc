@@ -16,8 +16,8 @@ namespace occam {
 
 std::string trial_of(const Store& store, const std::string& text) {
   const auto found =
-      store.texts("SELECT id FROM trial WHERE substr(id, 1, " + std::to_string(text.size()) +
-                  ") = " + sql_text(text) + " LIMIT 2");
+      store.column("SELECT id FROM trial WHERE substr(id, 1, " + std::to_string(text.size()) +
+                   ") = " + sql_text(text) + " LIMIT 2");
   if (text.empty() || found.empty())
     throw UsageError("'" + text + "' is no trial of " + store.path() +
                      "; the ids are in: occam query " + shell_word(store.path()) +
@@ -25,7 +25,7 @@ std::string trial_of(const Store& store, const std::string& text) {
   if (found.size() > 1)
     throw UsageError("several trials of " + store.path() + " begin with '" + text +
                      "'; give more of the id");
-  return found.front().front().value_or("");
+  return found.front();
 }
 
 std::vector<std::string> trials_where(const Store& store, const std::vector<std::string>& where,

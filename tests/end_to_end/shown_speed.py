@@ -5,7 +5,6 @@ import pathlib
 import pty
 import re
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -36,12 +35,10 @@ screen, end = pty.openpty()
 sweep = subprocess.Popen(folder.command("--worker", str(worker), "--workers", "1"), stdout=end, stderr=end)
 os.close(end)
 shown, until = "", time.monotonic() + 60
-while time.monotonic() < until and "250 images/s" not in shown:
-    if sweep.poll() is not None:
-        break
+while time.monotonic() < until and sweep.poll() is None and "250 images/s" not in shown:
     if select.select([screen], [], [], 1)[0]:
         shown += os.read(screen, 4096).decode(errors="replace")
-sweep.send_signal(signal.SIGKILL)
+sweep.kill()
 sweep.wait()
 expect("250 images/s" in shown, f"two trials of 100 and 150: shown were {sorted(set(re.findall('[0-9]+ images/s', shown))) or shown}")
 finish()

@@ -4,8 +4,7 @@ import pathlib
 import re
 import sys
 
-ASYNC = re.compile(r"\bcuda\w*Async\s*\(")
-BLOCKING = re.compile(r"\bcudaMem(cpy|set)\w*\s*\(|\bcuMem(cpy|set)\w*\s*\(")
+CALL = re.compile(r"\bcu(da)?(Mem(cpy|set)\w*|\w*Async)\s*\(")
 LAUNCH = re.compile(r"<<<(.*?)>>>", re.S)
 
 
@@ -25,11 +24,10 @@ def arguments(text, begin):
 def problems(text):
     """Places in the text, each with what is wrong there."""
     text = re.sub(r"//[^\n]*", lambda comment: " " * len(comment[0]), text)
-    for call in BLOCKING.finditer(text):
+    for call in CALL.finditer(text):
         if "Async" not in call[0]:
             yield call.start(), "waits for no stream of ours: use its Async form"
-    for call in ASYNC.finditer(text):
-        if "stream" not in arguments(text, call.end() - 1)[-1]:
+        elif "stream" not in arguments(text, call.end() - 1)[-1]:
             yield call.start(), "names no stream"
     for launch in LAUNCH.finditer(text):
         given = arguments("(" + launch[1] + ")", 0)
@@ -38,6 +36,7 @@ def problems(text):
 
 
 BAD = ["cudaMemcpy(a, b, n, k);", "cudaMemset (a, 0, n);", "cudaMemcpyToSymbol(a, b, n);", "cuMemcpyHtoD(a, b, n);",
+       "cuMemcpyHtoDAsync(a, b, n, 0);",
        "cudaMemcpyAsync(a, f(b, c), n, k);", "cudaMemcpyAsync(a, b, n, k, 0);", "cudaMemsetAsync(a, 0, n);",
        "k<<<blocks, threads>>>(a);", "k<<<dim3(a, b), dim3(c, d), bytes>>>(a);", "k<<<b,\n  t, 0, nullptr>>>(a);",
        "k<<<p->blocks, threads, 0, 0>>>(a);"]  # fmt: skip
