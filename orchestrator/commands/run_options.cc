@@ -91,7 +91,7 @@ std::optional<RunOptions> read_run_options(const std::vector<std::string>& words
       "image)")("worker", po::value(&options.worker)->default_value("", "occam-worker"),
                 "program that speaks the worker's messages")(
       "deterministic", po::bool_switch(&options.deterministic),
-      "a trial on a GPU gives the same bits whatever runs beside it, as on a CPU, for a fifth of "
+      "a trial on a GPU gives the same bits whatever runs beside it, as on a CPU, for a tenth of "
       "the speed of small ones")(
       "journal", po::value(&journal)->default_value("auto"),
       "wal, rollback, or auto: a write-ahead log where the database is on a local disk")(
