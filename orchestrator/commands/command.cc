@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <set>
 #include <sstream>
 
 #include "experiments/error.h"
@@ -108,32 +109,70 @@ FieldValues parse_conditions(const std::vector<std::string>& texts,
   return all;
 }
 
+namespace {
+
+// One condition of --only: values of a field.
+struct Condition {
+  std::string text;
+  std::vector<Setting> values;
+  bool accepts(const PlannedTrial& planned) const {
+    return std::any_of(values.begin(), values.end(),
+                       [&](const Setting& value) { return value.matches(planned.trial); });
+  }
+};
+
+Condition condition_of(const std::string& text) {
+  Condition condition{text, {}};
+  try {
+    const auto [field, values] = parse_condition(text, field_names());
+    for (const std::string& value : values) {
+      // A word that is JSON by itself is a number, true, false or an object; any other is a name.
+      nlohmann::json parsed = nlohmann::json::parse(value, nullptr, false);
+      const bool is_json = parsed.is_number() || parsed.is_boolean() || parsed.is_object();
+      condition.values.emplace_back(field, is_json ? parsed : nlohmann::json(value));
+    }
+  } catch (const UsageError& problem) {
+    throw UsageError("--only " + text + ": " + problem.what());
+  }
+  return condition;
+}
+
+// The values that the field has in the trials, at most some.
+std::string values_of(const std::string& field, const std::vector<PlannedTrial>& trials) {
+  constexpr std::size_t kMost = 12;
+  std::set<nlohmann::json> values;
+  for (const PlannedTrial& planned : trials)
+    if (values.size() <= kMost) values.insert(to_json(planned.trial).at(field));
+  values.erase(nullptr);  // where it does not apply
+  std::vector<std::string> words;
+  for (const nlohmann::json& value : values)
+    words.push_back(value.is_string() ? value.get<std::string>() : value.dump());
+  if (words.size() > kMost) words.back() = "...";
+  return joined(words, ", ");
+}
+
+}  // namespace
+
 std::function<bool(const PlannedTrial&)> asked_for(const std::vector<std::string>& only,
                                                    const Spec& spec, const Expansion& expansion) {
-  std::vector<std::vector<Setting>> fields;
-  for (const std::string& condition : only) {
-    try {
-      const auto [field, values] = parse_condition(condition, field_names());
-      fields.emplace_back();
-      for (const std::string& value : values) {
-        // A word that is JSON by itself is a number, true, false or an object; any other is a name.
-        nlohmann::json parsed = nlohmann::json::parse(value, nullptr, false);
-        const bool is_json = parsed.is_number() || parsed.is_boolean() || parsed.is_object();
-        fields.back().emplace_back(field, is_json ? parsed : nlohmann::json(value));
-      }
-    } catch (const UsageError& problem) {
-      throw UsageError("--only " + condition + ": " + problem.what());
-    }
-  }
-  const auto is_asked_for = [fields = std::move(fields)](const PlannedTrial& planned) {
-    return std::all_of(fields.begin(), fields.end(), [&](const auto& values) {
-      return std::any_of(values.begin(), values.end(),
-                         [&](const Setting& value) { return value.matches(planned.trial); });
-    });
+  std::vector<Condition> conditions;
+  for (const std::string& text : only) conditions.push_back(condition_of(text));
+  const auto accepted = [&trials = expansion.trials](const auto& is) {
+    return std::any_of(trials.begin(), trials.end(), is);
   };
-  if (std::none_of(expansion.trials.begin(), expansion.trials.end(), is_asked_for))
+  for (const Condition& one : conditions)
+    if (!accepted([&](const PlannedTrial& planned) { return one.accepts(planned); })) {
+      const std::string& field = one.values.front().field();
+      throw UsageError("--only " + one.text + ": no trial of " + spec.name + " has that; their " +
+                       field + ": " + values_of(field, expansion.trials));
+    }
+  const auto is_asked_for = [conditions = std::move(conditions)](const PlannedTrial& planned) {
+    return std::all_of(conditions.begin(), conditions.end(),
+                       [&](const Condition& one) { return one.accepts(planned); });
+  };
+  if (!accepted(is_asked_for))
     throw UsageError("--only " + joined(only, " --only ") + ": no trial of " + spec.name +
-                     " is such");
+                     " is all of that");
   return is_asked_for;
 }
 

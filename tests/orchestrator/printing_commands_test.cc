@@ -69,7 +69,12 @@ TEST_F(PrintingCommands, PlanTheTrialsThatAreAskedForAlone) {
   EXPECT_THAT(plan({"--only", "seed=1"}), HasSubstr("s: 2 of 6 trials: 0 done, 2 to run"));
   EXPECT_THAT(plan({"--only", "seed=1,3", "--only", "class=0", "--json"}),
               HasSubstr(R"("trials":2,"of":6,"done":0)"));
-  EXPECT_EQ(plan({"--only", "seed=4"}), "--only seed=4: no trial of s is such");
+  EXPECT_EQ(plan({"--only", "seed=4"}),
+            "--only seed=4: no trial of s has that; their seed: 1, 2, 3");
+  EXPECT_EQ(plan({"--only", "loss=rotation"}),
+            "--only loss=rotation: no trial of s has that; their loss: contrastive");
+  EXPECT_EQ(plan({"--only", "seed=1", "--only", "seed=2"}),
+            "--only seed=1 --only seed=2: no trial of s is all of that");
 }
 
 TEST_F(PrintingCommands, LeaveEventsOutThatCannotBeReadAndNameThem) {
