@@ -4,7 +4,14 @@
     python3 bench/gangs.py build/release/bin/bench_gangs --device cpu     # does it run at all?
 
 Prints every figure as it comes and the table last. Exits 1 when parameters of gangs differ by more
-than 1e-5 in fp32, or when a process fails.
+than 1e-5 in fp32, when a trial whose member is killed ends with another table, when the planner chooses
+wrongly at more than one batch size, by more than 10 %, or when a process fails. --parts takes of
+  speed      images a second, and what the norms' sums cost
+  equality   the parameters against those of no gang
+  packed     as many GPUs as workers of their own
+  leave      how soon a member is free when another was killed
+  killed     a sweep whose gang loses a member (occam and occam-worker lie beside the program)
+  planner    what a gang of 2 does of 2 packed GPUs' work, and what `occam plan` chooses
 """
 import argparse
 import glob
@@ -174,7 +181,10 @@ def device_of(rank):
 def gpus():
     if arguments.device == "cpu":
         return 2
-    found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True)
+    try:
+        found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True)
+    except FileNotFoundError:
+        return 0
     return len(found.stdout.splitlines())
 
 
@@ -324,12 +334,14 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             choices = planner(program, small, folder)
     table(said, sizes, rates, rows, independent, left)
+    wrong = 0
     for batch, worth, is_gang in choices:
-        right = is_gang == (worth >= 0.75)
+        right = is_gang == (worth >= 0.75) or abs(worth / 0.75 - 1) <= 0.1
+        wrong += not right
         print(f"batch {batch}: a gang of 2 does {worth:.3f} of the work of 2 packed GPUs; planned: "
               + ("a gang" if is_gang else "single GPUs")
-              + ("" if right else ", wrong by less than 10 %" if abs(worth / 0.75 - 1) <= 0.1 else ", WRONG"))  # fmt: skip
-    return 0 if all(bound is None or relative <= bound for _, _, relative, bound in rows) else 1
+              + ("" if right else ", WRONG"))  # fmt: skip
+    return 0 if wrong <= 1 and all(bound is None or relative <= bound for _, _, relative, bound in rows) else 1
 
 
 def table(said, sizes, rates, rows, independent, left):
@@ -369,7 +381,17 @@ def table(said, sizes, rates, rows, independent, left):
               + (", and trained on alone" if told.get("usable") else ", and was of no use after"))  # fmt: skip
 
 
+PARTS = ["equality", "speed", "packed", "leave", "killed", "planner"]
+
+
 def words_of(text):
+    return text.split(",")
+
+
+def parts_of(text):
+    for part in text.split(","):
+        if part not in PARTS:
+            raise argparse.ArgumentTypeError(f"'{part}' is none of {', '.join(PARTS)}")
     return text.split(",")
 
 
@@ -380,7 +402,7 @@ parser.add_argument("--most", type=int, help="the largest gang; default: as many
 parser.add_argument("--batches", type=lambda text: [int(word) for word in text.split(",")])
 parser.add_argument("--loss", default="contrastive")
 parser.add_argument("--seconds", type=float, default=2.0, help="of each timing")
-parser.add_argument("--parts", type=words_of, default=["equality", "speed", "packed", "leave"])
+parser.add_argument("--parts", type=parts_of, default=["equality", "speed", "packed", "leave"])
 parser.add_argument("--planner-batches", type=lambda text: [int(word) for word in text.split(",")],
                     default=[32, 64, 96, 128, 192, 256, 384, 512, 1024, 2048], help="of the part `planner`")  # fmt: skip
 parser.add_argument("--steps", type=int, default=50, help="before parameters are compared")

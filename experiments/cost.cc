@@ -1,6 +1,7 @@
 #include "experiments/cost.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "experiments/visit_layers.h"
 
@@ -10,6 +11,13 @@ double forward_macs(const Trial& trial) {
   double macs = 0;
   visit_layers(trial, [&](double weights, double pixels, double) { macs += weights * pixels; });
   return macs;
+}
+
+std::int64_t full_images_per_step(const Trial& trial) {
+  if (!is_trained(trial)) return 1;
+  const double images =
+      static_cast<double>(images_per_step(trial)) * forward_macs(trial) / kFullImageMacs;
+  return std::max<std::int64_t>(1, std::llround(images));
 }
 
 double weight_count(const Trial& trial) {

@@ -7,6 +7,11 @@ namespace occam {
 // Multiply-accumulates of one image's forward pass through the trial's network.
 double forward_macs(const Trial& trial);
 
+// Of an image of 32 pixels through the released ResNet-18 and head, for the contrastive loss.
+constexpr double kFullImageMacs = 557'580'288;
+// A trial's step in such images, at least 1: how much of a device it fills.
+std::int64_t full_images_per_step(const Trial& trial);
+
 // Weights of the network's convolutions and linear layers, and its batch norms, one behind each of
 // them but the last.
 double weight_count(const Trial& trial);

@@ -258,10 +258,36 @@ Trial canonical(Trial trial) {
   return trial;
 }
 
+namespace {
+
+[[noreturn]] void refuse(const Trial& trial, const std::string& why) {
+  throw UsageError("this combination cannot run: " + why + "\n  in " + identity(trial));
+}
+
+}  // namespace
+
+void check_on_gpu(const Trial& trial) {
+  if (!is_trained(trial)) return;
+  for (const AugmentationOperation& operation : trial.augmentations.operations())
+    if (operation.order_per_image)
+      refuse(trial,
+             "jitter_..._shuffled is not made on a GPU so far; take jitter with one order, "
+             "or --device cpu");
+  // What a thread reads at once.
+  const std::int64_t together = trial.precision == Precision::bf16 ? 8 : 4;
+  const auto channels = static_cast<std::int64_t>(trial.width * 64);
+  if (channels % together != 0)
+    refuse(trial, "width " + spelled(trial.width) + " makes " + std::to_string(channels) +
+                      " channels, and on a GPU in " + to_string(trial.precision) +
+                      " they are a multiple of " + std::to_string(together));
+  if (trial.head_layers > 0 && trial.head_width % together != 0)
+    refuse(trial, "head_width " + std::to_string(trial.head_width) + ": on a GPU in " +
+                      to_string(trial.precision) + " it is a multiple of " +
+                      std::to_string(together));
+}
+
 void check(const Trial& trial) {
-  const auto fail = [&](const std::string& why) {
-    throw UsageError("this combination cannot run: " + why + "\n  in " + identity(trial));
-  };
+  const auto fail = [&](const std::string& why) { refuse(trial, why); };
   if (trial.depth != 10 && trial.depth != 18 && trial.depth != 34)
     fail("depth " + std::to_string(trial.depth) + " is none of 10, 18, 34");
   if (trial.width * 64 != std::floor(trial.width * 64))

@@ -178,6 +178,9 @@ Trial canonical(Trial trial);
 // Throws UsageError, naming the combination, when a canonical trial could not run anywhere.
 void check(const Trial& trial);
 
+// Likewise when it could not run on a GPU.
+void check_on_gpu(const Trial& trial);
+
 // All fields of a canonical trial; null where a field does not apply.
 nlohmann::json to_json(const Trial& trial);
 // The inverse; a missing or null field takes its default.

@@ -25,7 +25,7 @@ struct Task {
   std::string trial;             // its id
   std::int64_t seed_rank;        // 0 for every cell's first seed, 1 for the second, …
   double work;                   // multiply-accumulates, or any unit that is one for all
-  std::int64_t images_per_step;  // decides its share of a worker
+  std::int64_t images_per_step;  // full_images_per_step (cost.h): its share of a worker
   std::int64_t failed_attempts;  // so far, that count
   // A trial of more than one is trained by a gang of so many workers, each of them wholly its own.
   std::int32_t gpus = 1;

@@ -13,13 +13,14 @@
 namespace occam {
 namespace {
 
-// One GPU, ResNet-18 of 555 million multiply-accumulates an image (bench/README.md, H100): in bf16
+// One GPU, ResNet-18 at full width and 32 pixels (bench/README.md, H100): in bf16
 // and packed a step has 0.27 ms beside 0.01 ms an image, for contrastive and rotation alike; alone,
 // batches of 32 to 2048 leave 1.2 ms beside the same. fp32 and tf32 are of packed trials too.
 constexpr double kFixedAlone = 1.18e-3, kFixedPacked = 0.27e-3;
-constexpr double kMacs = 555e6;
-constexpr double kSecondsPerMac = 0.01e-3 / kMacs;  // forward, with its backward and update
-constexpr double kSecondsPerMacTf32 = 0.0266e-3 / kMacs, kSecondsPerMacFp32 = 0.109e-3 / kMacs;
+constexpr double kSecondsPerMac =
+    0.01e-3 / kFullImageMacs;  // forward, with its backward and update
+constexpr double kSecondsPerMacTf32 = 0.0266e-3 / kFullImageMacs,
+                 kSecondsPerMacFp32 = 0.109e-3 / kFullImageMacs;
 
 // All-reduce of two H100s of one host over NVLink, NVLS off, inside a graph: 8 kB 6.5 us, 256
 // kB 8.3 us, 27 MB 119 us, 53 MB 213 us. A ring of R moves 2 (R - 1) / R of the bytes, which is 1

@@ -28,7 +28,7 @@ void add(MissingWork& to, const PlannedTrial& planned, TrialHistory& history,
   const Trial& trial = planned.trial;
   const std::string id = planned.id();
   to.tasks.push_back({id, seed_rank, training_macs(trial) + evaluation_macs(trial, history.missing),
-                      is_trained(trial) ? images_per_step(trial) : 1, history.failed_attempts});
+                      full_images_per_step(trial), history.failed_attempts});
   if (planned.gpus != kAutoGpus)
     to.tasks.back().gpus = planned.gpus;
   else

@@ -89,6 +89,8 @@ std::string preflight(const std::vector<Start>& starts, const std::string& devic
           " means nothing to occam-worker; name the program that it is for with --worker "
           "(trial " +
           start.trial + ")");
+  if (chosen == "cuda")
+    for (const Start& start : starts) check_on_gpu(start.config);
   if (chosen == "cpu")
     for (const Start& start : starts)
       if (start.config.precision != Precision::fp32)

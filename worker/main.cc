@@ -1,5 +1,6 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/util/Logging.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/prctl.h>
@@ -229,6 +230,8 @@ int main(int count, char** words) {
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   mallopt(M_ARENA_MAX, 1);
+  // c10d says in many lines what a gang's members say in one.
+  FLAGS_caffe2_log_level = c10::GLOG_ERROR;
   try {
     return occam::main_or_throw(count, words);
   } catch (const occam::UsageError& problem) {

@@ -17,6 +17,7 @@
 #include "generated/revision.h"
 #include "worker/benches.h"
 #include "worker/device.h"
+#include "worker/model/precision.h"
 #include "worker/train/training_step.h"
 
 namespace occam {
@@ -113,8 +114,8 @@ int best_slots(const std::function<double(int slots)>& rate) {
 
 int measured_slots(torch::Device device, int most_parts, const std::filesystem::path& folder,
                    const std::function<void(const std::string&)>& log) {
-  const std::string key =
-      device_kind(device) + ", parts " + std::to_string(most_parts) + "; " OCCAM_NUMERIC_DIGEST;
+  const std::string key = device_kind(device) + ", parts " + std::to_string(most_parts) +
+                          (is_deterministic() ? ", deterministic" : "") + "; " OCCAM_NUMERIC_DIGEST;
   const std::filesystem::path path = folder / "slots.json";
   nlohmann::json known = nlohmann::json::object();
   if (std::ifstream file(path); file) {

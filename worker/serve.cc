@@ -161,7 +161,7 @@ class Server {
     // Once the images are there, it is known how many trials came together.
     try {
       images_.get(slot.start.config.dataset, slot.start.config.source);
-    } catch (const Error&) {  // run_trial says so
+    } catch (const std::exception&) {  // run_trial meets and says it
     }
     RunOptions run;
     run.build = OCCAM_NUMERIC_DIGEST;
@@ -195,7 +195,7 @@ class Server {
     std::unique_ptr<Bench> bench;
     try {
       bench = benches_->take(slot.start.config, slot.start.share, running());
-    } catch (const Error& problem) {
+    } catch (const std::exception& problem) {
       return Outcome{slot.start.trial, slot.start.lease, OutcomeStatus::failed,
                      "trial " + slot.start.trial + ": " + problem.what()};
     }

@@ -52,7 +52,7 @@ with tempfile.TemporaryDirectory() as folder:
         if options.keep:
             shutil.copy(database, options.keep / f"column-{seed}.db")
         found = subprocess.run([str(options.programs / "bench_packing"), "--loss", options.loss, "--batch", str(batch),
-                                "--epochs", str(epochs), "--trials", "10", "--slots", f"{options.slots}/{options.parts}"],
+                                "--epochs", str(epochs), "--trials", "10", "--channels", "1", "--slots", f"{options.slots}/{options.parts}"],
                                check=True, text=True, stdout=subprocess.PIPE)
         alone.append(json.loads(found.stdout)["seconds"])
         print(f"seed {seed}: occam run {whole[-1]:.1f} s, the trainings alone {alone[-1]:.1f} s", flush=True)

@@ -97,15 +97,16 @@ void show_kernels(const Trial& trial, const torch::Tensor& images, int slots, in
   for (std::thread& thread : threads) thread.join();
 }
 
-}  // namespace
-
-int main(int count, char** words) {
+int run(int count, char** words) {
   std::string loss, batches, precision, slots_list;
   double seconds;
-  int rounds, trials;
-  bool deterministic, kernels, in_order;
+  int rounds, trials, channels;
+  bool help, deterministic, kernels, in_order;
   Trial trial;
-  po::options_description options;
+  po::options_description options(
+      "bench_packing [OPTIONS]: images a second of trainings that share a GPU, a line of JSON "
+      "each");
+  options.add_options()("help,h", po::bool_switch(&help), "");
   options.add_options()("loss", po::value(&loss)->default_value("contrastive"), "")(
       "batch", po::value(&batches)->default_value("32"), "comma-separated")(
       "precision", po::value(&precision)->default_value("bf16"), "")(
@@ -113,7 +114,8 @@ int main(int count, char** words) {
       "comma-separated; 8/4 is eight on four parts of the GPU")(
       "seconds", po::value(&seconds)->default_value(1.5), "of a round")(
       "rounds", po::value(&rounds)->default_value(3), "whose median is printed")(
-      "head-layers", po::value(&trial.head_layers)->default_value(8), "");
+      "head-layers", po::value(&trial.head_layers)->default_value(8), "")(
+      "channels", po::value(&channels)->default_value(3), "of the images, which are 32 x 32");
   options.add_options()("deterministic", po::bool_switch(&deterministic), "");
   options.add_options()(
       "trials", po::value(&trials)->default_value(0),
@@ -125,13 +127,17 @@ int main(int count, char** words) {
   po::variables_map given;
   po::store(po::parse_command_line(count, words, options), given);
   po::notify(given);
+  if (help) {
+    std::cout << options;
+    return 0;
+  }
   if (deterministic) set_deterministic();
   trial.loss = from_name<Loss>(loss);
   trial.precision = from_name<Precision>(precision);
   if (trial.loss == Loss::contrastive)
     trial.distribution_augmentation = DistributionAugmentation::rotation;
   torch::manual_seed(1);  // so that a digest means something
-  const torch::Tensor images = at::randint(0, 256, {6000, 1, 32, 32}, torch::kUInt8);
+  const torch::Tensor images = at::randint(0, 256, {6000, channels, 32, 32}, torch::kUInt8);
   std::istringstream batch_list(batches);
   for (std::string batch; std::getline(batch_list, batch, ',');) {
     trial.batch_size = std::stol(batch);
@@ -171,5 +177,17 @@ int main(int count, char** words) {
                        .dump()
                 << std::endl;
     }
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  try {
+    return run(count, words);
+  } catch (const std::exception& problem) {
+    std::cerr << "bench_packing: " << problem.what() << "; see --help" << std::endl;
+    return 1;
   }
 }

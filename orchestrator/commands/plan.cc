@@ -155,6 +155,8 @@ int run(const std::vector<std::string>& words) {
   const std::size_t failed = drop_failed(missing);
   const int code = missing.tasks.empty() && failed + diverged > 0 ? 3 : 0;
   check_gang_sizes(missing.tasks, workers);
+  if (on_gpus)
+    for (const Start& start : missing.starts) check_on_gpu(start.config);
   if (on_gpus && !force_gangs) check_gang_speeds(missing.tasks, missing.starts, rates);
   form_gangs(missing.tasks, missing.starts, {on_gpus, workers, std::min(workers, kWorkersPerNode)},
              rates);

@@ -77,10 +77,11 @@ with tempfile.TemporaryDirectory() as folder:
         message = worker.hear("left", "outcome")
         assert message["type"] == "left" and "asked to leave" in message["reason"], message
 
-    # Killed in the middle, it is missed.
+    # Killed in the middle; the first is told so by whoever started both.
     gang(workers, folder, 4, epochs=4000)
     first.hear("progress")
     second.process.kill()
+    first.say({"type": "leave", "trial": "0123456789abcdef", "lease": 4})
     message = first.hear("left", "outcome")
     assert message["type"] == "left" and message["reason"], message
 

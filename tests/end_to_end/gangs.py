@@ -56,8 +56,20 @@ for number, name in ((signal.SIGKILL, "killed"), (signal.SIGSTOP, "stopped")):
         kill(victims[member], number)
         wait_until(lambda: count(folder.db, "attempt WHERE state = 'failed'") == 1)
         took = time.monotonic() - began
-        expect(took <= 6 + 2, f"worker {member} {name}: its gang ends in {took:.1f} s")
+        expect(took <= 6 + 4, f"worker {member} {name}: its gang ends in {took:.1f} s")
         output, _ = sweep.communicate(timeout=120)
         expect(sweep.returncode == 0, f"  the retry completes ({output[-500:]})")
         expect(folder.evaluations() == undisturbed.evaluations(), "  and brings the same bits as an undisturbed gang")
+for member in (0, 1):
+    folder = Folder(LONG)
+    sweep = start(folder.command("--workers", "2"))
+    wait_until(lambda: count(folder.db, "attempt WHERE state = 'running'") >= 1)
+    time.sleep(1)
+    victim = children(sweep.pid)[member]
+    kill(victim, signal.SIGSTOP)
+    time.sleep(3)
+    kill(victim, signal.SIGCONT)
+    output, _ = sweep.communicate(timeout=120)
+    expect(sweep.returncode == 0 and count(folder.db, "attempt") == 1,
+           f"a pause of worker {member} that --silence lets pass costs no attempt ({output[-500:]})")
 finish()

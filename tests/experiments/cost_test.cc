@@ -11,6 +11,15 @@ TEST(ForwardMacs, AreThoseOfAResNet18OnSmallImages) {
   EXPECT_EQ(forward_macs(trial(R"({"head_layers": 0, "loss": "rotation"})")),
             555'417'600.0 + 512 * 4);
   EXPECT_EQ(forward_macs(trial(R"({})")), 555'417'600.0 + 8 * 512 * 512 + 512 * 128);
+  EXPECT_EQ(forward_macs(trial(R"({})")), kFullImageMacs);
+}
+
+TEST(FullImagesPerStep, WeighImagesByTheirSideAndTheNetwork) {
+  EXPECT_EQ(full_images_per_step(trial(R"({"batch_size": 256})")), 512);
+  EXPECT_EQ(full_images_per_step(trial(R"({"batch_size": 128, "loss": "rotation"})")), 512);
+  EXPECT_EQ(full_images_per_step(trial(R"({"batch_size": 256, "dataset": "cats-vs-dogs"})")), 2042);
+  EXPECT_LT(full_images_per_step(trial(R"({"batch_size": 256, "width": 0.5})")), 170);
+  EXPECT_EQ(full_images_per_step(trial(R"({"epochs": 0})")), 1);
 }
 
 TEST(ForwardMacs, GrowWithDepthAndWidth) {

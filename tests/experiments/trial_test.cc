@@ -236,6 +236,26 @@ TEST(Check, NamesTheCombinationThatCannotRun) {
                 R"("loss":"contrastive","seed":7})");
 }
 
+TEST(CheckOnGpu, NamesWhatTheKernelsDoNotTake) {
+  const auto problem = [](const std::string& fields) {
+    const std::string text = message_of([&] { check_on_gpu(trial(fields)); });
+    return text.substr(0, text.find('\n'));
+  };
+  const std::string start = "this combination cannot run: ";
+  EXPECT_EQ(problem(R"({"precision": "bf16"})"), "no error");
+  EXPECT_EQ(problem(R"({"width": 0.125, "precision": "bf16"})"), "no error");
+  EXPECT_EQ(problem(R"({"width": 0.0625})"), "no error");
+  EXPECT_EQ(problem(R"({"width": 0.0625, "precision": "bf16"})"),
+            start + "width 0.0625 makes 4 channels, and on a GPU in bf16 they are a multiple of 8");
+  EXPECT_EQ(problem(R"({"loss": "rotation", "head_layers": 1, "head_width": 50})"),
+            start + "head_width 50: on a GPU in fp32 it is a multiple of 4");
+  EXPECT_EQ(problem(R"({"augmentations": "jitter_b0.4_shuffled"})"),
+            start +
+                "jitter_..._shuffled is not made on a GPU so far; take jitter with one order, or "
+                "--device cpu");
+  EXPECT_EQ(problem(R"({"width": 0.0625, "precision": "bf16", "epochs": 0})"), "no error");
+}
+
 TEST(Budget, CountsWholeBatchesOfTheEnlargedTrainSet) {
   const Budget usual = budget(trial(R"({"epochs": 20})"));
   EXPECT_EQ(usual.rows, 6000);

@@ -17,7 +17,7 @@ struct NormShape {
   int processors = 132;  // multiprocessors to keep busy; decides in which order sums are taken
 };
 
-// Kept from the forward pass for the backward one: five rows of `channels` floats.
+// Kept from the forward pass for the backward one: seven rows of `channels` floats.
 //   scale, shift: y = scale x + shift;  mean, 1 / sqrt(variance + eps);
 // and three more that the backward pass writes: dx = a g + b x + c.
 constexpr std::int64_t kNormSaved = 7;

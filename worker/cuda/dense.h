@@ -23,7 +23,7 @@ bool is_dense(const DenseShape& shape);
 void dense_forward(const DenseShape& shape, const void* x, const void* weights,
                    const NormParameters& parameters, float* saved, void* z, void* y, Stream stream);
 
-// From the layer behind, whose z has `next_outputs` columns, its dz and its weights (next_outputs x
+// From the layer behind, whose z has `next.outputs` columns, its dz and its weights (next.outputs x
 // outputs): this layer's dz, the gradients of its weights, and those of the norm's gamma and beta.
 struct DenseNext {
   const void* dz;

@@ -94,7 +94,8 @@ std::unique_ptr<Group> make_group(torch::Device device, const Gang& gang,
                                   std::chrono::duration<double> timeout);
 
 // Sums come in the order of the ranks, so every run gives the same bits. Rank 0 holds the store; a
-// member that ends without leaving is missed within some two seconds.
+// member that is not heard of for the timeout has left the group: whoever started it and knows that
+// it is dead need not wait for that, and aborts the group.
 std::unique_ptr<Group> make_store_group(const Gang& gang, std::chrono::duration<double> timeout);
 #ifdef OCCAM_CUDA
 // A dead member on the same host is not noticed before the timeout: whoever started it must abort

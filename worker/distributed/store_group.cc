@@ -25,9 +25,6 @@ using std::chrono::milliseconds;
 // The store refuses values of more than 8 MiB.
 constexpr std::size_t kMostBytes = std::size_t{4} << 20;
 constexpr milliseconds kBeat(100);
-// Counted in beats of the member that listens, so that a machine which is slow for all of them
-// makes nobody look dead.
-constexpr int kSilentBeats = 15;
 // What a member that leaves in order adds to its beats.
 constexpr std::int64_t kGone = std::int64_t{1} << 40;
 constexpr const char* kBroken = "broken";
@@ -291,9 +288,11 @@ class StoreGroup final : public Group {
           auto& beats_missed = silent[static_cast<std::size_t>(member)];
           beats_missed = beats == last && beats > 0 ? beats_missed + 1 : 0;
           last = beats;
-          if (beats_missed > kSilentBeats && !is_broken())
+          // Counted in beats of the member that listens, so that a machine which is slow for all
+          // of them makes nobody look dead.
+          if (beats_missed * kBeat > timeout_ && !is_broken())
             abort("rank " + std::to_string(member) + " was not heard of for " +
-                  spelled(std::chrono::duration<double>(kSilentBeats * kBeat).count()) + " s");
+                  spelled(timeout_.count()) + " s");
         }
         if (!leaving) continue;
         // The store goes with rank 0, so it leaves last; of a broken group it waits for nobody
