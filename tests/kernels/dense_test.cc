@@ -9,6 +9,8 @@
 namespace occam {
 namespace {
 
+constexpr std::size_t kOfHopper = 227 << 10;  // bytes of shared memory that a block may have
+
 struct Case {
   std::size_t rows, inputs, outputs, next;
 };
@@ -36,7 +38,7 @@ TEST_P(Dense, IsItsDefinition) {
   Halves z(rows * outputs), y(z.size()), dz(z.size()), dw(w.size());
   const cuda::DenseShape shape{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(inputs),
                                static_cast<std::int64_t>(outputs)};
-  ASSERT_TRUE(cuda::is_dense(shape));
+  ASSERT_TRUE(cuda::is_dense(shape, kOfHopper));
   cuda::dense_forward(shape, x.data(), w.data(),
                       {gamma.data(), beta.data(), mean.data(), variance.data()}, saved.data(),
                       z.data(), y.data(), nullptr);
@@ -90,9 +92,14 @@ TEST_P(Dense, IsItsDefinition) {
 }
 
 TEST(DenseShapes, AreMultiplesOfWhatABlockTakes) {
-  EXPECT_FALSE(cuda::is_dense({64, 100, 512}));
-  EXPECT_FALSE(cuda::is_dense({64, 512, 72}));
-  EXPECT_FALSE(cuda::is_dense({257, 512, 512}));
+  EXPECT_FALSE(cuda::is_dense({64, 100, 512}, kOfHopper));
+  EXPECT_FALSE(cuda::is_dense({64, 512, 72}, kOfHopper));
+  EXPECT_FALSE(cuda::is_dense({257, 512, 512}, kOfHopper));
+  // Compute capability 8.6, 8.9 and 12.0.
+  constexpr std::size_t kOfSmaller = 99 << 10;
+  EXPECT_TRUE(cuda::is_dense({64, 512, 512}, kOfSmaller));
+  EXPECT_FALSE(cuda::is_dense({65, 512, 512}, kOfSmaller));
+  EXPECT_FALSE(cuda::is_dense({256, 512, 512}, kOfSmaller));
 }
 
 }  // namespace

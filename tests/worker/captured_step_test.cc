@@ -251,7 +251,7 @@ TEST_P(GpuDense, AgreesWithAtenForwardAndBackward) {
          dz = at::full_like(z, NAN), dw = at::full_like(weight, NAN);
   Tensor dgamma = at::full_like(gamma, NAN), dbeta = at::full_like(gamma, NAN);
   const cuda::DenseShape shape{rows, inputs, outputs};
-  ASSERT_TRUE(cuda::is_dense(shape));
+  ASSERT_TRUE(cuda::is_dense(shape, 227 << 10));
   cuda::dense_forward(shape, x.data_ptr(), weight.data_ptr(),
                       {gamma.data_ptr<float>(), beta.data_ptr<float>(), mean.data_ptr<float>(),
                        variance.data_ptr<float>()},
@@ -292,6 +292,8 @@ INSTANTIATE_TEST_SUITE_P(
                                 Loss::contrastive, DistributionAugmentation::k8, 3, 32},
                     AugmentCase{"cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2+blur0.5",
                                 Loss::rotation, DistributionAugmentation::none, 3, 64},
+                    AugmentCase{"cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2",
+                                Loss::contrastive, DistributionAugmentation::none, 3, 64},
                     AugmentCase{"hflip+blur1+cnr0.3", Loss::contrastive,
                                 DistributionAugmentation::vflip, 3, 32},
                     AugmentCase{"none", Loss::rotation, DistributionAugmentation::none, 1, 32}));
@@ -392,6 +394,8 @@ TEST_P(GpuStep, InFp32IsTheCpusStep) {
                      std::to_string(steps) + " steps");
         Trial trial = narrow(GetParam());
         trial.head_layers = layers;
+        // What lies behind a bias of 50 values has no place that is good for four at once.
+        if (layers == 1 && GetParam() == Loss::rotation) trial.head_width = 50;
         trial.depth = depth;
         trial.distribution_augmentation = DistributionAugmentation::rotation;
         const Tensor images = random_images(40, 3, 32);

@@ -4,6 +4,7 @@
 
 #include "experiments/error.h"
 #include "worker/cuda/element.cuh"
+#include "worker/cuda/launch.cuh"
 
 namespace occam::cuda {
 namespace {
@@ -273,20 +274,14 @@ bool needs_two(const AugmentPlan& plan) {
 void augment(const AugmentPlan& plan, const StepState* state, void* out, Element element,
              Stream stream) {
   const int shared = plan.channels * plan.side * plan.side * 4 * (needs_two(plan) ? 2 : 1);
-  const auto launch = [&]<class T>(T* to) {
-    if (shared > 48 * 1024 &&
-        cudaFuncSetAttribute(make_views<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, shared) !=
-            cudaSuccess)
-      throw Error("images of side " + std::to_string(plan.side) +
-                  " do not fit a GPU's shared memory");
-    make_views<T><<<static_cast<unsigned>(plan.views * plan.batch), kThreads, shared, stream>>>(
-        plan, state, to);
+  const auto make = [&]<class T>(T* to) {
+    launch("augment", make_views<T>, static_cast<unsigned>(plan.views * plan.batch), kThreads,
+           shared, stream, plan, state, to);
   };
   if (element == Element::float32)
-    launch(static_cast<float*>(out));
+    make(static_cast<float*>(out));
   else
-    launch(static_cast<__nv_bfloat16*>(out));
-  check_launch("augment");
+    make(static_cast<__nv_bfloat16*>(out));
 }
 
 }  // namespace occam::cuda

@@ -347,8 +347,12 @@ unsigned blocks_of(const DenseShape& shape) {
 
 }  // namespace
 
-bool is_dense(const DenseShape& shape) {
-  return shape.rows <= kMostRows && shape.inputs % kDepth == 0 && shape.outputs % kDepth == 0;
+bool is_dense(const DenseShape& shape, std::size_t shared_bytes) {
+  if (shape.rows > kMostRows || shape.inputs % kDepth != 0 || shape.outputs % kDepth != 0)
+    return false;
+  bool fits = false;
+  with_deal(shape, [&]<class D>(D) { fits = static_cast<std::size_t>(kBytes<D>) <= shared_bytes; });
+  return fits;
 }
 
 void dense_forward(const DenseShape& shape, const void* x, const void* weights,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "worker/cuda/batch_norm.h"
@@ -15,8 +16,8 @@ struct DenseShape {
   std::int64_t rows;
   std::int64_t inputs, outputs;
 };
-// Whether these functions take it.
-bool is_dense(const DenseShape& shape);
+// Whether these functions take it, where a block may have so many bytes of shared memory.
+bool is_dense(const DenseShape& shape, std::size_t shared_bytes);
 
 // z = x weights^T, y = relu(norm of z over the rows). x: rows x inputs, weights: outputs x inputs;
 // fills `saved` as norm_statistics does.

@@ -10,13 +10,13 @@
 
 namespace occam::cuda {
 
-// Puts a kernel on the stream, with so many bytes of shared memory beside its own.
+// Puts a kernel on the stream, with so many bytes of shared memory beside its own arrays.
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), unsigned blocks, unsigned threads,
             int shared_bytes, Stream stream, Arguments... arguments) {
-  // More than a kernel may have without asking.
-  constexpr int kGiven = 48 << 10;
-  if (shared_bytes > kGiven) {
+  // A kernel has 48 KiB without asking, its own arrays and what CUDA keeps there included.
+  constexpr int kSurelyGiven = 32 << 10;
+  if (shared_bytes > kSurelyGiven) {
     const cudaError_t error =
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
     if (error != cudaSuccess) throw Error(std::string(name) + ": " + cudaGetErrorString(error));

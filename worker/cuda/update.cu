@@ -57,8 +57,13 @@ __global__ void __launch_bounds__(kThreads)
   const UpdateSegment segment = segments[chunk.segment];
   const Rule rule{kUpdates ? state->rate : 0, momentum, decay};
   const std::int64_t end = min(segment.count, static_cast<std::int64_t>(chunk.begin) + kChunk);
+  // Four values at once; what lies behind an odd number of others is not where they could be read.
+  const auto is_aligned = [](const void* place) {
+    return reinterpret_cast<std::uintptr_t>(place) % (4 * sizeof(float)) == 0;
+  };
   const bool is_plain = segment.inner == segment.padded &&
-                        segment.inner == segment.gradient_padded && segment.count % 4 == 0;
+                        segment.inner == segment.gradient_padded && segment.count % 4 == 0 &&
+                        is_aligned(segment.weights) && is_aligned(segment.velocity);
   if (is_plain) {
 #pragma unroll 2
     for (std::int64_t i = chunk.begin + 4 * static_cast<int>(threadIdx.x); i < end;

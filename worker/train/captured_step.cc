@@ -58,6 +58,7 @@ class CapturedStep final : public TrainingStep {
                                                     : cuda::Element::float32),
         type_(trial.precision == Precision::bf16 ? torch::kBFloat16 : torch::kFloat32),
         processors_(cuda::processors(stream_)),
+        shared_bytes_(at::cuda::getDeviceProperties(device.index())->sharedMemPerBlockOptin),
         plan_(augment_plan(trial, static_cast<int>(images.size(2)),
                            static_cast<int>(images.size(1)), share_of(trial.batch_size, group))) {
     on_build_thread(processors_, [this] {
@@ -65,8 +66,13 @@ class CapturedStep final : public TrainingStep {
       const at::NoGradGuard no_gradient;
       const CaptureScope scope(trial_.precision, trial_.precision == Precision::bf16 &&
                                                      plan_.views * plan_.batch <= kFewImages);
-      allocate();
-      capture();
+      try {
+        allocate();
+        capture();
+      } catch (...) {
+        graph_.reset();
+        throw;
+      }
     });
     for (cudaEvent_t& event : passed_)
       demand(cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync));
@@ -75,7 +81,6 @@ class CapturedStep final : public TrainingStep {
   ~CapturedStep() override {
     cudaStreamSynchronize(stream_);
     for (cudaEvent_t event : passed_) cudaEventDestroy(event);
-    // Graphs register with a generator of the whole process, which nothing guards.
     on_build_thread(processors_, [this] { graph_.reset(); });  // destroys it
   }
 
@@ -408,7 +413,7 @@ class CapturedStep final : public TrainingStep {
     const Tensor& weight = weights_[layer.weight];
     const cuda::DenseShape shape{x.size(0), weight.size(1), weight.size(0)};
     if (group_ || element_ != cuda::Element::bfloat16 || !layer.has_norm || layer.has_bias ||
-        !cuda::is_dense(shape))
+        !cuda::is_dense(shape, shared_bytes_))
       return std::nullopt;
     return shape;
   }
@@ -444,7 +449,7 @@ class CapturedStep final : public TrainingStep {
     const Tensor& weight = weights_[layer.weight];
     const auto own = own_shape(layer, was.x);
     if (own && behind.weight.defined() &&
-        cuda::is_dense({own->rows, own->outputs, behind.dz.size(1)})) {
+        cuda::is_dense({own->rows, own->outputs, behind.dz.size(1)}, shared_bytes_)) {
       Tensor dz = torch::empty_like(was.z), of_weight = torch::empty_like(weight);
       cuda::dense_backward(
           *own, {behind.dz.data_ptr(), behind.weight.data_ptr(), behind.dz.size(1)},
@@ -634,6 +639,7 @@ class CapturedStep final : public TrainingStep {
   cuda::Element element_;
   at::ScalarType type_;
   int processors_;
+  std::size_t shared_bytes_;  // that a block may have
   cuda::AugmentPlan plan_;
   std::shared_ptr<Network> network_;
   Tensor velocity_, norms_, norm_scratch_, state_, input_, images_, order_;
@@ -641,6 +647,8 @@ class CapturedStep final : public TrainingStep {
   std::vector<Tensor> gradients_;  // by parameter, while a step is recorded
   Tensor norm_sums_;               // in a group
   std::unique_ptr<cuda::Update> update_;
+  // Made and destroyed on the build thread: graphs register with a generator of the whole process,
+  // which nothing guards.
   std::unique_ptr<at::cuda::CUDAGraph> graph_;
   cuda::StepState here_;  // what begin_epoch sends
   std::array<cudaEvent_t, 2> passed_{};
