@@ -201,7 +201,9 @@ class StoreGroup final : public Group {
     while (true) {
       check();
       try {
-        return connect(address_, std::min(timeout_, std::chrono::duration<double>(2)));
+        Store store = connect(address_, std::min(timeout_, std::chrono::duration<double>(2)));
+        store->setTimeout(std::chrono::duration_cast<milliseconds>(timeout_));
+        return store;
       } catch (const c10::Error&) {
         if (std::chrono::steady_clock::now() - began > timeout_) throw;
       }
