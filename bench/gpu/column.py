@@ -31,8 +31,9 @@ spec = pathlib.Path(__file__).parents[2] / "experiments/specs/precision.json"
 batch, epochs = {"contrastive": (32, 20), "rotation": (64, 16)}[options.loss]
 
 
-def only(seed):
-    return ["--only", f"loss={options.loss}", "--only", f"seed={seed}", "--only", "precision=bf16"]
+def chosen(option, seed):
+    """The round's trials, as an option of this name chooses them."""
+    return [option, f"loss={options.loss}", option, f"seed={seed}", option, "precision=bf16"]
 
 
 def occam(*words, capture=True):
@@ -41,23 +42,24 @@ def occam(*words, capture=True):
     return made.stdout
 
 
-whole, alone, plans = [], [], []
+whole, alone = [], []
 with tempfile.TemporaryDirectory() as folder:
     for seed in range(1, options.rounds + 1):
         database = f"{folder}/{seed}.db"
         began = time.perf_counter()
-        occam("run", spec, *only(seed), "--db", database, "--device", "cuda", "--slots", options.slots, "--parts", options.parts,
-              "--data", options.data, capture=False)
+        occam("run", spec, *chosen("--only", seed), "--db", database, "--device", "cuda", "--slots", options.slots,
+              "--parts", options.parts, "--data", options.data, capture=False)
         whole.append(time.perf_counter() - began)
         if options.keep:
             shutil.copy(database, options.keep / f"column-{seed}.db")
         found = subprocess.run([str(options.programs / "bench_packing"), "--loss", options.loss, "--batch", str(batch),
-                                "--epochs", str(epochs), "--trials", "10", "--channels", "1", "--slots", f"{options.slots}/{options.parts}"],
+                                "--epochs", str(epochs), "--trials", "10", "--channels", "1",
+                                "--slots", f"{options.slots}/{options.parts}"],
                                check=True, text=True, stdout=subprocess.PIPE)
         alone.append(json.loads(found.stdout)["seconds"])
         print(f"seed {seed}: occam run {whole[-1]:.1f} s, the trainings alone {alone[-1]:.1f} s", flush=True)
     run, trainings = statistics.median(whole), statistics.median(alone)
     print(f"{options.loss}: occam run {run:.1f} s, the trainings alone {trainings:.1f} s: {100 * (run / trainings - 1):+.1f} %")
-    print(occam("plan", spec, *only(2), "--db", f"{folder}/1.db", "--gpus", 1))
-    print(occam("table", f"{folder}/1.db", "--partial", "--rows", "loss", "--columns", "classifier", "--where",
-                "precision=bf16", "--where", f"loss={options.loss}", "--where", "seed=1"))
+    print(occam("plan", spec, *chosen("--only", 2), "--db", f"{folder}/1.db", "--gpus", 1))
+    print(occam("table", f"{folder}/1.db", "--partial", "--rows", "loss", "--columns", "classifier",
+                *chosen("--where", 1)))

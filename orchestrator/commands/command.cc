@@ -160,20 +160,19 @@ std::function<bool(const PlannedTrial&)> asked_for(const std::vector<std::string
   const auto accepted = [&trials = expansion.trials](const auto& is) {
     return std::any_of(trials.begin(), trials.end(), is);
   };
+  const auto is_asked_for = [conditions](const PlannedTrial& planned) {
+    return std::all_of(conditions.begin(), conditions.end(),
+                       [&](const Condition& one) { return one.accepts(planned); });
+  };
+  if (accepted(is_asked_for)) return is_asked_for;
   for (const Condition& one : conditions)
     if (!accepted([&](const PlannedTrial& planned) { return one.accepts(planned); })) {
       const std::string& field = one.values.front().field();
       throw UsageError("--only " + one.text + ": no trial of " + spec.name + " has that; their " +
                        field + ": " + values_of(field, expansion.trials));
     }
-  const auto is_asked_for = [conditions = std::move(conditions)](const PlannedTrial& planned) {
-    return std::all_of(conditions.begin(), conditions.end(),
-                       [&](const Condition& one) { return one.accepts(planned); });
-  };
-  if (!accepted(is_asked_for))
-    throw UsageError("--only " + joined(only, " --only ") + ": no trial of " + spec.name +
-                     " is all of that");
-  return is_asked_for;
+  throw UsageError("--only " + joined(only, " --only ") + ": no trial of " + spec.name +
+                   " is all of that");
 }
 
 Store open_results(const std::string& database) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "experiments/error.h"
 #include "worker/cuda/element.cuh"
 #include "worker/cuda/launch.cuh"
 
