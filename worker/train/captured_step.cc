@@ -66,13 +66,8 @@ class CapturedStep final : public TrainingStep {
       const at::NoGradGuard no_gradient;
       const CaptureScope scope(trial_.precision, trial_.precision == Precision::bf16 &&
                                                      plan_.views * plan_.batch <= kFewImages);
-      try {
-        allocate();
-        capture();
-      } catch (...) {
-        graph_.reset();
-        throw;
-      }
+      allocate();
+      capture();
     });
     for (cudaEvent_t& event : passed_)
       demand(cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync));
@@ -259,25 +254,26 @@ class CapturedStep final : public TrainingStep {
     // The graph has memory of its own: that of the trial steps would lie about unused.
     c10::cuda::CUDACachingAllocator::emptyCache();
 
-    graph_ = std::make_unique<at::cuda::CUDAGraph>();
-    graph_->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+    auto graph = std::make_unique<at::cuda::CUDAGraph>();
+    graph->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
     try {
       whole_step();
     } catch (...) {
-      end_capture_of_nothing();
+      end_capture_of_nothing(*graph);
       throw;
     }
-    graph_->capture_end();
+    graph->capture_end();
     std::vector<const void*> places;
     for (const Tensor& gradient : gradients_) places.push_back(gradient.data_ptr());
     update_->read_from(places, stream_);
     gradients_.clear();
+    graph_ = std::move(graph);
   }
 
   // The stream must be of use again.
-  void end_capture_of_nothing() {
+  static void end_capture_of_nothing(at::cuda::CUDAGraph& graph) {
     try {
-      graph_->capture_end();
+      graph.capture_end();
     } catch (const std::exception&) {
       cudaGetLastError();
     }
