@@ -14,6 +14,9 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#ifdef OCCAM_CUDA
+#include "bench/gpu/kernel_times.h"
+#endif
 #include "worker/data/synthetic.h"
 #include "worker/device.h"
 #include "worker/model/precision.h"
@@ -42,6 +45,16 @@ class WithoutNorms final : public Group {
   // The gradients come all at once, the norms' sums one by one.
   void all_reduce(torch::TensorList values) override {
     if (values.size() > 1) group_.all_reduce(values);
+  }
+  // Memory in which what this member sends to another is what it gets from it.
+  std::optional<SharedMemory> share_memory(std::int64_t bytes) override {
+    auto shared = group_.share_memory(bytes);
+    if (!shared) return shared;
+    auto* const own = static_cast<std::uint64_t*>(shared->of_rank[static_cast<std::size_t>(rank_)]);
+    const std::int64_t words = (bytes / 8 - 1) / size_;  // of a member (worker/cuda/exchange.h)
+    for (std::int64_t rank = 0; rank < size_; ++rank)
+      shared->of_rank[static_cast<std::size_t>(rank)] = own + (rank - rank_) * words;
+    return shared;
   }
   torch::Tensor all_gather(const torch::Tensor& rows) override { return group_.all_gather(rows); }
   void broadcast(const torch::Tensor& values) override { group_.broadcast(values); }
@@ -138,6 +151,22 @@ void time_step(const Options& options, std::int64_t batch, Group* group, const s
          {"build_seconds", built}});
 }
 
+#ifdef OCCAM_CUDA
+// Where the time of this member's GPU goes in a step, printed by rank 0.
+void show_kernels(const Options& options, std::int64_t batch, Group& group, bool speaks) {
+  constexpr std::int64_t kSteps = 20;
+  const Trial trial = options.trial(batch);
+  const std::unique_ptr<TrainingStep> step =
+      make_step(trial, options.images, options.device, &group);
+  Runner runner(*step, trial, options.images);
+  runner.run(kSteps);
+  if (speaks)
+    print_kernel_times(kSteps, false, [&] { runner.run(kSteps); });
+  else
+    runner.run(kSteps);
+}
+#endif
+
 // The parameters after some steps, as a file of raw floats.
 void train_to_file(const Options& options, Group* group, const std::string& path, bool speaks) {
   const std::int64_t steps = options.given.value("steps", std::int64_t{20});
@@ -193,6 +222,11 @@ void as_member(const Options& options) {
   if (speaks) say({{"joined_seconds", seconds_since(began)}, {"size", gang.size}});
   if (given.contains("file")) {
     train_to_file(options, group.get(), given["file"], speaks);
+#ifdef OCCAM_CUDA
+  } else if (given.value("kernels", false)) {
+    for (const std::int64_t batch : given.at("batches"))
+      show_kernels(options, batch, *group, speaks);
+#endif
   } else {
     for (const std::int64_t batch : given.at("batches"))
       for (const std::string what : given.at("what")) {

@@ -7,6 +7,7 @@ Prints every figure as it comes and the table last. Exits 1 when parameters of g
 than 1e-5 in fp32, when a trial whose member is killed ends with another table, when the planner chooses
 wrongly at more than one batch size, by more than 10 %, or when a process fails. --parts takes of
   speed      images a second, and what the norms' sums cost
+  kernels    where the time of a step goes on the first GPU of a gang of 2
   equality   the parameters against those of no gang
   packed     as many GPUs as workers of their own
   leave      how soon a member is free when another was killed
@@ -309,6 +310,8 @@ def main():
             for line in gang(program, size, speed | {"what": what}):
                 if "what" in line:
                     rates[size, line["what"], line["batch"]] = line["images_per_second"]
+    if "kernels" in parts:
+        gang(program, 2, speed | {"kernels": True})
     rows = []
     if "equality" in parts:
         with tempfile.TemporaryDirectory() as folder:
@@ -382,7 +385,7 @@ def table(said, sizes, rates, rows, independent, left):
               + (", and trained on alone" if told.get("usable") else ", and was of no use after"))  # fmt: skip
 
 
-PARTS = ["equality", "speed", "packed", "leave", "killed", "planner"]
+PARTS = ["equality", "speed", "kernels", "packed", "leave", "killed", "planner"]
 
 
 def words_of(text):

@@ -158,6 +158,114 @@ TEST_P(GpuNorm, AgreesWithAtenForwardAndBackward) {
     }
 }
 
+// A batch in two halves, one a member: the same as of all rows at once, forward and backward, by
+// exchange and by sums that somebody adds up.
+TEST_P(GpuNorm, IsThatOfAllMembersRows) {
+  const auto [n, side, channels, type] = GetParam();
+  const auto element = type == torch::kBFloat16 ? cuda::Element::bfloat16 : cuda::Element::float32;
+  const auto floats = torch::dtype(torch::kFloat32).device(kGpu);
+  const std::int64_t rows = n * side * side;
+  const Tensor x = (at::randn({2 * rows, channels}) * 2 + 3).to(kGpu, type),
+               dy = at::randn({2 * rows, channels}).to(kGpu, type);
+  const Tensor gamma = at::rand({channels}, floats) + 0.5, beta = at::randn({channels}, floats);
+  const Tensor scratch =
+      torch::zeros({cuda::norm_scratch_bytes(channels)}, torch::dtype(torch::kUInt8).device(kGpu));
+
+  struct Made {
+    Tensor saved, mean, variance, dgamma, dbeta;
+  };
+  const auto begun = [&] {
+    return Made{torch::full({cuda::kNormSaved * channels}, NAN, floats),
+                torch::ones({channels}, floats), torch::ones({channels}, floats),
+                torch::full({channels}, NAN, floats), torch::full({channels}, NAN, floats)};
+  };
+  const auto parameters = [&](const Made& made) {
+    return cuda::NormParameters{gamma.data_ptr<float>(), beta.data_ptr<float>(),
+                                made.mean.data_ptr<float>(), made.variance.data_ptr<float>()};
+  };
+  const auto forward = [&](const Tensor& part, const Made& made, const cuda::NormMembers& members) {
+    cuda::norm_statistics({part.size(0), channels, element}, part.data_ptr(), parameters(made),
+                          made.saved.data_ptr<float>(), scratch.data_ptr(), stream(), members);
+  };
+  const auto backward = [&](const Tensor& part, const Tensor& gradient, const Made& made,
+                            const cuda::NormMembers& members) {
+    cuda::norm_backward_sums({part.size(0), channels, element},
+                             {gradient.data_ptr(), nullptr, cuda::NormGradient::Mask::x, nullptr},
+                             part.data_ptr(), gamma.data_ptr<float>(), made.saved.data_ptr<float>(),
+                             nullptr, made.dgamma.data_ptr<float>(), made.dbeta.data_ptr<float>(),
+                             scratch.data_ptr(), stream(), members);
+  };
+  const auto expect_same = [](const Made& found, const Made& whole) {
+    EXPECT_LT(relative(found.saved, whole.saved), 2e-5);
+    EXPECT_LT(relative(found.mean, whole.mean), 1e-6);
+    EXPECT_LT(relative(found.variance, whole.variance), 1e-6);
+    EXPECT_LT(relative(found.dgamma, whole.dgamma), 2e-5);
+    EXPECT_LT(relative(found.dbeta, whole.dbeta), 2e-5);
+  };
+  const Made whole = begun();
+  forward(x, whole, {});
+  backward(x, dy, whole, {});
+
+  const Tensor sums = torch::full({2, 2, 2 * channels}, NAN, floats);  // pass, member
+  const auto sums_of = [&](int pass, int member) {
+    return cuda::NormMembers{{}, sums[pass][member].data_ptr<float>()};
+  };
+  const auto half = [&](const Tensor& all, int member) {
+    return all.narrow(0, member * rows, rows);
+  };
+  const Made added = begun();
+  for (const int member : {0, 1}) forward(half(x, member), added, sums_of(0, member));
+  EXPECT_TRUE(added.saved.isnan().all().item<bool>());
+  cuda::norm_finish_statistics(2 * rows, channels, sums[0].sum(0).data_ptr<float>(),
+                               parameters(added), added.saved.data_ptr<float>(), stream());
+  for (const int member : {0, 1})
+    backward(half(x, member), half(dy, member), added, sums_of(1, member));
+  cuda::norm_finish_backward(2 * rows, channels, sums[1].sum(0).data_ptr<float>(),
+                             gamma.data_ptr<float>(), added.saved.data_ptr<float>(),
+                             added.dgamma.data_ptr<float>(), added.dbeta.data_ptr<float>(),
+                             stream());
+  expect_same(added, whole);
+
+  // Each member in turn, with what the other will have sent it in the second round.
+  const auto sent = [](const Tensor& values) {
+    return values.view(torch::kInt32).to(torch::kInt64).bitwise_and(0xffffffffL) +
+           (std::int64_t{2} << 32);
+  };
+  Tensor bits;
+  for (const int member : {0, 1}) {
+    cuda::Exchange exchange{member, 2};
+    exchange.values = 4 * channels;
+    const Tensor memory = torch::zeros({2, cuda::exchange_bytes(exchange) / 8},
+                                       torch::dtype(torch::kInt64).device(kGpu));
+    const Tensor broken = torch::zeros({1}, torch::dtype(torch::kInt32).device(kGpu));
+    for (const int rank : {0, 1})
+      exchange.of_rank[rank] = static_cast<std::uint64_t*>(memory[rank].data_ptr());
+    exchange.broken = broken.data_ptr<std::int32_t>();
+    const auto slot = [&](int of, int from) {
+      return memory[of].narrow(0, from * exchange.values, exchange.values);
+    };
+    slot(member, 1 - member).copy_(sent(sums.select(1, 1 - member).reshape({-1})));
+    cuda::next_round(exchange, stream());
+    cuda::next_round(exchange, stream());
+    const Made made = begun();
+    forward(half(x, member), made, {exchange});
+    exchange.first = 2 * channels;
+    backward(half(x, member), half(dy, member), made, {exchange});
+    expect_same(made, whole);
+    EXPECT_TRUE(at::equal(slot(1 - member, member), sent(sums.select(1, member).reshape({-1}))));
+    if (member == 1) {
+      EXPECT_TRUE(at::equal(made.saved, bits));
+    }
+    bits = made.saved;
+
+    // Nobody waits for a member of a broken gang.
+    broken.fill_(1);
+    cuda::next_round(exchange, stream());
+    forward(half(x, member), made, {exchange});
+    EXPECT_EQ(cudaStreamSynchronize(stream()), cudaSuccess);
+  }
+}
+
 TEST_F(Gpu, NormAppliesTheShortcutsNormToTheResidual) {
   const cuda::NormShape shape{640, 64, cuda::Element::float32};
   const auto floats = torch::dtype(torch::kFloat32).device(kGpu);

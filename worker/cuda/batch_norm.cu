@@ -5,6 +5,7 @@
 
 #include "experiments/error.h"
 #include "worker/cuda/element.cuh"
+#include "worker/cuda/exchange.cuh"
 
 namespace occam::cuda {
 
@@ -178,11 +179,26 @@ __device__ inline void write_sums(const Layout& layout, int slab, const float* s
   }
 }
 
-// From the sums to what is kept, by the threads of one block for the slab's channels.
-__device__ inline void finish_statistics(const Layout& layout, std::int64_t first_channel, int slab,
-                                         const float* sums, const NormParameters& parameters,
-                                         float* saved) {
-  const auto rows = static_cast<float>(layout.rows);
+// Adds up what the members have in `sums` for a slab, by the threads of one block.
+__device__ inline void sum_over_members(const Exchange& exchange, const Layout& layout,
+                                        std::int64_t first_channel, int slab, float* sums) {
+  if (exchange.size == 1) return;
+  const std::uint32_t round = round_of(exchange);
+  const auto place = [&](int i) {
+    return first_channel + (i < slab ? i : layout.channels + i - slab);
+  };
+  for (int i = threadIdx.x; i < 2 * slab; i += kThreads) send(exchange, round, place(i), sums[i]);
+  for (int i = threadIdx.x; i < 2 * slab; i += kThreads)
+    sums[i] = sum_of_members(exchange, round, place(i), sums[i]);
+  __syncthreads();
+}
+
+// From the sums over so many rows to what is kept, by the threads of one block for the slab's
+// channels.
+__device__ inline void finish_statistics(const Layout& layout, std::int64_t of_rows,
+                                         std::int64_t first_channel, int slab, const float* sums,
+                                         const NormParameters& parameters, float* saved) {
+  const auto rows = static_cast<float>(of_rows);
   for (int i = threadIdx.x; i < slab; i += kThreads) {
     const std::int64_t channel = first_channel + i;
     const float origin = parameters.running_mean[channel];
@@ -196,7 +212,7 @@ __device__ inline void finish_statistics(const Layout& layout, std::int64_t firs
     saved[2 * layout.channels + channel] = mean;
     saved[3 * layout.channels + channel] = inverse;
     parameters.running_mean[channel] = origin + 0.1F * offset;
-    const float unbiased = layout.rows > 1 ? variance * (rows / (rows - 1)) : variance;
+    const float unbiased = of_rows > 1 ? variance * (rows / (rows - 1)) : variance;
     float& running = parameters.running_variance[channel];
     running += 0.1F * (unbiased - running);
   }
@@ -205,7 +221,7 @@ __device__ inline void finish_statistics(const Layout& layout, std::int64_t firs
 template <class T, int V>
 __global__ void __launch_bounds__(kThreads)
     statistics(Layout layout, const T* x, NormParameters parameters, float* saved, float* partial,
-               unsigned* done, float* sums_out) {
+               unsigned* done, NormMembers members) {
   const Place place = place_of<V>(layout);
   __shared__ float sums[2 * kMostLanes * V];
   float origin[V], sum[V] = {}, square[V] = {};
@@ -215,22 +231,25 @@ __global__ void __launch_bounds__(kThreads)
   sum_over_block<V>(sum, square, layout, place.lane, sums);
   if (!sum_over_strips<V>(layout, sums, partial, done)) return;
   const int slab = layout.lanes * V;
-  if (sums_out) return write_sums(layout, slab, sums, sums_out);
-  finish_statistics(layout, static_cast<std::int64_t>(blockIdx.x) * slab, slab, sums, parameters,
-                    saved);
+  if (members.own_sums) return write_sums(layout, slab, sums, members.own_sums);
+  const std::int64_t first_channel = static_cast<std::int64_t>(blockIdx.x) * slab;
+  sum_over_members(members.exchange, layout, first_channel, slab, sums);
+  finish_statistics(layout, layout.rows * members.exchange.size, first_channel, slab, sums,
+                    parameters, saved);
 }
 
 __global__ void __launch_bounds__(kThreads)
     finish_statistics_of(Layout layout, const float* sums, NormParameters parameters,
                          float* saved) {
-  finish_statistics(layout, 0, static_cast<int>(layout.channels), sums, parameters, saved);
+  finish_statistics(layout, layout.rows, 0, static_cast<int>(layout.channels), sums, parameters,
+                    saved);
 }
 
 constexpr int kPartsThreads = 1024, kPartsChannels = 64;
 
 __global__ void __launch_bounds__(kPartsThreads)
     finish_statistics_of_parts(Layout layout, const float* of_parts, int parts,
-                               NormParameters parameters, float* saved, float* sums_out) {
+                               NormParameters parameters, float* saved, NormMembers members) {
   constexpr int kValues = 2 * kPartsChannels, kShares = kPartsThreads / kValues;
   __shared__ float of_share[kShares][kValues];
   __shared__ float totals[kValues];
@@ -251,10 +270,13 @@ __global__ void __launch_bounds__(kPartsThreads)
   }
   __syncthreads();
   if (threadIdx.x >= kThreads) return;
-  if (sums_out)
-    write_sums(layout, kPartsChannels, totals, sums_out);
-  else
-    finish_statistics(layout, first_channel, kPartsChannels, totals, parameters, saved);
+  if (members.own_sums) {
+    write_sums(layout, kPartsChannels, totals, members.own_sums);
+  } else {
+    sum_over_members(members.exchange, layout, first_channel, kPartsChannels, totals);
+    finish_statistics(layout, layout.rows * members.exchange.size, first_channel, kPartsChannels,
+                      totals, parameters, saved);
+  }
 }
 
 template <class T, int V>
@@ -316,8 +338,8 @@ __global__ void __launch_bounds__(kThreads)
   sum_rows(x, layout, place, origin, sum, square);
   sum_over_block<V>(sum, square, layout, place.lane, sums);
   const int slab = layout.lanes * V;
-  finish_statistics(layout, static_cast<std::int64_t>(blockIdx.x) * slab, slab, sums, parameters,
-                    saved);
+  finish_statistics(layout, layout.rows, static_cast<std::int64_t>(blockIdx.x) * slab, slab, sums,
+                    parameters, saved);
   __syncthreads();
   apply_rows<T, V>(x, saved, static_cast<const T*>(nullptr), nullptr, true, y, layout, place);
 }
@@ -391,60 +413,34 @@ __device__ inline void sum_gradient(const G& gradient, const T* x, const float* 
   }
 }
 
-// dx = scale g + slope x + constant, for a channel's sums of g and of g (x - mean).
-struct Coefficients {
-  float scale, slope, constant;
-};
-__device__ inline Coefficients coefficients_of(float sum, float product, float gamma, float mean,
-                                               float inverse, float rows) {
-  const float of_gamma = product * inverse;
-  const float scale = gamma * inverse;
-  const float slope = -scale * inverse * of_gamma / rows;
-  return {scale, slope, -scale * sum / rows - slope * mean};
-}
-
-// The gradients of gamma and beta, and dx' coefficients, which are left out without gamma.
-__device__ inline void finish_backward(const Layout& layout, int slab, const float* sums,
+// The gradients of gamma and beta, and dx' coefficients, from the sums over so many rows.
+__device__ inline void finish_backward(const Layout& layout, std::int64_t of_rows,
+                                       std::int64_t first_channel, int slab, const float* sums,
                                        const float* gamma, float* saved, float* gamma_gradient,
                                        float* beta_gradient) {
-  const auto rows = static_cast<float>(layout.rows);
+  const auto rows = static_cast<float>(of_rows);
   for (int i = threadIdx.x; i < slab; i += kThreads) {
-    const std::int64_t channel = static_cast<std::int64_t>(blockIdx.x) * slab + i;
+    const std::int64_t channel = first_channel + i;
     const float inverse = saved[3 * layout.channels + channel];
     const float mean = saved[2 * layout.channels + channel];
-    gamma_gradient[channel] = sums[slab + i] * inverse;
+    const float of_gamma = sums[slab + i] * inverse;
+    gamma_gradient[channel] = of_gamma;
     beta_gradient[channel] = sums[i];
-    if (!gamma) continue;
-    const Coefficients made =
-        coefficients_of(sums[i], sums[slab + i], gamma[channel], mean, inverse, rows);
-    saved[4 * layout.channels + channel] = made.scale;
-    saved[5 * layout.channels + channel] = made.slope;
-    saved[6 * layout.channels + channel] = made.constant;
+    const float scale = gamma[channel] * inverse;
+    const float slope = -scale * inverse * of_gamma / rows;
+    saved[4 * layout.channels + channel] = scale;
+    saved[5 * layout.channels + channel] = slope;
+    saved[6 * layout.channels + channel] = -scale * sums[i] / rows - slope * mean;
   }
 }
 
 template <class T, int V, class G>
 __device__ inline void apply_gradient(const G& gradient, const T* x, const float* saved, T* dx,
-                                      const Layout& layout, const Place& place,
-                                      const NormSums& sums) {
+                                      const Layout& layout, const Place& place) {
   float of_g[V], of_x[V], constant[V];
-  if (sums.values) {
-#pragma unroll
-    for (int i = 0; i < V; ++i) {
-      const std::int64_t channel = place.channel + i;
-      const Coefficients made =
-          coefficients_of(sums.values[channel], sums.values[layout.channels + channel],
-                          sums.gamma[channel], saved[2 * layout.channels + channel],
-                          saved[3 * layout.channels + channel], static_cast<float>(sums.rows));
-      of_g[i] = made.scale;
-      of_x[i] = made.slope;
-      constant[i] = made.constant;
-    }
-  } else {
-    load<V>(saved + 4 * layout.channels + place.channel, of_g);
-    load<V>(saved + 5 * layout.channels + place.channel, of_x);
-    load<V>(saved + 6 * layout.channels + place.channel, constant);
-  }
+  load<V>(saved + 4 * layout.channels + place.channel, of_g);
+  load<V>(saved + 5 * layout.channels + place.channel, of_x);
+  load<V>(saved + 6 * layout.channels + place.channel, constant);
   constexpr int kRows = 2;
   for (std::int64_t row = place.row; row < place.end; row += kRows * place.step) {
     float value[kRows][V], g[kRows][V];
@@ -471,7 +467,7 @@ template <class T, int V, NormGradient::Mask M, bool kTwo>
 __global__ void __launch_bounds__(kThreads)
     backward_sums(Layout layout, const T* a, const T* b, const T* y, const T* x, const float* gamma,
                   float* saved, T* g_out, float* gamma_gradient, float* beta_gradient,
-                  float* partial, unsigned* done, float* sums_out) {
+                  float* partial, unsigned* done, NormMembers members) {
   const Place place = place_of<V>(layout);
   __shared__ float sums[2 * kMostLanes * V];
   const Gradient<T, V, M, kTwo> gradient(a, b, y, saved, layout, place);
@@ -480,17 +476,27 @@ __global__ void __launch_bounds__(kThreads)
   sum_over_block<V>(sum, product, layout, place.lane, sums);
   if (!sum_over_strips<V>(layout, sums, partial, done)) return;
   const int slab = layout.lanes * V;
-  if (sums_out) write_sums(layout, slab, sums, sums_out);
-  finish_backward(layout, slab, sums, gamma, saved, gamma_gradient, beta_gradient);
+  if (members.own_sums) return write_sums(layout, slab, sums, members.own_sums);
+  const std::int64_t first_channel = static_cast<std::int64_t>(blockIdx.x) * slab;
+  sum_over_members(members.exchange, layout, first_channel, slab, sums);
+  finish_backward(layout, layout.rows * members.exchange.size, first_channel, slab, sums, gamma,
+                  saved, gamma_gradient, beta_gradient);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    finish_backward_of(Layout layout, const float* sums, const float* gamma, float* saved,
+                       float* gamma_gradient, float* beta_gradient) {
+  finish_backward(layout, layout.rows, 0, static_cast<int>(layout.channels), sums, gamma, saved,
+                  gamma_gradient, beta_gradient);
 }
 
 template <class T, int V, NormGradient::Mask M, bool kTwo>
 __global__ void __launch_bounds__(kThreads)
     backward_apply(Layout layout, const T* a, const T* b, const T* y, const T* x,
-                   const float* saved, T* dx, NormSums sums) {
+                   const float* saved, T* dx) {
   const Place place = place_of<V>(layout);
   const Gradient<T, V, M, kTwo> gradient(a, b, y, saved, layout, place);
-  apply_gradient<T, V>(gradient, x, saved, dx, layout, place, sums);
+  apply_gradient<T, V>(gradient, x, saved, dx, layout, place);
 }
 
 template <class T, int V>
@@ -504,9 +510,11 @@ __global__ void __launch_bounds__(kThreads)
   float sum[V] = {}, product[V] = {};
   sum_gradient<T, V>(gradient, x, saved, static_cast<T*>(nullptr), layout, place, sum, product);
   sum_over_block<V>(sum, product, layout, place.lane, sums);
-  finish_backward(layout, layout.lanes * V, sums, gamma, saved, gamma_gradient, beta_gradient);
+  const int slab = layout.lanes * V;
+  finish_backward(layout, layout.rows, static_cast<std::int64_t>(blockIdx.x) * slab, slab, sums,
+                  gamma, saved, gamma_gradient, beta_gradient);
   __syncthreads();
-  apply_gradient<T, V>(gradient, x, saved, dx, layout, place, {});
+  apply_gradient<T, V>(gradient, x, saved, dx, layout, place);
 }
 
 dim3 grid(const Layout& layout) {
@@ -558,8 +566,8 @@ int sum_blocks(const NormShape& shape) { return std::min(kMostBlocks, 2 * shape.
 
 // The layout of a norm's sums over its rows.
 template <class T, int V>
-Layout layout_of_sums(const NormShape& shape, bool few) {
-  return few ? layout_of<T, V>(shape, 1, 1) : layout_of<T, V>(shape, sum_blocks(shape), 8);
+Layout layout_of_sums(const NormShape& shape) {
+  return layout_of<T, V>(shape, sum_blocks(shape), 8);
 }
 
 // All channels in one block.
@@ -575,44 +583,6 @@ unsigned* counters(void* scratch) {
   return reinterpret_cast<unsigned*>(static_cast<float*>(scratch) + kMostPartials);
 }
 
-// With `sums` these are written there, and `saved` is left alone.
-void launch_statistics(const NormShape& shape, const void* x, const NormParameters& parameters,
-                       float* saved, float* sums, bool few, void* scratch, Stream stream) {
-  with_element(shape, [&]<class T, class V>(T, V) {
-    const Layout layout = layout_of_sums<T, V::value>(shape, few);
-    statistics<T, V::value>
-        <<<grid(layout), kThreads, 0, stream>>>(layout, static_cast<const T*>(x), parameters, saved,
-                                                partials(scratch), counters(scratch), sums);
-  });
-  check_launch("norm_statistics");
-}
-
-// With `sums` these are written there too.
-void launch_backward_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
-                          const float* gamma, float* saved, void* g, float* gamma_gradient,
-                          float* beta_gradient, float* sums, bool few, void* scratch,
-                          Stream stream) {
-  with_element(shape, [&]<class T, class V>(T, V) {
-    with_gradient(gradient, [&]<class M, class Two>(M, Two) {
-      const Layout layout = layout_of_sums<T, V::value>(shape, few);
-      backward_sums<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
-          layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
-          static_cast<const T*>(gradient.y), static_cast<const T*>(x), gamma, saved,
-          static_cast<T*>(g), gamma_gradient, beta_gradient, partials(scratch), counters(scratch),
-          sums);
-    });
-  });
-  check_launch("norm_backward_sums");
-}
-
-void launch_of_parts(const Layout& layout, const float* of_parts, int parts,
-                     const NormParameters& parameters, float* saved, float* sums, Stream stream) {
-  const auto blocks = static_cast<unsigned>(layout.channels / kPartsChannels);
-  finish_statistics_of_parts<<<blocks, kPartsThreads, 0, stream>>>(layout, of_parts, parts,
-                                                                   parameters, saved, sums);
-  check_launch("norm_statistics_of_parts");
-}
-
 }  // namespace
 
 std::int64_t norm_scratch_bytes(std::int64_t most_channels) {
@@ -620,32 +590,30 @@ std::int64_t norm_scratch_bytes(std::int64_t most_channels) {
 }
 
 void norm_statistics(const NormShape& shape, const void* x, const NormParameters& parameters,
-                     float* saved, void* scratch, Stream stream) {
-  launch_statistics(shape, x, parameters, saved, nullptr, false, scratch, stream);
-}
-
-void norm_statistics_sums(const NormShape& shape, const void* x, const NormParameters& parameters,
-                          float* sums, bool few, void* scratch, Stream stream) {
-  launch_statistics(shape, x, parameters, nullptr, sums, few, scratch, stream);
-}
-
-void norm_statistics_of_sums(std::int64_t rows, std::int64_t channels, const float* sums,
-                             const NormParameters& parameters, float* saved, Stream stream) {
-  finish_statistics_of<<<1, kThreads, 0, stream>>>(layout_of_all(rows, channels), sums, parameters,
-                                                   saved);
-  check_launch("norm_statistics_of_sums");
-}
-
-void norm_sums_of_parts(std::int64_t channels, int parts, const float* of_parts, float* sums,
-                        Stream stream) {
-  launch_of_parts(layout_of_all(0, channels), of_parts, parts, {}, nullptr, sums, stream);
+                     float* saved, void* scratch, Stream stream, const NormMembers& members) {
+  with_element(shape, [&]<class T, class V>(T, V) {
+    const Layout layout = layout_of_sums<T, V::value>(shape);
+    statistics<T, V::value>
+        <<<grid(layout), kThreads, 0, stream>>>(layout, static_cast<const T*>(x), parameters, saved,
+                                                partials(scratch), counters(scratch), members);
+  });
+  check_launch("norm_statistics");
 }
 
 void norm_statistics_of_parts(std::int64_t rows, std::int64_t channels, int parts,
                               const float* of_parts, const NormParameters& parameters, float* saved,
-                              Stream stream) {
-  launch_of_parts(layout_of_all(rows, channels), of_parts, parts, parameters, saved, nullptr,
-                  stream);
+                              Stream stream, const NormMembers& members) {
+  const auto blocks = static_cast<unsigned>(channels / kPartsChannels);
+  finish_statistics_of_parts<<<blocks, kPartsThreads, 0, stream>>>(
+      layout_of_all(rows, channels), of_parts, parts, parameters, saved, members);
+  check_launch("norm_statistics_of_parts");
+}
+
+void norm_finish_statistics(std::int64_t rows, std::int64_t channels, const float* sums,
+                            const NormParameters& parameters, float* saved, Stream stream) {
+  finish_statistics_of<<<1, kThreads, 0, stream>>>(layout_of_all(rows, channels), sums, parameters,
+                                                   saved);
+  check_launch("norm_finish_statistics");
 }
 
 void norm_apply(const NormShape& shape, const void* x, const float* saved, const void* residual,
@@ -671,27 +639,37 @@ void norm_forward_few(const NormShape& shape, const void* x, const NormParameter
 
 void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
                         const float* gamma, float* saved, void* g, float* gamma_gradient,
-                        float* beta_gradient, void* scratch, Stream stream) {
-  launch_backward_sums(shape, gradient, x, gamma, saved, g, gamma_gradient, beta_gradient, nullptr,
-                       false, scratch, stream);
+                        float* beta_gradient, void* scratch, Stream stream,
+                        const NormMembers& members) {
+  with_element(shape, [&]<class T, class V>(T, V) {
+    with_gradient(gradient, [&]<class M, class Two>(M, Two) {
+      const Layout layout = layout_of_sums<T, V::value>(shape);
+      backward_sums<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
+          layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
+          static_cast<const T*>(gradient.y), static_cast<const T*>(x), gamma, saved,
+          static_cast<T*>(g), gamma_gradient, beta_gradient, partials(scratch), counters(scratch),
+          members);
+    });
+  });
+  check_launch("norm_backward_sums");
 }
 
-void norm_backward_own_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
-                            float* saved, void* g, float* gamma_gradient, float* beta_gradient,
-                            float* sums, bool few, void* scratch, Stream stream) {
-  launch_backward_sums(shape, gradient, x, nullptr, saved, g, gamma_gradient, beta_gradient, sums,
-                       few, scratch, stream);
+void norm_finish_backward(std::int64_t rows, std::int64_t channels, const float* sums,
+                          const float* gamma, float* saved, float* gamma_gradient,
+                          float* beta_gradient, Stream stream) {
+  finish_backward_of<<<1, kThreads, 0, stream>>>(layout_of_all(rows, channels), sums, gamma, saved,
+                                                 gamma_gradient, beta_gradient);
+  check_launch("norm_finish_backward");
 }
 
 void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, const void* x,
-                         const float* saved, void* dx, Stream stream, const NormSums& sums) {
+                         const float* saved, void* dx, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
     with_gradient(gradient, [&]<class M, class Two>(M, Two) {
       const Layout layout = layout_of<T, V::value>(shape, 8 * shape.processors, 8);
       backward_apply<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
           layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
-          static_cast<const T*>(gradient.y), static_cast<const T*>(x), saved, static_cast<T*>(dx),
-          sums);
+          static_cast<const T*>(gradient.y), static_cast<const T*>(x), saved, static_cast<T*>(dx));
     });
   });
   check_launch("norm_backward_apply");

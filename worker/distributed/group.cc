@@ -12,6 +12,8 @@ using Clock = std::chrono::steady_clock;
 Group::Group(const Gang& gang, std::chrono::duration<double> timeout)
     : rank_(gang.rank), size_(gang.size), ticket_(gang.ticket), timeout_(timeout) {}
 
+std::optional<Group::SharedMemory> Group::share_memory(std::int64_t) { return std::nullopt; }
+
 std::string Group::reason() const {
   const std::lock_guard lock(mutex_);
   return reason_;

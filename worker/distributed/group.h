@@ -7,7 +7,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "experiments/error.h"
 #include "experiments/message.h"
@@ -43,6 +45,13 @@ class Group {
   virtual torch::Tensor all_gather(const torch::Tensor& rows) = 0;
   // Rank 0's values everywhere, in place. Contiguous, of one size on all members.
   virtual void broadcast(const torch::Tensor& values) = 0;
+  // Memory on every member's GPU, zeroed, which the kernels of all can write to. It lives as long
+  // as the group. Nothing where they cannot reach each other's, on all members alike.
+  struct SharedMemory {
+    std::vector<void*> of_rank;  // as this member's GPU reaches it
+    const std::int32_t* broken;  // for kernels that wait for others: not 0 once the group is broken
+  };
+  virtual std::optional<SharedMemory> share_memory(std::int64_t bytes);
   // Returns when every member has come here.
   virtual void barrier() = 0;
   // Whether any member said so, the same answer on all of them: of this call or, on a GPU, whose

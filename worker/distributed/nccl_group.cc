@@ -3,13 +3,18 @@
 #include <cuda_runtime_api.h>
 #include <nccl.h>
 #include <torch/types.h>
+#if NCCL_VERSION_CODE >= 22800
+#include <nccl_device.h>
+#endif
 
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <thread>
 #include <vector>
 
+#include "worker/cuda/window.h"
 #include "worker/distributed/group.h"
 
 namespace occam {
@@ -68,6 +73,9 @@ class NcclGroup final : public Group {
       if (answer.host) cudaFreeHost(answer.host);
     }
     if (flags_) cudaFree(flags_);
+    // Who still writes there has it by a mapping of its own.
+    for (void* memory : shared_) ncclMemFree(memory);
+    if (stop_) cudaFreeHost(stop_);
   }
 
   void join(const std::function<void(const std::string&)>& on_ticket) override {
@@ -93,6 +101,8 @@ class NcclGroup final : public Group {
         },
         "ncclCommInitRankConfig");
     demand(cudaMalloc(&flags_, sizeof(std::int32_t)));
+    demand(cudaMallocHost(&stop_, sizeof(std::int32_t)));
+    *stop_ = 0;
     for (Answer& answer : answers_) {
       demand(cudaMallocHost(&answer.host, sizeof(std::int32_t)));
       demand(cudaEventCreateWithFlags(&answer.passed, cudaEventDisableTiming));
@@ -141,9 +151,43 @@ class NcclGroup final : public Group {
         "ncclBroadcast");
   }
 
+#if NCCL_VERSION_CODE >= 22800
+  std::optional<SharedMemory> share_memory(std::int64_t bytes) override {
+    void* memory = nullptr;
+    settle(ncclMemAlloc(&memory, static_cast<std::size_t>(bytes)), "ncclMemAlloc");
+    shared_.push_back(memory);
+    demand(cudaMemsetAsync(memory, 0, static_cast<std::size_t>(bytes), stream()));
+    ncclWindow_t& window = windows_.emplace_back(nullptr);
+    call(
+        [&] {
+          return ncclCommWindowRegister(comm_, memory, static_cast<std::size_t>(bytes), &window,
+                                        NCCL_WIN_COLL_SYMMETRIC);
+        },
+        "ncclCommWindowRegister");
+    // Whoever reaches all of them does so everywhere.
+    const bool reaches_all = window && ncclTeamLsa(comm_).nRanks == static_cast<int>(size_);
+    if (!reaches_all) return std::nullopt;
+    SharedMemory shared{std::vector<void*>(static_cast<std::size_t>(size_)), stop_};
+    const std::size_t size = shared.of_rank.size() * sizeof(void*);
+    const torch::Tensor addresses =
+        torch::empty({size_}, torch::dtype(torch::kInt64).device(torch::kCUDA));
+    cuda::window_addresses(window, static_cast<int>(size_),
+                           static_cast<void**>(addresses.data_ptr()), stream());
+    demand(cudaMemcpyAsync(shared.of_rank.data(), addresses.data_ptr(), size,
+                           cudaMemcpyDeviceToHost, stream()));
+    barrier();  // all are zeroed
+    return shared;
+  }
+#endif
+
   void leave() override {
     try {
       barrier();
+#if NCCL_VERSION_CODE >= 22800
+      for (const ncclWindow_t window : windows_)
+        if (window)
+          call([&] { return ncclCommWindowDeregister(comm_, window); }, "ncclCommWindowDeregister");
+#endif
       call([&] { return ncclCommFinalize(comm_); }, "ncclCommFinalize");
       const std::lock_guard lock(mutex_);
       if (is_broken()) return;
@@ -244,6 +288,7 @@ class NcclGroup final : public Group {
   // hold the communicator's operations are gone: so it has a thread, and the destructor waits.
   void on_abort() override {
     const std::lock_guard lock(mutex_);
+    if (stop_) *static_cast<volatile std::int32_t*>(stop_) = 1;
     if (comm_) abortion_ = std::thread([one = comm_] { ncclCommAbort(one); });
   }
 
@@ -252,6 +297,11 @@ class NcclGroup final : public Group {
   std::mutex mutex_;  // of every call of NCCL's but the abortion, which comes after all others
   std::thread abortion_;
   std::int32_t* flags_ = nullptr;  // on the device
+  std::int32_t* stop_ = nullptr;   // of the host: our kernels that wait for others look at it
+  std::vector<void*> shared_;
+#if NCCL_VERSION_CODE >= 22800
+  std::deque<ncclWindow_t> windows_;  // of these; NCCL fills them in when it comes to that
+#endif
   std::array<Answer, 2> answers_;
   std::size_t asked_ = 0;
 };

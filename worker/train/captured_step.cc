@@ -43,10 +43,12 @@ void demand(cudaError_t error) {
 // layer by layer, so that the norms are our kernels, gradients stay where they are made, and the
 // update reads them there.
 //
-// In a group every member makes the views of its share of the batch. The norms' sums are added up
-// over the members before they are used; the whole batch's outputs are gathered, and every member
-// computes the whole loss; gradients are added up where they lie. Not beside the backward pass:
-// that takes multiprocessors from kernels whose blocks have one each, which then run twice as long.
+// In a group every member makes the views of its share of the batch, and has the trunk's features
+// of it. The norms' kernels exchange their sums with the other members'. The features of the whole
+// batch are gathered, and every member computes the whole head and loss, which takes less time than
+// a word with the others. The convolutions' gradients are added up where they lie. Not beside the
+// backward pass: that takes multiprocessors from kernels whose blocks have one each, which then run
+// twice as long.
 class CapturedStep final : public TrainingStep {
  public:
   CapturedStep(const Trial& trial, const Tensor& images, torch::Device device, Group* group)
@@ -184,11 +186,29 @@ class CapturedStep final : public TrainingStep {
     norm_scratch_ = torch::zeros({cuda::norm_scratch_bytes(channels)}, bytes);
     state_ = torch::zeros({static_cast<std::int64_t>(sizeof(cuda::StepState))}, bytes);
 
-    if (group_) norm_sums_ = torch::zeros({2 * channels}, floats);
+    if (group_) meet(channels);
     input_ = torch::empty({plan_.views * plan_.batch, plan_.side, plan_.side, cuda::kInputChannels},
                           torch::dtype(type_).device(device_))
                  .permute({0, 3, 1, 2});
     make_copies();
+  }
+
+  // How the members' norms add up what they have: in their kernels, where those reach each other's
+  // memory.
+  void meet(std::int64_t channels) {
+    if (group_->size() == 1) return;
+    exchange_.rank = static_cast<int>(group_->rank());
+    exchange_.size = static_cast<int>(group_->size());
+    exchange_.values = 4 * channels;  // forward and backward
+    if (exchange_.size <= cuda::kMostMembers)
+      if (const auto shared = group_->share_memory(cuda::exchange_bytes(exchange_))) {
+        for (std::size_t rank = 0; rank < shared->of_rank.size(); ++rank)
+          exchange_.of_rank[rank] = static_cast<std::uint64_t*>(shared->of_rank[rank]);
+        exchange_.broken = shared->broken;
+        return;
+      }
+    exchange_ = {};
+    norm_sums_ = torch::zeros({2 * channels}, torch::dtype(torch::kFloat32).device(device_));
   }
 
   // The network's copies of the weights, and what the update does with each parameter.
@@ -311,6 +331,8 @@ class CapturedStep final : public TrainingStep {
 
   Rows forward_and_backward() {
     const Network::Layers& layers = network_->layers();
+    if (exchange_.size > 1) cuda::next_round(exchange_, stream_);
+    exchange_.first = 0;
     cuda::augment(plan_, device_state(), input_.data_ptr(), element_, stream_);
     const Tensor stem = convolve(input_, layers.stem, layers.stem_norm);
     Tensor x = apply(stem, layers.stem_norm, {}, nullptr);
@@ -334,14 +356,14 @@ class CapturedStep final : public TrainingStep {
 
     const Tensor trunk = x;
     x = trunk.mean({2, 3});
+    if (group_) x = whole_batch(x, plan_.views, *group_);
     std::vector<KeptDense> dense;
     for (const Network::Dense& layer : layers.head) x = forward(layer, x, dense);
     const Tensor embed = x;
     const bool has_logits = trial_.loss == Loss::rotation;
     if (has_logits) x = forward(layers.classifier, x, dense);
 
-    auto [value, gradient] = loss_of(group_ ? whole_batch(x, plan_.views, *group_) : x, has_logits);
-    if (group_) gradient = own_rows(gradient, plan_.views, *group_);
+    auto [value, gradient] = loss_of(x, has_logits);
     BehindDense behind{gradient, {}};
     if (has_logits) {
       behind = backward(layers.classifier, behind, dense);
@@ -350,6 +372,7 @@ class CapturedStep final : public TrainingStep {
       behind = backward(*layer, behind, dense);
     }
     gradient = behind.gradient();
+    if (group_) gradient = own_rows(gradient, plan_.views, *group_);
     const auto pixels = static_cast<double>(trunk.size(2) * trunk.size(3));
     Gradient flowing{gradient.div(pixels)
                          .view({trunk.size(0), trunk.size(1), 1, 1})
@@ -362,11 +385,33 @@ class CapturedStep final : public TrainingStep {
     }
     const cuda::NormGradient of_stem{flowing.a.data_ptr(), flowing.second(),
                                      cuda::NormGradient::Mask::x, nullptr};
-    norm_sums(of_stem, stem, layers.stem_norm, nullptr);
+    norm_sums(of_stem, stem, layers.stem_norm, nullptr, members(stem));
     norm_apply(of_stem, stem, layers.stem_norm, flowing.a);
     convolve_backward(flowing.a, input_, layers.stem, false);
-    if (group_) group_->all_reduce(gradients_);
+    if (group_) add_up_gradients();
     return value;
+  }
+
+  // The trunk's norms have theirs of the whole batch already. So has the head, on every member;
+  // that all go on with the same bits, rank 0's count and the others' are nothing.
+  void add_up_gradients() {
+    std::vector<Tensor> parts;
+    std::array<std::vector<Tensor>, 2> heads;  // by their type
+    const std::size_t head = first_of_head();
+    for (std::size_t i = 0; i < gradients_.size(); ++i) {
+      const Tensor& gradient = gradients_[i];
+      if (i >= head) heads[gradient.scalar_type() == torch::kFloat32].push_back(gradient);
+      if (i >= head || gradient.dim() > 1) parts.push_back(gradient);
+    }
+    for (const std::vector<Tensor>& of_type : heads)
+      if (group_->rank() > 0 && !of_type.empty()) at::_foreach_zero_(of_type);
+    group_->all_reduce(parts);
+  }
+  // The head's parameters come last.
+  std::size_t first_of_head() const {
+    const Network::Layers& layers = network_->layers();
+    if (!layers.head.empty()) return layers.head.front().weight;
+    return trial_.loss == Loss::rotation ? layers.classifier.weight : gradients_.size();
   }
 
   std::pair<Rows, Tensor> loss_of(const Tensor& output, bool has_logits) const {
@@ -408,7 +453,7 @@ class CapturedStep final : public TrainingStep {
   std::optional<cuda::DenseShape> own_shape(const Network::Dense& layer, const Tensor& x) const {
     const Tensor& weight = weights_[layer.weight];
     const cuda::DenseShape shape{x.size(0), weight.size(1), weight.size(0)};
-    if (group_ || element_ != cuda::Element::bfloat16 || !layer.has_norm || layer.has_bias ||
+    if (element_ != cuda::Element::bfloat16 || !layer.has_norm || layer.has_bias ||
         !cuda::is_dense(shape, shared_bytes_))
       return std::nullopt;
     return shape;
@@ -427,9 +472,8 @@ class CapturedStep final : public TrainingStep {
         layer.has_bias ? at::linear(x, weight, weights_[layer.bias]) : at::linear(x, weight);
     kept.push_back({x, z});
     if (!layer.has_norm) return z;
-    const bool few = z.size(0) <= cuda::kNormFewRows;
-    if (!few || group_) {
-      statistics(z, layer.norm, few);
+    if (z.size(0) > cuda::kNormFewRows) {
+      statistics(z, layer.norm, {});
       return apply(z, layer.norm, {}, nullptr);
     }
     Tensor y = torch::empty_like(z);
@@ -456,8 +500,7 @@ class CapturedStep final : public TrainingStep {
       return {dz, weight};
     }
     Tensor gradient = behind.gradient();
-    const bool few = was.z.size(0) <= cuda::kNormFewRows;
-    if (layer.has_norm && few && !group_) {
+    if (layer.has_norm && was.z.size(0) <= cuda::kNormFewRows) {
       cuda::norm_backward_few(shape(was.z), gradient.data_ptr(), was.z.data_ptr(),
                               weights_[layer.norm.gamma].data_ptr<float>(), saved(layer.norm),
                               gradient_place(layer.norm.gamma), gradient_place(layer.norm.beta),
@@ -465,7 +508,7 @@ class CapturedStep final : public TrainingStep {
     } else if (layer.has_norm) {
       const cuda::NormGradient of_norm{gradient.data_ptr(), nullptr, cuda::NormGradient::Mask::x,
                                        nullptr};
-      norm_sums(of_norm, was.z, layer.norm, nullptr, few);
+      norm_sums(of_norm, was.z, layer.norm, nullptr, {});
       norm_apply(of_norm, was.z, layer.norm, gradient);
     }
     gradients_[layer.weight] = at::mm(gradient.t(), was.x);
@@ -478,20 +521,20 @@ class CapturedStep final : public TrainingStep {
     Tensor g = incoming.a;
     norm_sums(
         {incoming.a.data_ptr(), incoming.second(), cuda::NormGradient::Mask::y, kept.y.data_ptr()},
-        kept.c2, block.norm2, g.data_ptr());
+        kept.c2, block.norm2, g.data_ptr(), members(g));
     const cuda::NormGradient plain{g.data_ptr(), nullptr, cuda::NormGradient::Mask::none, nullptr};
     Tensor dc2 = torch::empty_like(kept.c2);
     norm_apply(plain, kept.c2, block.norm2, dc2);
     Tensor skipping = g;
     if (block.has_shortcut) {
-      norm_sums(plain, kept.shortcut, block.shortcut_norm, nullptr);
+      norm_sums(plain, kept.shortcut, block.shortcut_norm, nullptr, members(g));
       norm_apply(plain, kept.shortcut, block.shortcut_norm, g);
       skipping = convolve_backward(g, kept.x, block.shortcut, true);
     }
     Tensor dy1 = convolve_backward(dc2, kept.y1, block.conv2, true);
     const cuda::NormGradient of_norm1{dy1.data_ptr(), nullptr, cuda::NormGradient::Mask::x,
                                       nullptr};
-    norm_sums(of_norm1, kept.c1, block.norm1, nullptr);
+    norm_sums(of_norm1, kept.c1, block.norm1, nullptr, members(dy1));
     norm_apply(of_norm1, kept.c1, block.norm1, dy1);
     return {convolve_backward(dy1, kept.x, block.conv1, true), skipping};
   }
@@ -514,7 +557,7 @@ class CapturedStep final : public TrainingStep {
     const auto own = own_shape(x, convolution);
     if (!own) {
       const Tensor y = at::conv2d(x, weight, {}, convolution.stride, convolution.padding);
-      statistics(y, norm);
+      statistics(y, norm, members(y));
       return y;
     }
     const std::int64_t outputs = cuda::outputs(*own);
@@ -525,13 +568,10 @@ class CapturedStep final : public TrainingStep {
     const auto* of_parts = sums.const_data_ptr<float>();
     cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(),
                    {parameters(norm).running_mean, sums.data_ptr<float>()}, stream_);
-    if (group_) {
-      cuda::norm_sums_of_parts(outputs, parts, of_parts, shared_sums(), stream_);
-      statistics_of_sums(y, norm);
-    } else {
-      cuda::norm_statistics_of_parts(shape(y).rows, outputs, parts, of_parts, parameters(norm),
-                                     saved(norm), stream_);
-    }
+    const cuda::NormMembers of = members(y);
+    cuda::norm_statistics_of_parts(shape(y).rows, outputs, parts, of_parts, parameters(norm),
+                                   saved(norm), stream_, of);
+    finish_statistics(y, norm, of);
     return y;
   }
 
@@ -575,23 +615,27 @@ class CapturedStep final : public TrainingStep {
     return {weights_[norm.gamma].data_ptr<float>(), weights_[norm.beta].data_ptr<float>(),
             norm.mean.data_ptr<float>(), norm.variance.data_ptr<float>()};
   }
-  void statistics(const Tensor& x, const Norm& norm, bool few = false) {
-    if (!group_)
-      return cuda::norm_statistics(shape(x), x.data_ptr(), parameters(norm), saved(norm),
-                                   norm_scratch_.data_ptr(), stream_);
-    cuda::norm_statistics_sums(shape(x), x.data_ptr(), parameters(norm), shared_sums(), few,
-                               norm_scratch_.data_ptr(), stream_);
-    statistics_of_sums(x, norm);
+  // How the sums of the next norm, of an x like this, become those of all members' rows.
+  cuda::NormMembers members(const Tensor& x) {
+    cuda::NormMembers all{exchange_, nullptr};
+    if (norm_sums_.defined()) all.own_sums = norm_sums_.data_ptr<float>();
+    exchange_.first += 2 * x.size(1);
+    return all;
   }
-  // In a group: of this member's sums.
-  void statistics_of_sums(const Tensor& x, const Norm& norm) {
-    sum_over_members(x);
-    cuda::norm_statistics_of_sums(shape(x).rows * group_->size(), x.size(1), shared_sums(),
-                                  parameters(norm), saved(norm), stream_);
+  // Where the kernels left that to the group.
+  void add_up(const Tensor& x) { group_->all_reduce(norm_sums_.narrow(0, 0, 2 * x.size(1))); }
+  std::int64_t rows_of_all(const Tensor& x) const { return shape(x).rows * group_->size(); }
+
+  void statistics(const Tensor& x, const Norm& norm, const cuda::NormMembers& of) {
+    cuda::norm_statistics(shape(x), x.data_ptr(), parameters(norm), saved(norm),
+                          norm_scratch_.data_ptr(), stream_, of);
+    finish_statistics(x, norm, of);
   }
-  float* shared_sums() const { return norm_sums_.data_ptr<float>(); }
-  void sum_over_members(const Tensor& x) {
-    group_->all_reduce(norm_sums_.narrow(0, 0, 2 * x.size(1)));
+  void finish_statistics(const Tensor& x, const Norm& norm, const cuda::NormMembers& of) {
+    if (!of.own_sums) return;
+    add_up(x);
+    cuda::norm_finish_statistics(rows_of_all(x), x.size(1), of.own_sums, parameters(norm),
+                                 saved(norm), stream_);
   }
   Tensor apply(const Tensor& x, const Norm& norm, const Tensor& residual,
                const float* residual_saved) {
@@ -607,25 +651,21 @@ class CapturedStep final : public TrainingStep {
     return gradients_[parameter].data_ptr<float>();
   }
   void norm_sums(const cuda::NormGradient& gradient, const Tensor& x, const Norm& norm, void* g,
-                 bool few = false) {
+                 const cuda::NormMembers& of) {
     const float* gamma = weights_[norm.gamma].data_ptr<float>();
     float* of_gamma = gradient_place(norm.gamma);
     float* of_beta = gradient_place(norm.beta);
-    if (!group_)
-      return cuda::norm_backward_sums(shape(x), gradient, x.data_ptr(), gamma, saved(norm), g,
-                                      of_gamma, of_beta, norm_scratch_.data_ptr(), stream_);
-    cuda::norm_backward_own_sums(shape(x), gradient, x.data_ptr(), saved(norm), g, of_gamma,
-                                 of_beta, shared_sums(), few, norm_scratch_.data_ptr(), stream_);
-    sum_over_members(x);
+    cuda::norm_backward_sums(shape(x), gradient, x.data_ptr(), gamma, saved(norm), g, of_gamma,
+                             of_beta, norm_scratch_.data_ptr(), stream_, of);
+    if (!of.own_sums) return;
+    add_up(x);
+    cuda::norm_finish_backward(rows_of_all(x), x.size(1), of.own_sums, gamma, saved(norm), of_gamma,
+                               of_beta, stream_);
   }
   void norm_apply(const cuda::NormGradient& gradient, const Tensor& x, const Norm& norm,
                   Tensor& dx) {
-    cuda::NormSums sums;
-    if (group_)
-      sums = {shared_sums(), weights_[norm.gamma].data_ptr<float>(),
-              shape(x).rows * group_->size()};
-    cuda::norm_backward_apply(shape(x), gradient, x.data_ptr(), saved(norm), dx.data_ptr(), stream_,
-                              sums);
+    cuda::norm_backward_apply(shape(x), gradient, x.data_ptr(), saved(norm), dx.data_ptr(),
+                              stream_);
   }
 
   Trial trial_;
@@ -641,7 +681,8 @@ class CapturedStep final : public TrainingStep {
   Tensor velocity_, norms_, norm_scratch_, state_, input_, images_, order_;
   std::vector<Tensor> weights_;    // by parameter: what the network computes with
   std::vector<Tensor> gradients_;  // by parameter, while a step is recorded
-  Tensor norm_sums_;               // in a group
+  cuda::Exchange exchange_;        // with the other members, and the next norm's place in it; or
+  Tensor norm_sums_;               // what the group adds up
   std::unique_ptr<cuda::Update> update_;
   // Made and destroyed on the build thread: graphs register with a generator of the whole process,
   // which nothing guards.
