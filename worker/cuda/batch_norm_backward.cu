@@ -1,0 +1,251 @@
+#include "worker/cuda/norm_layout.cuh"
+
+namespace occam::cuda {
+namespace {
+
+// A thread's view of the gradient: g of one vector.
+template <class T, int V, NormGradient::Mask M, bool kTwo>
+struct Gradient {
+  const T* a;
+  const T* b;
+  const T* y;
+  float scale[V], shift[V];
+
+  __device__ Gradient(const T* first, const T* second, const T* output, const float* saved,
+                      const NormLayout& layout, const NormPlace& place)
+      : a(first), b(second), y(output) {
+    if constexpr (M == NormGradient::Mask::x) {
+      load<V>(saved + place.channel, scale);
+      load<V>(saved + layout.channels + place.channel, shift);
+    }
+  }
+  __device__ void at(std::int64_t index, const float (&x)[V], float (&g)[V]) const {
+    load<V>(a + index, g);
+    if constexpr (kTwo) {
+      float more[V];
+      load<V>(b + index, more);
+#pragma unroll
+      for (int i = 0; i < V; ++i) g[i] += more[i];
+    }
+    if constexpr (M == NormGradient::Mask::x) {
+#pragma unroll
+      for (int i = 0; i < V; ++i)
+        if (!(fmaf(x[i], scale[i], shift[i]) > 0)) g[i] = 0;
+    }
+    if constexpr (M == NormGradient::Mask::y) {
+      float value[V];
+      load<V>(y + index, value);
+#pragma unroll
+      for (int i = 0; i < V; ++i)
+        if (!(value[i] > 0)) g[i] = 0;
+    }
+  }
+};
+
+template <class T, int V, class G>
+__device__ inline void sum_gradient(const G& gradient, const T* x, const float* saved, T* g_out,
+                                    const NormLayout& layout, const NormPlace& place,
+                                    float (&sum)[V], float (&product)[V]) {
+  float mean[V];
+  load<V>(saved + 2 * layout.channels + place.channel, mean);
+  constexpr int kRows = 2;
+  for (std::int64_t row = place.row; row < place.end; row += kRows * place.step) {
+    float value[kRows][V], g[kRows][V];
+#pragma unroll
+    for (int u = 0; u < kRows; ++u) {
+      const std::int64_t at = (row + u * place.step) * layout.channels + place.channel;
+      if (row + u * place.step < place.end) {
+        load<V>(x + at, value[u]);
+        gradient.at(at, value[u], g[u]);
+      }
+    }
+#pragma unroll
+    for (int u = 0; u < kRows; ++u) {
+      if (row + u * place.step >= place.end) continue;
+#pragma unroll
+      for (int i = 0; i < V; ++i) {
+        sum[i] += g[u][i];
+        product[i] += g[u][i] * (value[u][i] - mean[i]);
+      }
+      if (g_out) store<V>(g[u], g_out + (row + u * place.step) * layout.channels + place.channel);
+    }
+  }
+}
+
+// The gradients of gamma and beta, and dx' coefficients, from the sums over so many rows.
+__device__ inline void finish_backward(const NormLayout& layout, std::int64_t of_rows,
+                                       std::int64_t first_channel, int slab, const float* sums,
+                                       const float* gamma, float* saved, float* gamma_gradient,
+                                       float* beta_gradient) {
+  const auto rows = static_cast<float>(of_rows);
+  for (int i = threadIdx.x; i < slab; i += kThreads) {
+    const std::int64_t channel = first_channel + i;
+    const float inverse = saved[3 * layout.channels + channel];
+    const float mean = saved[2 * layout.channels + channel];
+    const float of_gamma = sums[slab + i] * inverse;
+    gamma_gradient[channel] = of_gamma;
+    beta_gradient[channel] = sums[i];
+    const float scale = gamma[channel] * inverse;
+    const float slope = -scale * inverse * of_gamma / rows;
+    saved[4 * layout.channels + channel] = scale;
+    saved[5 * layout.channels + channel] = slope;
+    saved[6 * layout.channels + channel] = -scale * sums[i] / rows - slope * mean;
+  }
+}
+
+template <class T, int V, class G>
+__device__ inline void apply_gradient(const G& gradient, const T* x, const float* saved, T* dx,
+                                      const NormLayout& layout, const NormPlace& place) {
+  float of_g[V], of_x[V], constant[V];
+  load<V>(saved + 4 * layout.channels + place.channel, of_g);
+  load<V>(saved + 5 * layout.channels + place.channel, of_x);
+  load<V>(saved + 6 * layout.channels + place.channel, constant);
+  constexpr int kRows = 2;
+  for (std::int64_t row = place.row; row < place.end; row += kRows * place.step) {
+    float value[kRows][V], g[kRows][V];
+#pragma unroll
+    for (int u = 0; u < kRows; ++u) {
+      const std::int64_t at = (row + u * place.step) * layout.channels + place.channel;
+      if (row + u * place.step < place.end) {
+        load<V>(x + at, value[u]);
+        gradient.at(at, value[u], g[u]);
+      }
+    }
+#pragma unroll
+    for (int u = 0; u < kRows; ++u) {
+      if (row + u * place.step >= place.end) continue;
+#pragma unroll
+      for (int i = 0; i < V; ++i)
+        g[u][i] = fmaf(g[u][i], of_g[i], fmaf(value[u][i], of_x[i], constant[i]));
+      store<V>(g[u], dx + (row + u * place.step) * layout.channels + place.channel);
+    }
+  }
+}
+
+template <class T, int V, NormGradient::Mask M, bool kTwo>
+__global__ void __launch_bounds__(kThreads)
+    backward_sums(NormLayout layout, const T* a, const T* b, const T* y, const T* x,
+                  const float* gamma, float* saved, T* g_out, float* gamma_gradient,
+                  float* beta_gradient, float* partial, unsigned* done, NormMembers members) {
+  const NormPlace place = place_of<V>(layout);
+  __shared__ float sums[2 * kMostLanes * V];
+  const Gradient<T, V, M, kTwo> gradient(a, b, y, saved, layout, place);
+  float sum[V] = {}, product[V] = {};
+  sum_gradient<T, V>(gradient, x, saved, g_out, layout, place, sum, product);
+  sum_over_block<V>(sum, product, layout, place.lane, sums);
+  if (!sum_over_strips<V>(layout, sums, partial, done)) return;
+  const int slab = layout.lanes * V;
+  if (members.own_sums) return write_sums(layout, slab, sums, members.own_sums);
+  const std::int64_t first_channel = static_cast<std::int64_t>(blockIdx.x) * slab;
+  sum_over_members(members.exchange, layout, first_channel, slab, sums);
+  finish_backward(layout, layout.rows * members.exchange.size, first_channel, slab, sums, gamma,
+                  saved, gamma_gradient, beta_gradient);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    finish_backward_of(NormLayout layout, const float* sums, const float* gamma, float* saved,
+                       float* gamma_gradient, float* beta_gradient) {
+  finish_backward(layout, layout.rows, 0, static_cast<int>(layout.channels), sums, gamma, saved,
+                  gamma_gradient, beta_gradient);
+}
+
+template <class T, int V, NormGradient::Mask M, bool kTwo>
+__global__ void __launch_bounds__(kThreads)
+    backward_apply(NormLayout layout, const T* a, const T* b, const T* y, const T* x,
+                   const float* saved, T* dx) {
+  const NormPlace place = place_of<V>(layout);
+  const Gradient<T, V, M, kTwo> gradient(a, b, y, saved, layout, place);
+  apply_gradient<T, V>(gradient, x, saved, dx, layout, place);
+}
+
+template <class T, int V>
+__global__ void __launch_bounds__(kThreads)
+    backward_few(NormLayout layout, const T* a, const T* x, const float* gamma, float* saved,
+                 float* gamma_gradient, float* beta_gradient, T* dx) {
+  const NormPlace place = place_of<V>(layout);
+  __shared__ float sums[2 * kMostLanes * V];
+  const Gradient<T, V, NormGradient::Mask::x, false> gradient(a, nullptr, nullptr, saved, layout,
+                                                              place);
+  float sum[V] = {}, product[V] = {};
+  sum_gradient<T, V>(gradient, x, saved, static_cast<T*>(nullptr), layout, place, sum, product);
+  sum_over_block<V>(sum, product, layout, place.lane, sums);
+  const int slab = layout.lanes * V;
+  finish_backward(layout, layout.rows, static_cast<std::int64_t>(blockIdx.x) * slab, slab, sums,
+                  gamma, saved, gamma_gradient, beta_gradient);
+  __syncthreads();
+  apply_gradient<T, V>(gradient, x, saved, dx, layout, place);
+}
+
+// Calls work(integral_constant<Mask>, bool_constant<two>).
+template <class Work>
+void with_gradient(const NormGradient& gradient, Work work) {
+  using Mask = NormGradient::Mask;
+  const auto with = [&](auto mask) {
+    if (gradient.b)
+      work(mask, std::bool_constant<true>{});
+    else
+      work(mask, std::bool_constant<false>{});
+  };
+  switch (gradient.mask) {
+    case Mask::none:
+      return with(std::integral_constant<Mask, Mask::none>{});
+    case Mask::x:
+      return with(std::integral_constant<Mask, Mask::x>{});
+    case Mask::y:
+      return with(std::integral_constant<Mask, Mask::y>{});
+  }
+}
+
+}  // namespace
+
+void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
+                        const float* gamma, float* saved, void* g, float* gamma_gradient,
+                        float* beta_gradient, void* scratch, Stream stream,
+                        const NormMembers& members) {
+  with_element(shape, [&]<class T, class V>(T, V) {
+    with_gradient(gradient, [&]<class M, class Two>(M, Two) {
+      const NormLayout layout = layout_of_sums<T, V::value>(shape);
+      backward_sums<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
+          layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
+          static_cast<const T*>(gradient.y), static_cast<const T*>(x), gamma, saved,
+          static_cast<T*>(g), gamma_gradient, beta_gradient, partials(scratch), counters(scratch),
+          members);
+    });
+  });
+  check_launch("norm_backward_sums");
+}
+
+void norm_finish_backward(std::int64_t rows, std::int64_t channels, const float* sums,
+                          const float* gamma, float* saved, float* gamma_gradient,
+                          float* beta_gradient, Stream stream) {
+  finish_backward_of<<<1, kThreads, 0, stream>>>(layout_of_all(rows, channels), sums, gamma, saved,
+                                                 gamma_gradient, beta_gradient);
+  check_launch("norm_finish_backward");
+}
+
+void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, const void* x,
+                         const float* saved, void* dx, Stream stream) {
+  with_element(shape, [&]<class T, class V>(T, V) {
+    with_gradient(gradient, [&]<class M, class Two>(M, Two) {
+      const NormLayout layout = layout_of<T, V::value>(shape, 8 * shape.processors, 8);
+      backward_apply<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
+          layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
+          static_cast<const T*>(gradient.y), static_cast<const T*>(x), saved, static_cast<T*>(dx));
+    });
+  });
+  check_launch("norm_backward_apply");
+}
+
+void norm_backward_few(const NormShape& shape, const void* gradient, const void* x,
+                       const float* gamma, float* saved, float* gamma_gradient,
+                       float* beta_gradient, void* dx, Stream stream) {
+  with_element(shape, [&]<class T, class V>(T, V) {
+    const NormLayout layout = layout_of<T, V::value>(shape, 1, 1);
+    backward_few<T, V::value><<<grid(layout), kThreads, 0, stream>>>(
+        layout, static_cast<const T*>(gradient), static_cast<const T*>(x), gamma, saved,
+        gamma_gradient, beta_gradient, static_cast<T*>(dx));
+  });
+  check_launch("norm_backward_few");
+}
+
+}  // namespace occam::cuda

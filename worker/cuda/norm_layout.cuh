@@ -1,0 +1,216 @@
+#pragma once
+
+#include <algorithm>
+
+#include "experiments/error.h"
+#include "worker/cuda/batch_norm.h"
+#include "worker/cuda/element.cuh"
+#include "worker/cuda/exchange.cuh"
+
+// How the norms' kernels divide rows and channels among their blocks, and how these add up.
+
+namespace occam::cuda {
+
+constexpr int kThreads = 256;
+constexpr int kWarps = kThreads / 32;
+constexpr int kMostLanes = 8;
+constexpr int kMostBlocks = 264;
+
+// A block takes a slab of neighbouring channels (`lanes` vectors) and a strip of rows. Threads of
+// a warp read whole 128-byte lines: lanes of one row, then the next row.
+struct NormLayout {
+  int lanes, slabs, strips;
+  std::int64_t rows, channels, rows_a_strip;
+};
+
+template <class T, int V>
+NormLayout layout_of(const NormShape& shape, int most_blocks, int rows_a_thread) {
+  NormLayout layout{};
+  layout.rows = shape.rows;
+  layout.channels = shape.channels;
+  const auto vectors = static_cast<int>(shape.channels / V);
+  layout.lanes = kMostLanes;
+  while (vectors % layout.lanes != 0) layout.lanes /= 2;
+  layout.slabs = vectors / layout.lanes;
+  const int rows_at_once = kThreads / layout.lanes;
+  const std::int64_t wanted =
+      (shape.rows + rows_at_once * rows_a_thread - 1) / (rows_at_once * rows_a_thread);
+  layout.strips = static_cast<int>(
+      std::clamp<std::int64_t>(wanted, 1, std::max(1, most_blocks / layout.slabs)));
+  layout.rows_a_strip = (shape.rows + layout.strips - 1) / layout.strips;
+  return layout;
+}
+
+struct NormPlace {
+  std::int64_t channel;  // first of the vector
+  std::int64_t row, end;
+  int step;  // rows from one of a thread to its next
+  int lane;
+};
+
+template <int V>
+__device__ inline NormPlace place_of(const NormLayout& layout) {
+  NormPlace place;
+  place.lane = threadIdx.x % layout.lanes;
+  place.channel = (static_cast<std::int64_t>(blockIdx.x) * layout.lanes + place.lane) * V;
+  place.step = kThreads / layout.lanes;
+  const std::int64_t begin = static_cast<std::int64_t>(blockIdx.y) * layout.rows_a_strip;
+  place.row = begin + threadIdx.x / layout.lanes;
+  place.end = min(layout.rows, begin + layout.rows_a_strip);
+  return place;
+}
+
+// Sums two vectors over the rows of a block: into sums[0…slab) and sums[slab…2 slab), slab = lanes
+// V.
+template <int V>
+__device__ inline void sum_over_block(float (&first)[V], float (&second)[V],
+                                      const NormLayout& layout, int lane, float* sums) {
+  __shared__ float warps[kWarps][2 * kMostLanes * V];
+#pragma unroll
+  for (int i = 0; i < V; ++i)
+    for (int offset = 16; offset >= layout.lanes; offset /= 2) {
+      first[i] += __shfl_xor_sync(~0U, first[i], offset);
+      second[i] += __shfl_xor_sync(~0U, second[i], offset);
+    }
+  const int slab = layout.lanes * V;
+  const int warp = threadIdx.x / 32;
+  if (threadIdx.x % 32 < layout.lanes) {
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      warps[warp][lane * V + i] = first[i];
+      warps[warp][slab + lane * V + i] = second[i];
+    }
+  }
+  __syncthreads();
+  for (int i = threadIdx.x; i < 2 * slab; i += kThreads) {
+    float sum = 0;
+#pragma unroll
+    for (int w = 0; w < kWarps; ++w) sum += warps[w][i];
+    sums[i] = sum;
+  }
+  __syncthreads();
+}
+
+// Adds up the strips' sums of a slab, in their order, in the block that comes last; true there,
+// with the totals in `sums`.
+template <int V>
+__device__ inline bool sum_over_strips(const NormLayout& layout, float* sums, float* partial,
+                                       unsigned* done) {
+  if (layout.strips == 1) return true;
+  const int values = 2 * layout.lanes * V;
+  float* mine =
+      partial + (static_cast<std::int64_t>(blockIdx.x) * layout.strips + blockIdx.y) * values;
+  for (int i = threadIdx.x; i < values; i += kThreads) mine[i] = sums[i];
+  __shared__ bool is_last;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    is_last = atomicAdd(done + blockIdx.x, 1U) == static_cast<unsigned>(layout.strips) - 1;
+    if (is_last) done[blockIdx.x] = 0;
+  }
+  __syncthreads();
+  if (!is_last) return false;
+  __threadfence();
+  // Groups of threads take every n-th strip, four values a thread.
+  const float4* all = reinterpret_cast<const float4*>(
+      partial + static_cast<std::int64_t>(blockIdx.x) * layout.strips * values);
+  const int quads = values / 4;
+  const int groups = kThreads / quads;
+  __shared__ float4 parts[kThreads];
+  const int quad = threadIdx.x % quads;
+  const int group = threadIdx.x / quads;
+  float4 sum{0, 0, 0, 0};
+  if (group < groups) {
+#pragma unroll 4
+    for (int strip = group; strip < layout.strips; strip += groups) {
+      const float4 value = __ldcg(all + static_cast<std::int64_t>(strip) * quads + quad);
+      sum.x += value.x;
+      sum.y += value.y;
+      sum.z += value.z;
+      sum.w += value.w;
+    }
+    parts[threadIdx.x] = sum;
+  }
+  __syncthreads();
+  for (int i = threadIdx.x; i < values; i += kThreads) {
+    float total = 0;
+    for (int g = 0; g < groups; ++g) total += reinterpret_cast<const float*>(parts)[g * values + i];
+    sums[i] = total;
+  }
+  __syncthreads();
+  return true;
+}
+
+// A slab's sums to their places among those of all channels: one row of firsts, one of seconds.
+__device__ inline void write_sums(const NormLayout& layout, int slab, const float* sums,
+                                  float* out) {
+  const std::int64_t first_channel = static_cast<std::int64_t>(blockIdx.x) * slab;
+  for (int i = threadIdx.x; i < slab; i += kThreads) {
+    out[first_channel + i] = sums[i];
+    out[layout.channels + first_channel + i] = sums[slab + i];
+  }
+}
+
+// Adds up what the members have in `sums` for a slab, by the threads of one block.
+__device__ inline void sum_over_members(const Exchange& exchange, const NormLayout& layout,
+                                        std::int64_t first_channel, int slab, float* sums) {
+  if (exchange.size == 1) return;
+  const std::uint32_t round = round_of(exchange);
+  const auto place = [&](int i) {
+    return first_channel + (i < slab ? i : layout.channels + i - slab);
+  };
+  for (int i = threadIdx.x; i < 2 * slab; i += kThreads) send(exchange, round, place(i), sums[i]);
+  for (int i = threadIdx.x; i < 2 * slab; i += kThreads)
+    sums[i] = sum_of_members(exchange, round, place(i), sums[i]);
+  __syncthreads();
+}
+
+inline dim3 grid(const NormLayout& layout) {
+  return {static_cast<unsigned>(layout.slabs), static_cast<unsigned>(layout.strips), 1};
+}
+
+constexpr std::int64_t kMostPartials = std::int64_t{2} * kMostBlocks * kMostLanes * 8;
+
+// Calls work(T{}, integral_constant<V>) for the element and the widest vector that divides the
+// channels.
+template <class Work>
+void with_element(const NormShape& shape, Work work) {
+  const auto with = [&]<class T>(T element) {
+    if (shape.channels % kVector<T> == 0)
+      work(element, std::integral_constant<int, kVector<T>>{});
+    else
+      throw Error("a GPU trains networks whose layers have multiples of " +
+                  std::to_string(kVector<T>) + " channels; " + std::to_string(shape.channels) +
+                  " is none (width, head_width)");
+  };
+  if (shape.element == Element::float32)
+    with(float{});
+  else
+    with(__nv_bfloat16{});
+}
+
+// Sums of more blocks than this take the last one long to add up.
+inline int sum_blocks(const NormShape& shape) {
+  return std::min(kMostBlocks, 2 * shape.processors);
+}
+
+// The layout of a norm's sums over its rows.
+template <class T, int V>
+NormLayout layout_of_sums(const NormShape& shape) {
+  return layout_of<T, V>(shape, sum_blocks(shape), 8);
+}
+
+// All channels in one block.
+inline NormLayout layout_of_all(std::int64_t rows, std::int64_t channels) {
+  NormLayout layout{};
+  layout.rows = rows;
+  layout.channels = channels;
+  return layout;
+}
+
+inline float* partials(void* scratch) { return static_cast<float*>(scratch); }
+inline unsigned* counters(void* scratch) {
+  return reinterpret_cast<unsigned*>(static_cast<float*>(scratch) + kMostPartials);
+}
+
+}  // namespace occam::cuda
