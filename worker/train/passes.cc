@@ -1,0 +1,539 @@
+#ifdef OCCAM_CUDA
+#include "worker/train/passes.h"
+
+#include <ATen/ATen.h>
+#include <ATen/cuda/CUDAContext.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "worker/cuda/batch_norm.h"
+#include "worker/cuda/convolution.h"
+#include "worker/cuda/dense.h"
+#include "worker/cuda/loss.h"
+#include "worker/cuda/part.h"
+#include "worker/cuda/update.h"
+#include "worker/distributed/across.h"
+#include "worker/train/losses.h"
+#include "worker/train/training_step.h"
+
+namespace occam {
+namespace {
+
+using torch::Tensor;
+constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
+
+// Forward and backward are written out, layer by layer, so that the norms are our kernels,
+// gradients stay where they are made, and the update reads them there.
+//
+// In a group every member makes the views of its share of the batch, and has the trunk's features
+// of it. The norms' kernels exchange their sums with the other members'. The features of the whole
+// batch are gathered, and every member computes the whole head and loss, which takes less time than
+// a word with the others. The convolutions' gradients are added up where they lie. Not beside the
+// backward pass: that takes multiprocessors from kernels whose blocks have one each, which then run
+// twice as long.
+class WrittenOutPasses final : public Passes {
+ public:
+  WrittenOutPasses(const Trial& trial, const cuda::AugmentPlan& plan, torch::Device device,
+                   cuda::Stream stream, Group* group)
+      : trial_(trial),
+        plan_(plan),
+        device_(device),
+        stream_(stream),
+        group_(group),
+        element_(trial.precision == Precision::bf16 ? cuda::Element::bfloat16
+                                                    : cuda::Element::float32),
+        type_(trial.precision == Precision::bf16 ? torch::kBFloat16 : torch::kFloat32),
+        processors_(cuda::processors(stream_)),
+        shared_bytes_(at::cuda::getDeviceProperties(device.index())->sharedMemPerBlockOptin),
+        network_(std::make_shared<Network>(trial, device)) {
+    const auto bytes = torch::dtype(torch::kUInt8).device(device_);
+    const auto floats = torch::dtype(torch::kFloat32).device(device_);
+    velocity_ = torch::zeros_like(network_->flat());
+    const std::int64_t channels = network_->statistics().numel() / 2;
+    norms_ = torch::zeros({channels * cuda::kNormSaved}, floats);
+    norm_scratch_ = torch::zeros({cuda::norm_scratch_bytes(channels)}, bytes);
+    if (group_) meet(channels);
+    input_ = torch::empty({plan_.views * plan_.batch, plan_.side, plan_.side, cuda::kInputChannels},
+                          torch::dtype(type_).device(device_))
+                 .permute({0, 3, 1, 2});
+    make_copies();
+  }
+
+  Rows forward_and_backward(const cuda::StepState* state) override {
+    const Network::Layers& layers = network_->layers();
+    if (exchange_.size > 1) cuda::next_round(exchange_, stream_);
+    exchange_.first = 0;
+    cuda::augment(plan_, state, input_.data_ptr(), element_, stream_);
+    const Tensor stem = convolve(input_, layers.stem, layers.stem_norm);
+    Tensor x = apply(stem, layers.stem_norm, {}, nullptr);
+    const Tensor first = x;
+    std::vector<KeptBlock> blocks;
+    for (const Network::Block& block : layers.blocks) {
+      KeptBlock kept;
+      kept.x = x;
+      kept.c1 = convolve(x, block.conv1, block.norm1);
+      kept.y1 = apply(kept.c1, block.norm1, {}, nullptr);
+      kept.c2 = convolve(kept.y1, block.conv2, block.norm2);
+      if (block.has_shortcut) {
+        kept.shortcut = convolve(x, block.shortcut, block.shortcut_norm);
+        kept.y = apply(kept.c2, block.norm2, kept.shortcut, saved(block.shortcut_norm));
+      } else {
+        kept.y = apply(kept.c2, block.norm2, x, nullptr);
+      }
+      x = kept.y;
+      blocks.push_back(std::move(kept));
+    }
+
+    const Tensor trunk = x;
+    x = trunk.mean({2, 3});
+    if (group_) x = whole_batch(x, plan_.views, *group_);
+    std::vector<KeptDense> dense;
+    for (const Network::Dense& layer : layers.head) x = forward(layer, x, dense);
+    const Tensor embed = x;
+    const bool has_logits = trial_.loss == Loss::rotation;
+    if (has_logits) x = forward(layers.classifier, x, dense);
+
+    auto [value, gradient] = loss_of(x, has_logits);
+    BehindDense behind{gradient, {}};
+    if (has_logits) {
+      behind = backward(layers.classifier, behind, dense);
+    }
+    for (auto layer = layers.head.rbegin(); layer != layers.head.rend(); ++layer) {
+      behind = backward(*layer, behind, dense);
+    }
+    gradient = behind.gradient();
+    if (group_) gradient = own_rows(gradient, plan_.views, *group_);
+    const auto pixels = static_cast<double>(trunk.size(2) * trunk.size(3));
+    Gradient flowing{gradient.div(pixels)
+                         .view({trunk.size(0), trunk.size(1), 1, 1})
+                         .expand_as(trunk)
+                         .contiguous(kChannelsLast),
+                     {}};
+    for (std::size_t i = blocks.size(); i-- > 0;) {
+      flowing = backward(layers.blocks[i], blocks[i], flowing);
+      blocks[i] = {};
+    }
+    const cuda::NormGradient of_stem{flowing.a.data_ptr(), flowing.second(),
+                                     cuda::NormGradient::Mask::x, nullptr};
+    norm_sums(of_stem, stem, layers.stem_norm, nullptr, members(stem));
+    norm_apply(of_stem, stem, layers.stem_norm, flowing.a);
+    convolve_backward(flowing.a, input_, layers.stem, false);
+    if (group_) add_up_gradients();
+    return value;
+  }
+
+  void update(const cuda::StepState* state) override {
+    update_->run(state, static_cast<float>(trial_.momentum),
+                 static_cast<float>(trial_.weight_decay), stream_);
+  }
+
+  void keep_gradients_here() override {
+    std::vector<const void*> places;
+    for (const Tensor& gradient : gradients_) places.push_back(gradient.data_ptr());
+    update_->read_from(places, stream_);
+    gradients_.clear();
+  }
+
+  void begin(const Trial& trial, const std::optional<TrainingState>& from) override {
+    set_state(*network_, velocity_, trial, from);
+    update_->copy(stream_);
+  }
+
+  const std::shared_ptr<Network>& network() const override { return network_; }
+  const Tensor& velocity() const override { return velocity_; }
+
+ private:
+  using Norm = Network::Norm;
+  using Convolution = Network::Convolution;
+
+  // A gradient as the backward pass leaves it: of a sum of two tensors, one of which may be
+  // missing.
+  struct Gradient {
+    Tensor a, b;
+    const void* second() const { return b.defined() ? b.data_ptr() : nullptr; }
+  };
+
+  // How the members' norms add up what they have: in their kernels, where those reach each other's
+  // memory.
+  void meet(std::int64_t channels) {
+    if (group_->size() == 1) return;
+    exchange_.rank = static_cast<int>(group_->rank());
+    exchange_.size = static_cast<int>(group_->size());
+    exchange_.values = 4 * channels;  // forward and backward
+    if (exchange_.size <= cuda::kMostMembers)
+      if (const auto shared = group_->share_memory(cuda::exchange_bytes(exchange_))) {
+        for (std::size_t rank = 0; rank < shared->of_rank.size(); ++rank)
+          exchange_.of_rank[rank] = static_cast<std::uint64_t*>(shared->of_rank[rank]);
+        exchange_.broken = shared->broken;
+        return;
+      }
+    exchange_ = {};
+    norm_sums_ = torch::zeros({2 * channels}, torch::dtype(torch::kFloat32).device(device_));
+  }
+
+  // The network's copies of the weights, and what the update does with each parameter.
+  void make_copies() {
+    const auto& parameters = network_->parameters();
+    gradients_.resize(parameters.size());
+    float* master = network_->flat().data_ptr<float>();
+    float* velocity = velocity_.data_ptr<float>();
+    std::vector<cuda::UpdateSegment> segments;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const Tensor& value = parameters[i].value;
+      cuda::UpdateSegment segment{nullptr,  element_,      master, velocity, nullptr,
+                                  element_, value.numel(), 1,      1,        1};
+      const bool is_stem = i == network_->layers().stem.weight;
+      const bool is_norm = value.dim() == 1 && !is_bias(i);
+      if (is_stem)
+        segment.inner = 3, segment.padded = segment.gradient_padded = cuda::kInputChannels;
+      if (is_norm) segment.gradient_element = cuda::Element::float32;
+      if (is_norm) {
+        weights_.push_back(value.detach());
+      } else if (is_stem) {
+        weights_.push_back(torch::zeros({value.size(0), 3, 3, cuda::kInputChannels},
+                                        torch::dtype(type_).device(device_))
+                               .permute({0, 3, 1, 2}));
+        segment.copy = weights_.back().data_ptr();
+      } else if (element_ == cuda::Element::float32) {
+        weights_.push_back(value.detach());
+      } else {
+        weights_.push_back(torch::empty_like(value, value.options().dtype(type_)).detach());
+        segment.copy = weights_.back().data_ptr();
+      }
+      segments.push_back(segment);
+      master += value.numel();
+      velocity += value.numel();
+    }
+    update_ = std::make_unique<cuda::Update>(std::move(segments), stream_);
+    update_->copy(stream_);
+  }
+
+  bool is_bias(std::size_t parameter) const {
+    const auto is_of = [&](const Network::Dense& layer) {
+      return layer.has_bias && layer.bias == parameter;
+    };
+    const Network::Layers& layers = network_->layers();
+    return std::any_of(layers.head.begin(), layers.head.end(), is_of) || is_of(layers.classifier);
+  }
+
+  struct KeptBlock {
+    Tensor x, c1, y1, c2, shortcut, y;
+  };
+  struct KeptDense {
+    Tensor x, z;
+  };
+  // What comes to a dense layer from behind: the gradient of its output is dz weight, not
+  // multiplied yet, or, without a weight, dz.
+  struct BehindDense {
+    Tensor dz, weight;
+    Tensor gradient() const { return weight.defined() ? at::mm(dz, weight) : dz; }
+  };
+
+  // The trunk's norms have theirs of the whole batch already. So has the head, on every member;
+  // that all go on with the same bits, rank 0's count and the others' are nothing.
+  void add_up_gradients() {
+    std::vector<Tensor> parts;
+    std::array<std::vector<Tensor>, 2> heads;  // by their type
+    const std::size_t head = first_of_head();
+    for (std::size_t i = 0; i < gradients_.size(); ++i) {
+      const Tensor& gradient = gradients_[i];
+      if (i >= head) heads[gradient.scalar_type() == torch::kFloat32].push_back(gradient);
+      if (i >= head || gradient.dim() > 1) parts.push_back(gradient);
+    }
+    for (const std::vector<Tensor>& of_type : heads)
+      if (group_->rank() > 0 && !of_type.empty()) at::_foreach_zero_(of_type);
+    group_->all_reduce(parts);
+  }
+  // The head's parameters come last.
+  std::size_t first_of_head() const {
+    const Network::Layers& layers = network_->layers();
+    if (!layers.head.empty()) return layers.head.front().weight;
+    return trial_.loss == Loss::rotation ? layers.classifier.weight : gradients_.size();
+  }
+
+  std::pair<Rows, Tensor> loss_of(const Tensor& output, bool has_logits) const {
+    const std::int64_t batch = trial_.batch_size, width = output.size(1);
+    const bool has_kernel =
+        has_logits || (trial_.loss == Loss::contrastive && batch <= cuda::kInfoNceMostRows &&
+                       width <= cuda::kInfoNceMostWidth);
+    if (!has_kernel) return loss_by_aten(output);
+    Tensor gradient = torch::empty_like(output);
+    const auto floats = output.options().dtype(torch::kFloat32);
+    const std::int64_t rows = has_logits ? output.size(0) : batch;
+    const Rows made{torch::empty({rows}, floats), torch::empty({rows}, floats)};
+    float* losses = made.losses.data_ptr<float>();
+    float* hits = made.hits.data_ptr<float>();
+    if (has_logits) {
+      cuda::rotation_prediction(rows, element_, output.data_ptr(), gradient.data_ptr(), losses,
+                                hits, stream_);
+      return {made, gradient};
+    }
+    const cuda::InfoNce shape{batch, width, trial_.negatives > 0 ? trial_.negatives + 1 : batch,
+                              static_cast<float>(trial_.temperature), element_};
+    const Tensor scratch = torch::empty({cuda::info_nce_scratch(shape)}, floats);
+    cuda::info_nce(shape, output.data_ptr(), scratch.data_ptr<float>(), gradient.data_ptr(), losses,
+                   hits, stream_);
+    return {made, gradient};
+  }
+
+  // For any loss of embeddings that losses.h knows.
+  std::pair<Rows, Tensor> loss_by_aten(const Tensor& output) const {
+    NetworkOutput seen;
+    seen.embed = output.to(torch::kFloat32).detach().requires_grad_(true);
+    const at::AutoGradMode with_gradient(true);
+    const LossValue value = step_loss(trial_, seen);
+    value.loss.backward();
+    return {{value.loss.detach(), value.accuracy}, seen.embed.grad().to(type_)};
+  }
+
+  // Of a layer whose product and norm are one launch of ours.
+  std::optional<cuda::DenseShape> own_shape(const Network::Dense& layer, const Tensor& x) const {
+    const Tensor& weight = weights_[layer.weight];
+    const cuda::DenseShape shape{x.size(0), weight.size(1), weight.size(0)};
+    if (element_ != cuda::Element::bfloat16 || !layer.has_norm || layer.has_bias ||
+        !cuda::is_dense(shape, shared_bytes_))
+      return std::nullopt;
+    return shape;
+  }
+
+  Tensor forward(const Network::Dense& layer, const Tensor& x, std::vector<KeptDense>& kept) {
+    const Tensor& weight = weights_[layer.weight];
+    if (const auto own = own_shape(layer, x)) {
+      Tensor z = torch::empty({own->rows, own->outputs}, x.options()), y = torch::empty_like(z);
+      cuda::dense_forward(*own, x.data_ptr(), weight.data_ptr(), parameters(layer.norm),
+                          saved(layer.norm), z.data_ptr(), y.data_ptr(), stream_);
+      kept.push_back({x, z});
+      return y;
+    }
+    const Tensor z =
+        layer.has_bias ? at::linear(x, weight, weights_[layer.bias]) : at::linear(x, weight);
+    kept.push_back({x, z});
+    if (!layer.has_norm) return z;
+    if (z.size(0) > cuda::kNormFewRows) {
+      statistics(z, layer.norm, {});
+      return apply(z, layer.norm, {}, nullptr);
+    }
+    Tensor y = torch::empty_like(z);
+    cuda::norm_forward_few(shape(z), z.data_ptr(), parameters(layer.norm), saved(layer.norm),
+                           y.data_ptr(), stream_);
+    return y;
+  }
+
+  BehindDense backward(const Network::Dense& layer, const BehindDense& behind,
+                       std::vector<KeptDense>& kept) {
+    const KeptDense was = std::move(kept.back());
+    kept.pop_back();
+    const Tensor& weight = weights_[layer.weight];
+    const auto own = own_shape(layer, was.x);
+    if (own && behind.weight.defined() &&
+        cuda::is_dense({own->rows, own->outputs, behind.dz.size(1)}, shared_bytes_)) {
+      Tensor dz = torch::empty_like(was.z), of_weight = torch::empty_like(weight);
+      cuda::dense_backward(
+          *own, {behind.dz.data_ptr(), behind.weight.data_ptr(), behind.dz.size(1)},
+          was.x.data_ptr(), was.z.data_ptr(), weights_[layer.norm.gamma].data_ptr<float>(),
+          saved(layer.norm), dz.data_ptr(), of_weight.data_ptr(), gradient_place(layer.norm.gamma),
+          gradient_place(layer.norm.beta), stream_);
+      gradients_[layer.weight] = of_weight;
+      return {dz, weight};
+    }
+    Tensor gradient = behind.gradient();
+    if (layer.has_norm && was.z.size(0) <= cuda::kNormFewRows) {
+      cuda::norm_backward_few(shape(was.z), gradient.data_ptr(), was.z.data_ptr(),
+                              weights_[layer.norm.gamma].data_ptr<float>(), saved(layer.norm),
+                              gradient_place(layer.norm.gamma), gradient_place(layer.norm.beta),
+                              gradient.data_ptr(), stream_);
+    } else if (layer.has_norm) {
+      const cuda::NormGradient of_norm{gradient.data_ptr(), nullptr, cuda::NormGradient::Mask::x,
+                                       nullptr};
+      norm_sums(of_norm, was.z, layer.norm, nullptr, {});
+      norm_apply(of_norm, was.z, layer.norm, gradient);
+    }
+    gradients_[layer.weight] = at::mm(gradient.t(), was.x);
+    if (layer.has_bias) gradients_[layer.bias] = gradient.sum(0);
+    return {gradient, weight};
+  }
+
+  Gradient backward(const Network::Block& block, const KeptBlock& kept, const Gradient& incoming) {
+    // g, the masked sum of what comes in, takes the place of `a`.
+    Tensor g = incoming.a;
+    norm_sums(
+        {incoming.a.data_ptr(), incoming.second(), cuda::NormGradient::Mask::y, kept.y.data_ptr()},
+        kept.c2, block.norm2, g.data_ptr(), members(g));
+    const cuda::NormGradient plain{g.data_ptr(), nullptr, cuda::NormGradient::Mask::none, nullptr};
+    Tensor dc2 = torch::empty_like(kept.c2);
+    norm_apply(plain, kept.c2, block.norm2, dc2);
+    Tensor skipping = g;
+    if (block.has_shortcut) {
+      norm_sums(plain, kept.shortcut, block.shortcut_norm, nullptr, members(g));
+      norm_apply(plain, kept.shortcut, block.shortcut_norm, g);
+      skipping = convolve_backward(g, kept.x, block.shortcut, true);
+    }
+    Tensor dy1 = convolve_backward(dc2, kept.y1, block.conv2, true);
+    const cuda::NormGradient of_norm1{dy1.data_ptr(), nullptr, cuda::NormGradient::Mask::x,
+                                      nullptr};
+    norm_sums(of_norm1, kept.c1, block.norm1, nullptr, members(dy1));
+    norm_apply(of_norm1, kept.c1, block.norm1, dy1);
+    return {convolve_backward(dy1, kept.x, block.conv1, true), skipping};
+  }
+
+  // Where our own kernels are quicker than cuDNN's.
+  std::optional<cuda::ConvolutionShape> own_shape(const Tensor& x,
+                                                  const Convolution& convolution) const {
+    const Tensor& weight = weights_[convolution.weight];
+    const cuda::ConvolutionShape shape{x.size(0), x.size(2), x.size(1), processors_};
+    constexpr int kHopper = 9;
+    if (element_ != cuda::Element::bfloat16 || convolution.stride != 1 ||
+        weight.sizes() != at::IntArrayRef{cuda::outputs(shape), x.size(1), 3, 3} ||
+        !cuda::has_convolution(shape) || at::cuda::getCurrentDeviceProperties()->major != kHopper)
+      return std::nullopt;
+    return shape;
+  }
+  // With the statistics of the norm behind it.
+  Tensor convolve(const Tensor& x, const Convolution& convolution, const Norm& norm) {
+    const Tensor& weight = weights_[convolution.weight];
+    const auto own = own_shape(x, convolution);
+    if (!own) {
+      const Tensor y = at::conv2d(x, weight, {}, convolution.stride, convolution.padding);
+      statistics(y, norm, members(y));
+      return y;
+    }
+    const std::int64_t outputs = cuda::outputs(*own);
+    const int parts = cuda::convolution_parts(*own);
+    Tensor y = torch::empty({x.size(0), outputs, x.size(2), x.size(3)}, x.options(), kChannelsLast);
+    const Tensor sums =
+        torch::empty({parts, 2 * outputs}, torch::dtype(torch::kFloat32).device(device_));
+    const auto* of_parts = sums.const_data_ptr<float>();
+    cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(),
+                   {parameters(norm).running_mean, sums.data_ptr<float>()}, stream_);
+    const cuda::NormMembers of = members(y);
+    cuda::norm_statistics_of_parts(shape(y).rows, outputs, parts, of_parts, parameters(norm),
+                                   saved(norm), stream_, of);
+    finish_statistics(y, norm, of);
+    return y;
+  }
+
+  Tensor convolve_backward(const Tensor& gradient, const Tensor& x, const Convolution& convolution,
+                           bool wants_input) {
+    const Tensor& weight = weights_[convolution.weight];
+    if (const auto own = own_shape(x, convolution)) {
+      Tensor of_x, of_weight = torch::empty_like(weight);
+      if (wants_input) {
+        of_x = torch::empty_like(x);
+        cuda::convolve_backward_input(*own, gradient.data_ptr(), weight.data_ptr(), of_x.data_ptr(),
+                                      stream_);
+      }
+      const Tensor scratch = torch::empty({cuda::convolution_scratch_bytes(*own)},
+                                          torch::dtype(torch::kUInt8).device(device_));
+      cuda::convolve_backward_weights(*own, gradient.data_ptr(), x.data_ptr(), of_weight.data_ptr(),
+                                      scratch.data_ptr(), stream_);
+      gradients_[convolution.weight] = of_weight;
+      return of_x;
+    }
+    const std::array<std::int64_t, 2> stride{convolution.stride, convolution.stride};
+    const std::array<std::int64_t, 2> padding{convolution.padding, convolution.padding};
+    auto [of_x, of_weight, of_bias] =
+        at::convolution_backward(gradient, x, weight, c10::nullopt, stride, padding, {1, 1}, false,
+                                 {0, 0}, 1, {wants_input, true, false});
+    gradients_[convolution.weight] = of_weight.contiguous(kChannelsLast);
+    return wants_input ? of_x.contiguous(kChannelsLast) : of_x;
+  }
+
+  // --- batch norm --------------------------------------------------------------------------------
+
+  cuda::NormShape shape(const Tensor& x) const {
+    return {x.numel() / x.size(1), x.size(1), element_, processors_};
+  }
+  float* saved(const Norm& norm) const {
+    const std::ptrdiff_t channel =
+        norm.mean.data_ptr<float>() - network_->statistics().data_ptr<float>();
+    return norms_.data_ptr<float>() + channel * cuda::kNormSaved;
+  }
+  cuda::NormParameters parameters(const Norm& norm) const {
+    return {weights_[norm.gamma].data_ptr<float>(), weights_[norm.beta].data_ptr<float>(),
+            norm.mean.data_ptr<float>(), norm.variance.data_ptr<float>()};
+  }
+  // How the sums of the next norm, of an x like this, become those of all members' rows.
+  cuda::NormMembers members(const Tensor& x) {
+    cuda::NormMembers all{exchange_, nullptr};
+    if (norm_sums_.defined()) all.own_sums = norm_sums_.data_ptr<float>();
+    exchange_.first += 2 * x.size(1);
+    return all;
+  }
+  // Where the kernels left that to the group.
+  void add_up(const Tensor& x) { group_->all_reduce(norm_sums_.narrow(0, 0, 2 * x.size(1))); }
+  std::int64_t rows_of_all(const Tensor& x) const { return shape(x).rows * group_->size(); }
+
+  void statistics(const Tensor& x, const Norm& norm, const cuda::NormMembers& of) {
+    cuda::norm_statistics(shape(x), x.data_ptr(), parameters(norm), saved(norm),
+                          norm_scratch_.data_ptr(), stream_, of);
+    finish_statistics(x, norm, of);
+  }
+  void finish_statistics(const Tensor& x, const Norm& norm, const cuda::NormMembers& of) {
+    if (!of.own_sums) return;
+    add_up(x);
+    cuda::norm_finish_statistics(rows_of_all(x), x.size(1), of.own_sums, parameters(norm),
+                                 saved(norm), stream_);
+  }
+  Tensor apply(const Tensor& x, const Norm& norm, const Tensor& residual,
+               const float* residual_saved) {
+    Tensor y = torch::empty_like(x);
+    cuda::norm_apply(shape(x), x.data_ptr(), saved(norm),
+                     residual.defined() ? residual.data_ptr() : nullptr, residual_saved, true,
+                     y.data_ptr(), stream_);
+    return y;
+  }
+  // The gradients of gamma and beta go to their places in the network's gradient buffer.
+  float* gradient_place(std::size_t parameter) {
+    gradients_[parameter] = network_->parameters()[parameter].value.grad();
+    return gradients_[parameter].data_ptr<float>();
+  }
+  void norm_sums(const cuda::NormGradient& gradient, const Tensor& x, const Norm& norm, void* g,
+                 const cuda::NormMembers& of) {
+    const float* gamma = weights_[norm.gamma].data_ptr<float>();
+    float* of_gamma = gradient_place(norm.gamma);
+    float* of_beta = gradient_place(norm.beta);
+    cuda::norm_backward_sums(shape(x), gradient, x.data_ptr(), gamma, saved(norm), g, of_gamma,
+                             of_beta, norm_scratch_.data_ptr(), stream_, of);
+    if (!of.own_sums) return;
+    add_up(x);
+    cuda::norm_finish_backward(rows_of_all(x), x.size(1), of.own_sums, gamma, saved(norm), of_gamma,
+                               of_beta, stream_);
+  }
+  void norm_apply(const cuda::NormGradient& gradient, const Tensor& x, const Norm& norm,
+                  Tensor& dx) {
+    cuda::norm_backward_apply(shape(x), gradient, x.data_ptr(), saved(norm), dx.data_ptr(),
+                              stream_);
+  }
+
+  const Trial trial_;
+  const cuda::AugmentPlan plan_;
+  const torch::Device device_;
+  const cuda::Stream stream_;
+  Group* const group_;  // or null
+  const cuda::Element element_;
+  const at::ScalarType type_;
+  const int processors_;
+  const std::size_t shared_bytes_;  // that a block may have
+  std::shared_ptr<Network> network_;
+  Tensor velocity_, norms_, norm_scratch_, input_;
+  std::vector<Tensor> weights_;    // by parameter: what the network computes with
+  std::vector<Tensor> gradients_;  // by parameter, of the last passes
+  cuda::Exchange exchange_;        // with the other members, and the next norm's place in it; or
+  Tensor norm_sums_;               // what the group adds up
+  std::unique_ptr<cuda::Update> update_;
+};
+
+}  // namespace
+
+std::unique_ptr<Passes> make_passes(const Trial& trial, const cuda::AugmentPlan& plan,
+                                    torch::Device device, cuda::Stream stream, Group* group) {
+  return std::make_unique<WrittenOutPasses>(trial, plan, device, stream, group);
+}
+
+}  // namespace occam
+#endif
