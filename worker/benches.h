@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "worker/parts.h"
+#include "worker/train/moving.h"
 #include "worker/train/training_step.h"
 
 namespace occam {
@@ -16,34 +18,39 @@ namespace occam {
 // Thread-safe.
 class Benches {
  public:
-  // On a GPU its parts are parts_of(slots, most_parts). `log` hears what a user should know.
-  Benches(torch::Device device, int slots, int most_parts,
-          std::function<void(const std::string&)> log);
+  // On a device of so many equal parts, or of one where it cannot be divided. `log` hears what a
+  // user should know.
+  Benches(torch::Device device, int slots, int parts, std::function<void(const std::string&)> log);
 
   // A bench for a trial that may use this share of the device, or what `running` trials leave of
   // it (itself counted): warm for the trial where there is one such. At most `slots` at a time.
   std::unique_ptr<Bench> take(const Trial& trial, double share, int running);
   void give_back(std::unique_ptr<Bench> bench);
 
+  // Whether a trial that trains on `present` would get more of the device on the part that take()
+  // chose for it now (parts.h). Never waits: while another takes or gives back, the answer is no.
+  bool has_better(const Bench& present, const Trial& trial, double share, int running) const;
+  // That bench, or null when there is none any more; the caller gives the present one back. That
+  // keeps its step as a waiting bench does: it is the last that makes room for the new bench's.
+  std::unique_ptr<Bench> take_better(Bench& present, const Trial& trial, double share, int running);
+  // How that trial moves among these benches, which must outlive it; `running` is asked each time.
+  Moves moves(const Trial& trial, double share, std::function<int()> running);
+
  private:
-  cuda::Part emptiest(int of) const;
+  std::unique_ptr<Bench> take(cuda::Part part, const Trial& trial);
   std::unique_ptr<Bench> make(cuda::Part part);
-  void count(cuda::Part part, int by);
+  void make_room(int running, Bench* left = nullptr);
 
   torch::Device device_;
   int slots_;
   std::function<void(const std::string&)> log_;
-  std::mutex mutex_;
-  std::vector<int> trials_on_;  // by smallest part
+  mutable std::mutex mutex_;
+  Parts parts_;
   std::vector<std::unique_ptr<Bench>> waiting_;
 };
 
-// Into how many equal parts, `most` at most, a GPU is divided for so many slots; not at all when
-// the process is deterministic.
-int parts_of(int slots, int most);
-
-// How many equal parts of the device, of `parts` at most, a trial is one of that may use this share
-// of it: the smallest part that holds the share.
-int parts_for(double share, int parts);
+// Into how many equal parts, `most` at most, a device is divided for so many slots; not at all when
+// it is a CPU or the process is deterministic.
+int parts_of(torch::Device device, int slots, int most);
 
 }  // namespace occam

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iostream>
 #include <limits>
+#include <memory>
 
 #include "experiments/error.h"
 #include "generated/revision.h"
@@ -138,7 +139,7 @@ int train_one(const std::string& path, const ServeOptions& options,
   ImageCache images(options.data);
   Pulse pulse;
   RunOptions run;
-  Bench bench(options.device);
+  auto bench = std::make_unique<Bench>(options.device);
   run.checkpoint_every = options.checkpoint_every;
   run.build = OCCAM_NUMERIC_DIGEST;
   run.on_progress = [](const Progress& progress) { std::cerr << to_line(progress) << "\n"; };

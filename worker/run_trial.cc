@@ -58,8 +58,9 @@ void part(Bench& bench, Group* group) {
 }
 
 // Trains, alone or with the rest of a gang.
-Training train_here(const Start& start, const torch::Tensor& train_images, Bench& bench,
-                    Pulse& pulse, const TrainingHooks& hooks, const RunOptions& options) {
+Training train_here(const Start& start, const torch::Tensor& train_images,
+                    std::unique_ptr<Bench>& bench, Pulse& pulse, const TrainingHooks& hooks,
+                    const RunOptions& options) {
   Group* const group = options.group.get();
   if (group) {
     share_of(start.config.batch_size, group);  // throws before anybody waits
@@ -70,12 +71,13 @@ Training train_here(const Start& start, const torch::Tensor& train_images, Bench
   const CheckpointFolder checkpoints(start.folder, start.trial);
   try {
     Training training =
-        train(start.config, train_images, bench,
-              speaks(options) ? checkpoints.newest(start.resumable) : std::nullopt, hooks, group);
-    part(bench, group);
+        train_moving(start.config, train_images, bench,
+                     speaks(options) ? checkpoints.newest(start.resumable) : std::nullopt, hooks,
+                     options.moves, group);
+    part(*bench, group);
     return training;
   } catch (const Diverged&) {
-    part(bench, group);
+    part(*bench, group);
     throw;
   }
 }
@@ -88,7 +90,8 @@ struct Represented {
   std::optional<Training> trained = {};  // here, by this attempt
 };
 std::optional<Represented> train_and_extract(const Start& start, const ImageData& images,
-                                             const OneClassData& data, Bench& bench, Pulse& pulse,
+                                             const OneClassData& data,
+                                             std::unique_ptr<Bench>& bench, Pulse& pulse,
                                              const RunOptions& options) {
   const Trial& trial = start.config;
   TrainingHooks hooks;
@@ -153,10 +156,10 @@ Represented read_represented(const Start& start, const ImageData& images, const 
            manifest.collapsed}};
 }
 
-Brought attempt(const Start& start, ImageCache& images, Bench& bench, Pulse& pulse,
+Brought attempt(const Start& start, ImageCache& images, std::unique_ptr<Bench>& bench, Pulse& pulse,
                 const RunOptions& options) {
   const Trial& trial = start.config;
-  if (bench.device().is_cpu() && trial.precision != Precision::fp32)
+  if (bench->device().is_cpu() && trial.precision != Precision::fp32)
     throw Error("precision " + to_string(trial.precision) +
                 " needs a GPU; on a CPU there is fp32 alone");
   if (trial.extra != ExtraFields{})
@@ -170,7 +173,7 @@ Brought attempt(const Start& start, ImageCache& images, Bench& bench, Pulse& pul
   std::optional<Represented> made;
   try {
     made = start.keep.score_only
-               ? read_represented(start, *image_data, data, bench)
+               ? read_represented(start, *image_data, data, *bench)
                : train_and_extract(start, *image_data, data, bench, pulse, options);
   } catch (const Diverged& problem) {
     if (!speaks(options)) return Left{start.trial, start.lease, ""};
@@ -187,7 +190,7 @@ Brought attempt(const Start& start, ImageCache& images, Bench& bench, Pulse& pul
   if (made->training.build != options.build)
     outcome.build = made->training.build + "+" + options.build;
 
-  bench.enter_evaluation();
+  bench->enter_evaluation();
   pulse.phase = Pulse::Phase::evaluating;
   const std::int64_t images_seen = pulse.count;
   std::vector<ScoredRequest> answers;
@@ -218,15 +221,16 @@ std::shared_ptr<const ImageData> ImageCache::get(Dataset dataset, const SourceIm
   return images;
 }
 
-std::variant<Outcome, Stopped, Left> run_trial(const Start& start, ImageCache& images, Bench& bench,
-                                               Pulse& pulse, const RunOptions& options) {
+std::variant<Outcome, Stopped, Left> run_trial(const Start& start, ImageCache& images,
+                                               std::unique_ptr<Bench>& bench, Pulse& pulse,
+                                               const RunOptions& options) {
   Group* const group = options.group.get();
   const std::int64_t rank = group ? group->rank() : 0;
   try {
-    bench.enter_training();
+    bench->enter_training();
     return attempt(start, images, bench, pulse, options);
   } catch (const GroupBroken& problem) {
-    bench.drop_step();
+    bench->drop_step();
     if (pulse.phase != Pulse::Phase::joining || !options.stop_wanted())
       return Left{start.trial, start.lease, problem.what()};
     // Stopped before it began.
@@ -235,7 +239,7 @@ std::variant<Outcome, Stopped, Left> run_trial(const Start& start, ImageCache& i
   } catch (const std::exception& problem) {
     if (group) {
       group->abort("rank " + std::to_string(rank) + ": " + problem.what());
-      bench.drop_step();
+      bench->drop_step();
     }
     if (rank > 0) return Left{start.trial, start.lease, problem.what()};
     return Outcome{start.trial, start.lease, OutcomeStatus::failed,

@@ -13,7 +13,7 @@
 #include "experiments/message.h"
 #include "worker/data/images.h"
 #include "worker/distributed/group.h"
-#include "worker/train/training_step.h"
+#include "worker/train/moving.h"
 
 namespace occam {
 
@@ -51,13 +51,16 @@ struct RunOptions {
   // ticket. Rank 0 alone reports progress, saves checkpoints and evaluates.
   std::shared_ptr<Group> group;
   std::function<void(const std::string& ticket)> on_ticket = [](const std::string&) {};
+  Moves moves = {};
 };
 
 // One attempt at a trial, from its newest checkpoint to its scores. Never throws: what goes wrong
 // is an Outcome with status failed. Its checkpoints stay until the coordinator has recorded the
 // outcome. A member of a gang brings Left when its part is done (rank 0's ends with the scores),
-// and when the gang breaks or it fails in it, which ends the gang for the others too.
-std::variant<Outcome, Stopped, Left> run_trial(const Start& start, ImageCache& images, Bench& bench,
-                                               Pulse& pulse, const RunOptions& options);
+// and when the gang breaks or it fails in it, which ends the gang for the others too. `bench` is
+// the one that it ends on, by the options' moves.
+std::variant<Outcome, Stopped, Left> run_trial(const Start& start, ImageCache& images,
+                                               std::unique_ptr<Bench>& bench, Pulse& pulse,
+                                               const RunOptions& options);
 
 }  // namespace occam

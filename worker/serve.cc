@@ -98,7 +98,8 @@ class Server {
     const auto log = [this](const std::string& text) { writer_.write(Log{text}); };
     if (options_.slots == 0)
       options_.slots = measured_slots(options_.device, options_.parts, options_.cache, log);
-    benches_.emplace(options_.device, options_.slots, options_.parts, log);
+    benches_.emplace(options_.device, options_.slots,
+                     parts_of(options_.device, options_.slots, options_.parts), log);
     writer_.write(Ready{"", device_name(options_.device), options_.slots,
                         device_memory(options_.device), OCCAM_NUMERIC_DIGEST,
                         "torch " TORCH_VERSION, options_.device.is_cpu() || options_.deterministic,
@@ -176,6 +177,7 @@ class Server {
     run.on_problem = [this, said = std::string()](const std::string& text) mutable {
       if (std::exchange(said, text) != text) writer_.write(Log{text});
     };
+    run.moves = benches_->moves(slot.start.config, slot.start.share, [this] { return running(); });
     auto brought = on_a_bench(slot, run);
     if (const auto* outcome = std::get_if<Outcome>(&brought);
         outcome && outcome->status == OutcomeStatus::failed)
@@ -199,7 +201,7 @@ class Server {
       return Outcome{slot.start.trial, slot.start.lease, OutcomeStatus::failed,
                      "trial " + slot.start.trial + ": " + problem.what()};
     }
-    auto brought = run_trial(slot.start, images_, *bench, slot.pulse, run);
+    auto brought = run_trial(slot.start, images_, bench, slot.pulse, run);
     benches_->give_back(std::move(bench));
     return brought;
   }

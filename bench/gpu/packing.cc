@@ -21,7 +21,7 @@
 #include "worker/benches.h"
 #include "worker/model/precision.h"
 #include "worker/packing.h"
-#include "worker/train/train.h"
+#include "worker/train/moving.h"
 
 namespace po = boost::program_options;
 using namespace occam;
@@ -41,10 +41,12 @@ struct Trained {
 // So many trials one after the other over the slots of a worker, trained and nothing else.
 Trained train_all(const Trial& trial, const torch::Tensor& images, int trials, int slots,
                   int parts) {
-  Benches benches({torch::kCUDA, 0}, slots, parts,
+  const torch::Device device(torch::kCUDA, 0);
+  Benches benches(device, slots, parts_of(device, slots, parts),
                   [](const std::string& text) { std::cerr << text; });
   std::atomic<int> next{0};
   const int together = std::min(slots, trials);  // as of a worker to which they come at once
+  std::atomic<int> running{together};
   std::vector<std::thread> threads;
   std::vector<torch::Tensor> parameters(static_cast<std::size_t>(trials));
   const Clock::time_point began = Clock::now();
@@ -53,12 +55,16 @@ Trained train_all(const Trial& trial, const torch::Tensor& images, int trials, i
       for (int i = next++; i < trials; i = next++) {
         Trial mine = trial;
         mine.seed = i + 1;
-        std::unique_ptr<Bench> bench = benches.take(mine, 1.0 / slots, together);
+        const double share = 1.0 / slots;
+        std::unique_ptr<Bench> bench = benches.take(mine, share, running);
         bench->enter_training();
-        const Training training = train(mine, images, *bench, {}, {});
+        const Training training =
+            train_moving(mine, images, bench, {}, {},
+                         benches.moves(mine, share, [&] { return running.load(); }));
         parameters[static_cast<std::size_t>(i)] = training.network->flat().cpu();
         benches.give_back(std::move(bench));
       }
+      --running;
     });
   for (std::thread& thread : threads) thread.join();
   const double seconds = seconds_since(began);

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <atomic>
+
 #include "tests/message_of.h"
 #include "tests/worker/gang.h"
 #include "tests/worker/sample.h"
@@ -235,6 +237,17 @@ TEST(Gang, GoesOnFromRankZerosStateToTheSameBits) {
     EXPECT_TRUE(same_bits(one.statistics, undisturbed.statistics));
   }
   EXPECT_EQ(after[0].losses.back(), undisturbed.losses.back());
+}
+
+TEST(Gang, DoesNotMove) {
+  const Trial trial = gang_trial(Loss::rotation);
+  std::atomic<int> asked{0};
+  as_gang(2, [&](Group& group) {
+    TrainingHooks hooks;
+    hooks.moves = [&](double) { return ++asked > 0; };
+    EXPECT_EQ(trained(trial, &group, {}, hooks).steps, budget(trial).steps);
+  });
+  EXPECT_EQ(asked, 0);
 }
 
 TEST(Gang, DivergesAsAWhole) {

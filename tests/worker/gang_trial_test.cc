@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <memory>
 #include <thread>
 
 #include "tests/worker/sample.h"
@@ -48,7 +49,7 @@ class GangTrial : public testing::Test {
     for (std::int64_t rank = 0; rank < size; ++rank)
       threads.emplace_back([&, rank] {
         at::set_num_threads(1);
-        Bench bench(torch::kCPU);
+        auto bench = std::make_unique<Bench>(torch::kCPU);
         Pulse pulse;
         RunOptions options;
         options.group =
@@ -62,7 +63,7 @@ class GangTrial : public testing::Test {
     return brought;
   }
   Outcome alone(std::int64_t lease) {
-    Bench bench(torch::kCPU);
+    auto bench = std::make_unique<Bench>(torch::kCPU);
     Pulse pulse;
     Start what = start(lease);
     what.resumable = {};

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "experiments/spec.h"
 #include "tests/worker/sample.h"
 #include "worker/run_trial.h"
@@ -26,7 +28,7 @@ class Learning : public testing::Test {
           std::find(classes.begin(), classes.end(), inlier) == classes.end())
         continue;
       Pulse pulse;
-      Bench bench(torch::kCPU);
+      auto bench = std::make_unique<Bench>(torch::kCPU);
       const Start start{
           id_of(trial),          trial, expansion.evaluations[planned.evaluations], 1, {},
           folder.path().string()};

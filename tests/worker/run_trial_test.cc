@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <memory>
 
 #include "experiments/disk.h"
 #include "experiments/error.h"
@@ -34,7 +35,7 @@ class RunTrial : public testing::Test {
 
   TemporaryFolder folder_;
   ImageCache images_{folder_.path()};
-  Bench bench_{torch::kCPU};
+  std::unique_ptr<Bench> bench_ = std::make_unique<Bench>(torch::kCPU);
   Pulse pulse_;
 };
 
@@ -144,6 +145,53 @@ TEST_F(RunTrial, StoppedInItsEvaluationNeedsNoTrainingAgain) {
   EXPECT_EQ(epochs, 0);
   EXPECT_EQ(found.steps, 4);
   EXPECT_EQ(found.evaluations[0].auroc, undisturbed.evaluations[0].auroc);
+}
+
+// A better bench after every epoch.
+Moves always_moving() {
+  Moves moves;
+  moves.has_better = [](const Bench&) { return true; };
+  moves.take_better = [](Bench&) { return std::make_unique<Bench>(torch::kCPU); };
+  moves.least_seconds_left = 0;
+  return moves;
+}
+
+TEST_F(RunTrial, ThatMovesBringsTheSameAsUndisturbed) {
+  std::vector<Progress> still, moved;
+  RunOptions options;
+  options.on_progress = [&](const Progress& progress) { still.push_back(progress); };
+  const Outcome undisturbed = outcome(start(short_trial(), 1), options);
+  const Bench* const first = bench_.get();
+  std::vector<std::unique_ptr<Bench>> left;
+  options.on_progress = [&](const Progress& progress) { moved.push_back(progress); };
+  options.moves = always_moving();
+  options.moves.give_back = [&](std::unique_ptr<Bench> bench) { left.push_back(std::move(bench)); };
+  const Start what = start(short_trial(), 2);
+  const Outcome found = outcome(what, options);
+  ASSERT_EQ(left.size(), 1u) << "two epochs have one end between them";
+  EXPECT_EQ(left[0].get(), first);
+  EXPECT_TRUE(bench_->is_warm(short_trial()));
+  EXPECT_FALSE(fs::exists(what.folder)) << "nothing is saved";
+  EXPECT_EQ(found.steps, undisturbed.steps);
+  EXPECT_EQ(found.evaluations[0].auroc, undisturbed.evaluations[0].auroc);
+  ASSERT_EQ(moved.size(), still.size());
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    EXPECT_EQ(moved[i].loss, still[i].loss);
+    EXPECT_EQ(moved[i].accuracy, still[i].accuracy);
+  }
+}
+
+TEST_F(RunTrial, ThatMovedIsStoppedAndContinuedAsUndisturbed) {
+  const Outcome undisturbed = outcome(start(short_trial(), 1));
+  RunOptions stopping;
+  stopping.moves = always_moving();
+  stopping.stop_wanted = [&] { return pulse_.count == 3; };
+  const Start what = start(short_trial(), 2);
+  ASSERT_TRUE(std::holds_alternative<Stopped>(run(what, stopping)));
+  EXPECT_EQ(CheckpointFolder(what.folder, what.trial).newest({2})->step, 3);
+  Start next = start(short_trial(), 3);
+  next.resumable = {2};
+  EXPECT_EQ(outcome(next).evaluations[0].auroc, undisturbed.evaluations[0].auroc);
 }
 
 TEST_F(RunTrial, DoesNotContinueFromLeasesThatItWasNotGiven) {

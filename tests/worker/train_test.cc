@@ -197,6 +197,59 @@ TEST_P(EveryLoss, RefusesACheckpointOfAnotherNetwork) {
   EXPECT_THROW(run(wider, result.saves[0]), Error);
 }
 
+TEST(Train, IsAskedAfterEveryEpochButTheLastWhetherItMoves) {
+  std::int64_t step = 0;
+  std::vector<std::int64_t> asked;
+  std::vector<double> left;
+  TrainingHooks hooks;
+  hooks.on_step = [&](std::int64_t now) { step = now; };
+  hooks.moves = [&](double seconds_left) {
+    asked.push_back(step);
+    left.push_back(seconds_left);
+    return false;
+  };
+  Bench bench(torch::kCPU);
+  const Training training = train(narrow_trial(Loss::rotation), train_images(), bench, {}, hooks);
+  EXPECT_EQ(asked, (std::vector<std::int64_t>{4, 8}));
+  for (const double seconds : left) EXPECT_GT(seconds, 0);
+  EXPECT_FALSE(training.moves_from);
+}
+
+TEST(Train, ThatMovesLeavesItsStateBehindAndSavesNothing) {
+  TrainingHooks hooks;
+  hooks.moves = [](double) { return true; };
+  hooks.save = [](const TrainingState&) { FAIL() << "saved"; };
+  Bench bench(torch::kCPU);
+  const Training training = train(narrow_trial(Loss::rotation), train_images(), bench, {}, hooks);
+  ASSERT_TRUE(training.moves_from);
+  EXPECT_FALSE(training.stopped);
+  EXPECT_EQ(training.steps, 4);
+  EXPECT_EQ(training.moves_from->step, 4);
+  EXPECT_EQ(training.moves_from->loss_sum, 0);
+  EXPECT_TRUE(same_bits(training.moves_from->weights, training.network->flat()));
+  train(narrow_trial(Loss::rotation, 2), train_images(), bench, {}, {});
+  EXPECT_FALSE(same_bits(training.moves_from->weights, training.network->flat()))
+      << "the state is its own, the network the bench's";
+}
+
+TEST(Train, CountsTheTimeToItsNextCheckpointFromTheLastOne) {
+  TrainingHooks hooks;
+  hooks.save_every = std::chrono::hours(1);
+  const auto long_ago = std::chrono::steady_clock::now() - std::chrono::hours(2);
+  std::vector<std::int64_t> saved;
+  hooks.save = [&](const TrainingState& state) { saved.push_back(state.step); };
+  hooks.last_save = long_ago;
+  Bench bench(torch::kCPU);
+  const Training training = train(narrow_trial(Loss::rotation), train_images(), bench, {}, hooks);
+  EXPECT_EQ(saved, std::vector<std::int64_t>{1});
+  EXPECT_GT(training.last_save, long_ago + std::chrono::hours(1));
+}
+
+TEST(Train, TakesForItsRestAsLongAsItsPaceSays) {
+  EXPECT_DOUBLE_EQ(seconds_left(300, 100, 4), 12);
+  EXPECT_DOUBLE_EQ(seconds_left(50, 100, 4), 2);
+}
+
 TEST(Train, ThatLeavesTheRealNumbersIsDiverged) {
   Trial trial = narrow_trial(Loss::rotation);
   trial.learning_rate = 1000;

@@ -59,6 +59,14 @@ bool is_so_anywhere(bool here, torch::Device device, Group* group) {
   return count.cpu().item<int>() > 0;
 }
 
+// Waits for the device's work on the state, so that another stream may read it.
+TrainingState on_cpu(TrainingState state) {
+  state.weights = state.weights.cpu();
+  state.velocity = state.velocity.cpu();
+  state.statistics = state.statistics.cpu();
+  return state;
+}
+
 }  // namespace
 
 Training train(const Trial& trial, const torch::Tensor& train_images, Bench& bench,
@@ -76,19 +84,22 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
 
   const Budget plan = budget(trial);
   std::int64_t& step = training.steps;
-  Clock::time_point last_save = Clock::now();
+  training.last_save = hooks.last_save.value_or(Clock::now());
+  const auto state_here = [&] {
+    TrainingState state = training_step.state(step);
+    if (step % plan.steps_per_epoch == 0) state.loss_sum = state.accuracy_sum = 0;
+    state.tail_loss_sum = training.tail_loss_sum;
+    state.tail_accuracy_sum = training.tail_accuracy_sum;
+    return state;
+  };
   // Between two steps: a checkpoint when one is due, and whether to go no further.
   const auto stops_here = [&] {
     const bool asks = !group || step % kStepsToAgreement == 0;
     const bool wanted = asks && hooks.stop_wanted && hooks.stop_wanted();
     training.stopped = group && asks ? group->any(wanted) : wanted;
-    if (hooks.save && (training.stopped || Clock::now() - last_save > hooks.save_every)) {
-      TrainingState state = training_step.state(step);
-      if (step % plan.steps_per_epoch == 0) state.loss_sum = state.accuracy_sum = 0;
-      state.tail_loss_sum = training.tail_loss_sum;
-      state.tail_accuracy_sum = training.tail_accuracy_sum;
-      hooks.save(state);
-      last_save = Clock::now();
+    if (hooks.save && (training.stopped || Clock::now() - training.last_save > hooks.save_every)) {
+      hooks.save(state_here());
+      training.last_save = Clock::now();
     }
     return training.stopped;
   };
@@ -127,9 +138,19 @@ Training train(const Trial& trial, const torch::Tensor& train_images, Bench& ben
     if (hooks.on_epoch)
       hooks.on_epoch({"", 0, epoch + 1, plan.epochs, loss_sum / count, accuracy_sum / count, rate,
                       static_cast<double>((step - first) * images_per_step(trial)) / seconds});
-    if (!is_last && stops_here()) return training;
+    if (is_last) break;
+    if (stops_here()) return training;
+    if (!group && hooks.moves &&
+        hooks.moves(seconds_left(plan.steps - step, step - first, seconds))) {
+      training.moves_from = on_cpu(state_here());
+      return training;
+    }
   }
   return training;
+}
+
+double seconds_left(std::int64_t steps, std::int64_t timed_steps, double timed_seconds) {
+  return timed_seconds * static_cast<double>(steps) / static_cast<double>(timed_steps);
 }
 
 TrainingTail tail_of(const Trial& trial, const Training& training) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "experiments/message.h"
 #include "worker/data/images.h"
@@ -30,6 +31,11 @@ struct TrainingHooks {
   std::function<bool()> stop_wanted;  // asked after every step; in a group after every 16th
   std::function<void(const TrainingState&)> save;  // wanted every `save_every` and on stop
   std::chrono::duration<double> save_every{300};
+  // When the training was last saved, before it moved; else it counts from where it begins.
+  std::optional<std::chrono::steady_clock::time_point> last_save = {};
+  // Asked after every epoch but the last, never in a group, with the seconds of training that are
+  // left: whether it should leave this bench.
+  std::function<bool(double seconds_left)> moves;
 };
 
 struct Training {
@@ -37,6 +43,9 @@ struct Training {
   std::int64_t steps = 0;                           // done, from the very beginning
   bool stopped = false;                             // on request, after save()
   double tail_loss_sum = 0, tail_accuracy_sum = 0;  // over the steps of its last tenth (collapse.h)
+  // Where it left its bench on request, on the CPU; nothing was saved for that.
+  std::optional<TrainingState> moves_from = {};
+  std::chrono::steady_clock::time_point last_save = {};  // as the hooks count it
 };
 
 // Trains to the end of the trial's budget, from `from` or from the start; on a CPU the result is
@@ -49,6 +58,9 @@ struct Training {
 Training train(const Trial& trial, const torch::Tensor& train_images, Bench& bench,
                const std::optional<TrainingState>& from, const TrainingHooks& hooks,
                Group* group = nullptr);
+
+// How long so many steps take at the pace of those that were timed.
+double seconds_left(std::int64_t steps, std::int64_t timed_steps, double timed_seconds);
 
 // The means over the last tenth of a finished training.
 TrainingTail tail_of(const Trial& trial, const Training& training);
