@@ -164,6 +164,8 @@ class NcclGroup final : public Group {
                                         NCCL_WIN_COLL_SYMMETRIC);
         },
         "ncclCommWindowRegister");
+    // It says that it has done so before it has.
+    settle(ncclInProgress, "ncclCommWindowRegister");
     // Whoever reaches all of them does so everywhere.
     const bool reaches_all = window && ncclTeamLsa(comm_).nRanks == static_cast<int>(size_);
     if (!reaches_all) return std::nullopt;
