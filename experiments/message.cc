@@ -109,6 +109,9 @@ json written(const Saved& m) {
 json written(const Ticket& m) {
   return {{"type", "ticket"}, {"trial", m.trial}, {"lease", m.lease}, {"ticket", m.ticket}};
 }
+json written(const Scoring& m) {
+  return {{"type", "scoring"}, {"trial", m.trial}, {"lease", m.lease}};
+}
 json written(const Outcome& m) {
   json evaluations = json::array();
   for (const Evaluation& evaluation : m.evaluations) evaluations.push_back(to_json(evaluation));
@@ -236,6 +239,7 @@ UpMessage up_from_json(const json& m) {
   }
   if (type == "saved") return Saved{m.at("trial"), integer_at(m, "lease"), integer_at(m, "step")};
   if (type == "ticket") return Ticket{m.at("trial"), integer_at(m, "lease"), m.at("ticket")};
+  if (type == "scoring") return Scoring{m.at("trial"), integer_at(m, "lease")};
   if (type == "left") return Left{m.at("trial"), integer_at(m, "lease"), m.value("reason", "")};
   if (type == "stopped") return Stopped{m.at("trial"), integer_at(m, "lease")};
   if (type == "log") return Log{m.at("text")};
@@ -245,8 +249,8 @@ UpMessage up_from_json(const json& m) {
   if (type == "gone") return Gone{};
   throw Error(
       "type '" + type +
-      "' is none of: ready, alive, progress, saved, ticket, outcome, stopped, left, log, lost, "
-      "crew, empty, gone");
+      "' is none of: ready, alive, progress, saved, ticket, scoring, outcome, stopped, left, log, "
+      "lost, crew, empty, gone");
 }
 
 template <class Read>

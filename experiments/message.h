@@ -102,6 +102,12 @@ struct Saved {
   std::int64_t step;
 };
 
+// The trial is trained and needs its slot no more: another may start there while it is scored.
+struct Scoring {
+  std::string trial;
+  std::int64_t lease;
+};
+
 enum class OutcomeStatus { completed, diverged, failed };
 template <>
 std::span<const std::string_view> names_of<OutcomeStatus>();
@@ -167,8 +173,8 @@ struct Empty {};
 struct Gone {};
 
 using DownMessage = std::variant<Begin, Start, Leave, Stop, Exit>;
-using UpMessage = std::variant<Ready, Alive, Progress, Saved, Ticket, Outcome, Stopped, Left, Log,
-                               Lost, Crew, Empty, Gone>;
+using UpMessage = std::variant<Ready, Alive, Progress, Saved, Ticket, Scoring, Outcome, Stopped,
+                               Left, Log, Lost, Crew, Empty, Gone>;
 
 // A message with the worker's number on its node: what agents and the coordinator exchange.
 inline constexpr std::int64_t kWholeNode = -1;

@@ -143,7 +143,7 @@ void Coordinator::fill(std::vector<Command>& commands) {
     const WorkerId id = place->worker;
     Worker& worker = workers_.at(id);
     const std::int64_t wanted = share(task, worker);
-    if (wanted > worker.free) {
+    if (wanted > worker.free || (suspect_[task] && !worker.leases.empty())) {
       kept.push_back(*place);
       open_.erase(place);
       ++next;
@@ -187,7 +187,10 @@ void Coordinator::leave(std::int64_t lease, WorkerId id, std::int64_t share,
 void Coordinator::release(std::int64_t lease, std::vector<Command>& commands) {
   const Running run = running_.at(lease);
   running_.erase(lease);
-  leave(lease, run.worker, run.share, commands);
+  if (run.scoring)
+    if (const auto worker = workers_.find(run.worker); worker != workers_.end())
+      --worker->second.scoring;
+  leave(lease, run.worker, run.scoring ? 0 : run.share, commands);
   const auto gang = gangs_.find(lease);
   if (gang == gangs_.end()) return;
   gang->second.present.erase(run.worker);
@@ -266,7 +269,8 @@ std::vector<Command> Coordinator::on_lost(WorkerId worker, const std::string& re
 }
 
 std::vector<Command> Coordinator::on_outcome(std::int64_t lease, OutcomeStatus status) {
-  const auto [task, worker, share, gained] = running_.at(lease);
+  const std::size_t task = running_.at(lease).task;
+  const WorkerId worker = running_.at(lease).worker;
   std::vector<Command> commands;
   std::vector<WorkerId> took_part{worker};
   if (const auto gang = gangs_.find(lease); gang != gangs_.end()) took_part = gang->second.all;
@@ -281,7 +285,7 @@ std::vector<Command> Coordinator::on_outcome(std::int64_t lease, OutcomeStatus s
 }
 
 std::vector<Command> Coordinator::on_out_of_memory(std::int64_t lease, const std::string& error) {
-  const auto [task, id, taken, gained] = running_.at(lease);
+  const auto [task, id, taken, gained, scoring] = running_.at(lease);
   if (gangs_.count(lease)) return on_left(id, lease, error, true);
   const std::int64_t slots = workers_.at(id).slots;
   std::vector<Command> commands;
@@ -298,6 +302,19 @@ std::vector<Command> Coordinator::on_out_of_memory(std::int64_t lease, const std
     commands.push_back(EndAttempt{lease, AttemptState::failed, error});
     fail(task, id, commands);
   }
+  fill(commands);
+  return commands;
+}
+
+std::vector<Command> Coordinator::on_scoring(std::int64_t lease) {
+  Running& run = running_.at(lease);
+  Worker& worker = workers_.at(run.worker);
+  std::vector<Command> commands;
+  if (run.scoring || suspect_[run.task] || gangs_.count(lease) || worker.scoring >= worker.slots)
+    return commands;
+  run.scoring = true;
+  ++worker.scoring;
+  set_free(run.worker, worker, worker.free + run.share);
   fill(commands);
   return commands;
 }

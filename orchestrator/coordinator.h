@@ -113,6 +113,9 @@ class Coordinator {
   // twice the share and does not count; with the worker to itself it has failed.
   std::vector<Command> on_out_of_memory(std::int64_t lease, const std::string& error);
   std::vector<Command> on_stopped(std::int64_t lease);
+  // The attempt needs its slots no more, only its worker, and is scored while another runs there:
+  // at most as many as the worker has slots.
+  std::vector<Command> on_scoring(std::int64_t lease);
   // The attempt has left a checkpoint after so many of its trial's steps.
   void on_saved(std::int64_t lease, std::int64_t step);
   // Rank 0's ticket.
@@ -183,13 +186,15 @@ class Coordinator {
     std::int64_t slots;
     std::int64_t free;
     std::set<std::int64_t> leases = {};
-    bool ending = false;  // once it is empty, for a trial that was cancelled
+    bool ending = false;       // once it is empty, for a trial that was cancelled
+    std::int64_t scoring = 0;  // of the leases
   };
   struct Running {
     std::size_t task;
     WorkerId worker;
     std::int64_t share;
-    bool gained = false;  // has saved a step that no attempt had before
+    bool gained = false;   // has saved a step that no attempt had before
+    bool scoring = false;  // its share is free
   };
   struct Before {  // the order in which pending tasks start
     const Coordinator* self;
@@ -208,7 +213,10 @@ class Coordinator {
   void fill(std::vector<Command>& commands);
   std::map<int, std::int64_t> usable_workers() const;
   std::vector<Open> gather(std::size_t task) const;
-  bool is_whole(const Open& open) const { return open.free == workers_.at(open.worker).slots; }
+  bool is_whole(const Open& open) const {
+    const Worker& worker = workers_.at(open.worker);
+    return open.free == worker.slots && worker.leases.empty();
+  }
   void start_gang(std::size_t task, const std::vector<Open>& members,
                   std::vector<Command>& commands);
   void dismiss(std::int64_t lease, Members& gang, std::vector<Command>& commands);

@@ -126,6 +126,7 @@ class Sweep {
   void on(WorkerId id, const Alive& message);
   void on(WorkerId id, const Progress& message);
   void on(WorkerId id, const Saved& message);
+  void on(WorkerId id, const Scoring& message);
   void on(WorkerId id, const Ticket& message);
   void on(WorkerId id, const Outcome& message);
   void on(WorkerId id, const Stopped& message);

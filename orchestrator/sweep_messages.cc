@@ -176,6 +176,11 @@ void Sweep::on(WorkerId id, const Saved& message) {
     coordinator_.on_saved(message.lease, message.step);
 }
 
+void Sweep::on(WorkerId id, const Scoring& message) {
+  if (coordinator_.is_running(id, message.lease))
+    carry_out(coordinator_.on_scoring(message.lease));
+}
+
 void Sweep::on(WorkerId id, const Ticket& message) {
   if (coordinator_.is_running(id, message.lease))
     carry_out(coordinator_.on_ticket(message.lease, message.ticket));

@@ -190,8 +190,11 @@ Brought attempt(const Start& start, ImageCache& images, std::unique_ptr<Bench>& 
   if (made->training.build != options.build)
     outcome.build = made->training.build + "+" + options.build;
 
+  std::optional<TrainingState> finished;
+  if (made->trained && is_trained(trial)) finished = finished_state(*made->trained);
   bench->enter_evaluation();
   pulse.phase = Pulse::Phase::evaluating;
+  if (!options.group) options.on_scoring(bench);
   const std::int64_t images_seen = pulse.count;
   std::vector<ScoredRequest> answers;
   try {
@@ -200,7 +203,7 @@ Brought attempt(const Start& start, ImageCache& images, std::unique_ptr<Bench>& 
       if (options.stop_wanted()) throw StopWanted{};
     });
   } catch (const StopWanted&) {
-    if (made->trained && is_trained(trial)) save(start, finished_state(*made->trained), options);
+    if (finished) save(start, *finished, options);
     return Stopped{start.trial, start.lease};
   }
   for (const ScoredRequest& answer : answers) outcome.evaluations.push_back(answer.evaluation);

@@ -52,13 +52,16 @@ struct RunOptions {
   std::shared_ptr<Group> group;
   std::function<void(const std::string& ticket)> on_ticket = [](const std::string&) {};
   Moves moves = {};
+  // A trial that no gang trained has its features: the bench may be taken away for another, and the
+  // scores are computed on its stream for evaluations.
+  std::function<void(std::unique_ptr<Bench>& bench)> on_scoring = [](std::unique_ptr<Bench>&) {};
 };
 
 // One attempt at a trial, from its newest checkpoint to its scores. Never throws: what goes wrong
 // is an Outcome with status failed. Its checkpoints stay until the coordinator has recorded the
 // outcome. A member of a gang brings Left when its part is done (rank 0's ends with the scores),
 // and when the gang breaks or it fails in it, which ends the gang for the others too. `bench` is
-// the one that it ends on, by the options' moves.
+// the one that it ends on, by the options' moves, unless on_scoring() took it.
 std::variant<Outcome, Stopped, Left> run_trial(const Start& start, ImageCache& images,
                                                std::unique_ptr<Bench>& bench, Pulse& pulse,
                                                const RunOptions& options);

@@ -83,6 +83,7 @@ struct Slot {
   std::shared_ptr<Group> group;  // of a member of a gang
   std::atomic<bool> leaves{false};
   std::chrono::steady_clock::time_point asked_to_leave;
+  std::atomic<bool> scoring{false};  // its bench is given back
   std::atomic<bool> done{false};
   std::thread thread;
 };
@@ -193,7 +194,7 @@ class Server {
     std::visit([this](const auto& message) { writer_.write(message); }, brought);
   }
 
-  std::variant<Outcome, Stopped, Left> on_a_bench(Slot& slot, const RunOptions& run) {
+  std::variant<Outcome, Stopped, Left> on_a_bench(Slot& slot, RunOptions& run) {
     std::unique_ptr<Bench> bench;
     try {
       bench = benches_->take(slot.start.config, slot.start.share, running());
@@ -201,8 +202,15 @@ class Server {
       return Outcome{slot.start.trial, slot.start.lease, OutcomeStatus::failed,
                      "trial " + slot.start.trial + ": " + problem.what()};
     }
+    // On a CPU a trial is scored by the core that would train the next.
+    if (options_.device.is_cuda())
+      run.on_scoring = [&](std::unique_ptr<Bench>& free) {
+        slot.scoring = true;
+        benches_->give_back(std::move(free));
+        writer_.write(Scoring{slot.start.trial, slot.start.lease});
+      };
     auto brought = run_trial(slot.start, images_, bench, slot.pulse, run);
-    benches_->give_back(std::move(bench));
+    if (bench) benches_->give_back(std::move(bench));
     return brought;
   }
 
@@ -218,8 +226,9 @@ class Server {
 
   int running() {
     const std::lock_guard lock(mutex_);
-    return static_cast<int>(
-        std::count_if(slots_.begin(), slots_.end(), [](const auto& slot) { return !slot->done; }));
+    return static_cast<int>(std::count_if(slots_.begin(), slots_.end(), [](const auto& slot) {
+      return !slot->done && !slot->scoring;
+    }));
   }
 
   void beat() {

@@ -74,6 +74,9 @@ TEST(Messages, FromAWorkerComeBackAsTheyWere) {
   EXPECT_EQ(saved.trial, "t1");
   EXPECT_EQ(saved.lease, 8);
   EXPECT_EQ(saved.step, 1200);
+  const Scoring scoring = up(Scoring{"t1", 8});
+  EXPECT_EQ(scoring.trial, "t1");
+  EXPECT_EQ(scoring.lease, 8);
   const Stopped stopped = up(Stopped{"t1", 9});
   EXPECT_EQ(stopped.trial, "t1");
   EXPECT_EQ(stopped.lease, 9);

@@ -100,7 +100,7 @@ struct Slot {
   Chain chain;
   std::int64_t steps;
   Clock::time_point due;
-  bool blocked = false, deaf = false;
+  bool blocked = false, deaf = false, scoring = false;
 
   bool leads() const { return !start.gang || start.gang->rank == 0; }
 };
@@ -240,6 +240,12 @@ class FakeWorker {
     }
     if (slot.blocked || slot.chain.step < slot.steps) return false;
     if (slot.start.gang && !Rendezvous::all_at(slot, slot.steps)) return wait_for_others(slot, now);
+    if (const std::int64_t ms = settings_.value("scoring_ms", 0);
+        ms > 0 && !slot.start.gang && !std::exchange(slot.scoring, true)) {
+      say(Scoring{slot.start.trial, slot.start.lease});
+      slot.due = now + std::chrono::milliseconds(ms);
+    }
+    if (slot.scoring && slot.due > now) return false;
     if (strike("outcome", slot)) return true;
     if (!slot.leads()) {
       say(Left{slot.start.trial, slot.start.lease, ""});

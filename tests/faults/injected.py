@@ -39,6 +39,8 @@ ends_well("a trial that stands still", Sweep(beat_ms=100, **fault("step", "block
 packed = Sweep(slots=4, step_ms=5, **fault("step", "kill", times=2, step=5))
 ends_well("killed with four trials in it", packed)
 expect(packed.count("attempt WHERE state = 'lost'") >= 2, "  they are retried without counting")
+ends_well("killed with some in training, some being scored",
+          Sweep(slots=2, step_ms=5, scoring_ms=60, **fault("outcome", "kill", times=3)))
 packed = Sweep(slots=4, step_ms=5, memory_slots=2)
 ends_well("out of memory beside others", packed, says="ran out of memory")
 expect(packed.count("attempt WHERE state = 'failed'") == 0, "  none of them counts")

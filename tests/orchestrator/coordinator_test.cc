@@ -251,6 +251,41 @@ TEST(Coordinator, TakesAWorkerWithoutSlotsForOneWithOne) {
   EXPECT_EQ(started(coordinator.on_joined(worker(0), 0)), (Tasks{0}));
 }
 
+TEST(Coordinator, StartsAnotherWhereOneIsScored) {
+  Coordinator coordinator({task(), task(), task(), task()}, {});
+  ASSERT_EQ(started(coordinator.on_joined(worker(0), 1)), (Tasks{0}));
+  const auto next = starts(coordinator.on_scoring(1));
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(next[0].share, 1);
+  EXPECT_TRUE(coordinator.on_scoring(1).empty()) << "twice is once";
+  EXPECT_TRUE(coordinator.on_scoring(2).empty()) << "one slot, one that is scored";
+  EXPECT_EQ(coordinator.running(), 2U);
+  EXPECT_TRUE(coordinator.on_outcome(1, OutcomeStatus::completed).empty()) << "its slot is taken";
+  EXPECT_EQ(started(coordinator.on_scoring(2)), (Tasks{2}));
+  EXPECT_TRUE(coordinator.on_outcome(2, OutcomeStatus::completed).empty());
+  EXPECT_EQ(started(coordinator.on_outcome(3, OutcomeStatus::completed)), (Tasks{3}));
+}
+
+TEST(Coordinator, TriesASuspectAloneAlsoWhereOneIsScored) {
+  Coordinator coordinator({task(0, 3), task(0, 2), task(0, 1)}, {});
+  coordinator.on_joined(worker(0), 2);
+  coordinator.on_joined(worker(1), 1);
+  coordinator.on_scoring(3);  // of the third, on the second worker
+  const auto commands = coordinator.on_lost(worker(0), "gone");
+  EXPECT_TRUE(starts(commands).empty()) << "the suspects wait until it is scored";
+  EXPECT_EQ(started(coordinator.on_outcome(3, OutcomeStatus::completed)), (Tasks{0}));
+  EXPECT_TRUE(starts(coordinator.on_scoring(4)).empty()) << "and are scored alone";
+}
+
+TEST(Coordinator, GivesATrialThatRanOutOfMemoryWhileItWasScoredMoreOfTheWorker) {
+  Coordinator coordinator({task(), task()}, {});
+  coordinator.on_joined(worker(0), 4);
+  coordinator.on_scoring(1);
+  const auto again = starts(coordinator.on_out_of_memory(1, "CUDA out of memory"));
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].share, 0.5);
+}
+
 TEST(Coordinator, StopsEveryWorkerAndStartsNothingMoreWhenDrained) {
   Coordinator coordinator({task(), task(), task()}, {});
   coordinator.on_joined(worker(0), 1);
@@ -803,6 +838,10 @@ class Witness {
       if (id != run.first && run.joined) held_[id] = lease;  // until they have left
     see(coordinator_.on_outcome(lease, status));
   }
+  void scoring(std::int64_t lease) {
+    running_.at(lease).scoring = true;
+    see(coordinator_.on_scoring(lease));
+  }
   void ticket(std::int64_t lease) { see(coordinator_.on_ticket(lease, "ticket")); }
   void left(WorkerId id, std::int64_t lease, const std::string& reason) {
     if (const auto run = running_.find(lease); run != running_.end()) run->second.workers.erase(id);
@@ -831,12 +870,17 @@ class Witness {
       for (const auto& [lease, run] : running_)
         EXPECT_NE(run.task, start.task) << "no trial runs twice at once";
       EXPECT_EQ(start.size, coordinator_.tasks()[start.task].gpus);
+      if (start.size > 1) {
+        for (const auto& [lease, run] : running_)
+          EXPECT_FALSE(run.workers.count(start.worker)) << "scored where a gang begins";
+      }
       running_[start.lease] = {start.task, start.worker, {start.worker}, start.share, start.size};
       EXPECT_TRUE(coordinator_.is_running(start.worker, start.lease));
     }
     for (const WorkerId& id : workers_) {
       double taken = held_.count(id);
-      for (const auto& [lease, run] : running_) taken += run.workers.count(id) ? run.share : 0;
+      for (const auto& [lease, run] : running_)
+        taken += run.workers.count(id) && (!run.scoring || run.size > 1) ? run.share : 0;
       EXPECT_LE(taken, 1 + 1e-9) << "a gang shares with nobody, others only what there is";
     }
     EXPECT_EQ(coordinator_.running(), running_.size());
@@ -855,7 +899,7 @@ class Witness {
     std::set<WorkerId> workers;  // started, and not left
     double share;
     std::int64_t size;
-    bool joined = false;
+    bool joined = false, scoring = false;
   };
   const std::map<std::int64_t, Run>& running() const { return running_; }
   const std::set<WorkerId>& workers() const { return workers_; }
@@ -899,6 +943,8 @@ TEST(Coordinator, KeepsItsPromisesUnderAnyOrderOfEvents) {
         ++joined;
       } else if (kind == 1) {
         witness.lost(any_of(witness.workers(), random));
+      } else if (kind < 5 && !witness.running().empty()) {
+        witness.scoring(any_of(witness.running(), random).first);
       } else if (!witness.running().empty()) {
         const OutcomeStatus outcomes[] = {OutcomeStatus::completed, OutcomeStatus::completed,
                                           OutcomeStatus::diverged, OutcomeStatus::failed};

@@ -256,7 +256,7 @@ TEST_P(GpuNorm, IsThatOfAllMembersRows) {
     if (member == 1) {
       EXPECT_TRUE(at::equal(made.saved, bits));
     }
-    bits = made.saved;
+    bits = made.saved.clone();
 
     // Nobody waits for a member of a broken gang.
     broken.fill_(1);
