@@ -214,10 +214,10 @@ TEST(Messages, OfOneScoreAreOneWhateverElseTheyName) {
 }
 
 TEST(Messages, RefuseATypeThatIsNotOfTheirDirection) {
-  EXPECT_EQ(
-      problem_with(R"({"type":"stop"})"),
-      "not a message: type 'stop' is none of: ready, alive, progress, saved, ticket, outcome, "
-      R"(stopped, left, log, lost, crew, empty, gone: {"type":"stop"})");
+  EXPECT_EQ(problem_with(R"({"type":"stop"})"),
+            "not a message: type 'stop' is none of: ready, alive, progress, saved, ticket, "
+            "scoring, outcome, "
+            R"(stopped, left, log, lost, crew, empty, gone: {"type":"stop"})");
   EXPECT_EQ(message_of([] { read_down(R"({"type":"ready"})"); }),
             "not a message: type 'ready' is none of: begin, start, leave, stop, exit: "
             R"({"type":"ready"})");

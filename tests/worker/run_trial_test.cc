@@ -156,6 +156,34 @@ Moves always_moving() {
   return moves;
 }
 
+// Another trial trains on its bench as soon as that is free, and overwrites its network.
+TEST_F(RunTrial, IsScoredAndStoppedAsEverWhileItsBenchHasTheNextTrial) {
+  const Start what = start(short_trial(), 1);
+  const double undisturbed = outcome(what).evaluations[0].auroc;
+  Trial other = short_trial();
+  other.seed = 77;
+  std::unique_ptr<Bench> taken;
+  RunOptions options;
+  options.on_scoring = [&](std::unique_ptr<Bench>& bench) {
+    taken = std::move(bench);
+    Pulse pulse;
+    run_trial(start(other, 9), images_, taken, pulse, {});
+  };
+  EXPECT_EQ(outcome(start(short_trial(), 2), options).evaluations[0].auroc, undisturbed);
+  EXPECT_EQ(bench_, nullptr);
+
+  bench_ = std::move(taken);
+  RunOptions stopping = options;
+  stopping.stop_wanted = [&] { return taken != nullptr; };
+  ASSERT_TRUE(std::holds_alternative<Stopped>(run(start(short_trial(), 3), stopping)));
+  bench_ = std::move(taken);
+  int epochs = 0;
+  RunOptions again;
+  again.on_progress = [&](const Progress&) { ++epochs; };
+  EXPECT_EQ(outcome(start(short_trial(), 3), again).evaluations[0].auroc, undisturbed);
+  EXPECT_EQ(epochs, 0) << "the training was saved whole";
+}
+
 TEST_F(RunTrial, ThatMovesBringsTheSameAsUndisturbed) {
   std::vector<Progress> still, moved;
   RunOptions options;
