@@ -8,6 +8,7 @@
 #include "worker/distributed/across.h"
 #include "worker/evaluate/evaluate.h"
 #include "worker/evaluate/kept_files.h"
+#include "worker/train/pause.h"
 #include "worker/train/train.h"
 
 namespace occam {
@@ -88,7 +89,18 @@ struct Represented {
   TrialFeatures features;
   KeptTraining training;
   std::optional<Training> trained = {};  // here, by this attempt
+  std::unique_ptr<Pause> pause = {};     // until it is scored
 };
+
+// What decides which kernels it takes to extract features and to score them.
+std::string kind_of_evaluation(const Start& start) {
+  const Trial& trial = start.config;
+  nlohmann::json kind{to_string(trial.dataset), trial.source.name,         trial.width, trial.depth,
+                      trial.embedding,          to_string(trial.precision)};
+  for (const EvaluationRequest& request : start.evaluations) kind.push_back(to_json(request));
+  return "an evaluation: " + kind.dump();
+}
+
 std::optional<Represented> train_and_extract(const Start& start, const ImageData& images,
                                              const OneClassData& data,
                                              std::unique_ptr<Bench>& bench, Pulse& pulse,
@@ -115,6 +127,7 @@ std::optional<Represented> train_and_extract(const Start& start, const ImageData
                    seconds_since(began), training.steps, ""};
   pulse.phase = Pulse::Phase::evaluating;
   pulse.count = 0;
+  if (bench->device().is_cuda()) made.pause = pause_at_first(kind_of_evaluation(start));
   try {
     made.features = extract_all(*training.network, data, trial.seed, start.evaluations,
                                 [&](std::int64_t count) {
@@ -206,6 +219,7 @@ Brought attempt(const Start& start, ImageCache& images, std::unique_ptr<Bench>& 
     if (finished) save(start, *finished, options);
     return Stopped{start.trial, start.lease};
   }
+  made->pause.reset();
   for (const ScoredRequest& answer : answers) outcome.evaluations.push_back(answer.evaluation);
   if (start.keep.scores)
     write_or_say(options, start.trial,

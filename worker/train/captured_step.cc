@@ -19,6 +19,7 @@
 #include "worker/train/augment_plan.h"
 #include "worker/train/build_thread.h"
 #include "worker/train/passes.h"
+#include "worker/train/pause.h"
 #include "worker/train/training_step.h"
 
 namespace occam {
@@ -110,6 +111,7 @@ class CapturedStep final : public TrainingStep {
         group_->wait([&] { return is_done(cudaEventQuery(event)); });
       else
         demand(cudaEventSynchronize(event));
+      if (!group_) Pause::wait_for_end();
       demand(cudaEventRecord(event, stream_));
     }
     ++launched_;

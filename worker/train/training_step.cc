@@ -1,6 +1,7 @@
 #include "worker/train/training_step.h"
 
 #include "experiments/error.h"
+#include "worker/train/pause.h"
 
 #ifdef OCCAM_CUDA
 #include <c10/cuda/CUDAStream.h>
@@ -99,6 +100,10 @@ TrainingStep& Bench::step(const Trial& trial, const torch::Tensor& images, Group
   if (group || !is_warm(trial)) {
     drop_step();
     made_for_.reset();
+    std::unique_ptr<Pause> pause;
+    if (device_.is_cuda() && !group)
+      pause = pause_at_first("a step on 1/" + std::to_string(part_.of) + ": " +
+                             to_json(kind_of(trial)).dump());
     step_ = type_ == torch::kFloat32 ? make_step(trial, images, device_, group)
                                      : make_eager_step(trial, device_, type_, group);
     if (!group) made_for_ = trial;

@@ -1,0 +1,52 @@
+#include "worker/train/pause.h"
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <set>
+
+namespace occam {
+namespace {
+
+struct Pauses {
+  std::mutex mutex;
+  std::condition_variable ended;
+  int count = 0;
+  std::set<std::string> done;
+};
+
+// Never destroyed: a worker's threads outlive main().
+Pauses& pauses() {
+  static auto* const made = new Pauses;
+  return *made;
+}
+
+}  // namespace
+
+Pause::Pause() {
+  const std::lock_guard lock(pauses().mutex);
+  ++pauses().count;
+}
+
+Pause::~Pause() {
+  {
+    const std::lock_guard lock(pauses().mutex);
+    --pauses().count;
+  }
+  pauses().ended.notify_all();
+}
+
+void Pause::wait_for_end() {
+  std::unique_lock lock(pauses().mutex);
+  pauses().ended.wait(lock, [] { return pauses().count == 0; });
+}
+
+std::unique_ptr<Pause> pause_at_first(const std::string& what) {
+  {
+    const std::lock_guard lock(pauses().mutex);
+    if (!pauses().done.insert(what).second) return nullptr;
+  }
+  return std::make_unique<Pause>();
+}
+
+}  // namespace occam
