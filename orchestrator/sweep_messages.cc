@@ -177,8 +177,7 @@ void Sweep::on(WorkerId id, const Saved& message) {
 }
 
 void Sweep::on(WorkerId id, const Scoring& message) {
-  if (coordinator_.is_running(id, message.lease))
-    carry_out(coordinator_.on_scoring(message.lease));
+  if (coordinator_.is_running(id, message.lease)) carry_out(coordinator_.on_scoring(message.lease));
 }
 
 void Sweep::on(WorkerId id, const Ticket& message) {

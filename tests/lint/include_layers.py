@@ -18,7 +18,7 @@ LAYERS = {
 # A foreign header's only homes.
 HOMES = {
     r"mpi\.h": ["orchestrator/link/mpi_link.cc"],
-    r"nccl\.h": ["worker/distributed/nccl_group.cc"],
+    r"nccl.*\.h": ["worker/distributed/nccl_group.cc", "worker/cuda/window.cu"],
     r"turbojpeg\.h|png\.h": ["images/picture.cc"],
     r"SQLiteCpp/.*|sqlite3\.h": ["results/"],
     r"torch/.*|ATen/.*|c10/.*|cuda.*": ["worker/"],
