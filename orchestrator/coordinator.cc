@@ -288,10 +288,15 @@ std::vector<Command> Coordinator::on_out_of_memory(std::int64_t lease, const std
   const auto [task, id, taken, gained, scoring] = running_.at(lease);
   if (gangs_.count(lease)) return on_left(id, lease, error, true);
   const std::int64_t slots = workers_.at(id).slots;
+  // Beside others, be it that they are only scored.
+  const bool alone = workers_.at(id).leases.size() == 1;
   std::vector<Command> commands;
   release(lease, commands);
-  suspect_[task] = false;
-  if (taken < slots) {
+  suspect_[task] = taken == slots && !alone;
+  if (suspect_[task]) {
+    commands.push_back(EndAttempt{lease, AttemptState::lost, error});
+    await(task);
+  } else if (taken < slots) {
     least_share_[task] = 2 * static_cast<double>(taken) / static_cast<double>(slots);
     commands.push_back(EndAttempt{lease, AttemptState::lost, error});
     await(task);

@@ -110,7 +110,8 @@ class Coordinator {
   // An outcome that the store has taken (completed or diverged), or an attempt that failed.
   std::vector<Command> on_outcome(std::int64_t lease, OutcomeStatus status);
   // An attempt for which the device's memory was too small: beside others it is tried again with
-  // twice the share and does not count; with the worker to itself it has failed.
+  // twice the share, or alone where that is all, and does not count; with the worker to itself it
+  // has failed.
   std::vector<Command> on_out_of_memory(std::int64_t lease, const std::string& error);
   std::vector<Command> on_stopped(std::int64_t lease);
   // The attempt needs its slots no more, only its worker, and is scored while another runs there:

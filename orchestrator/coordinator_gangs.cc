@@ -66,8 +66,10 @@ std::map<int, std::int64_t> Coordinator::usable_workers() const {
 std::vector<Coordinator::Open> Coordinator::gather(std::size_t task) const {
   const auto size = static_cast<std::size_t>(tasks_[task].gpus);
   const auto failed_on = failed_on_.find(task);
+  // One that still scores a trial has less than one that is whole.
   const auto free_share = [&](const Open& one) {
-    return static_cast<double>(one.free) / static_cast<double>(workers_.at(one.worker).slots);
+    const auto slots = static_cast<double>(workers_.at(one.worker).slots);
+    return is_whole(one) ? 1 : std::min(static_cast<double>(one.free), slots - 0.5) / slots;
   };
   const auto is_better = [&](const Open& a, const Open& b) {
     const auto key = [&](const Open& one) {

@@ -24,7 +24,8 @@ constexpr double kSecondsPerMacTf32 = 0.0266e-3 / kFullImageMacs,
 
 // All-reduce of two H100s of one host over NVLink, NVLS off, inside a graph: 8 kB 6.5 us, 256
 // kB 8.3 us, 27 MB 119 us, 53 MB 213 us. A ring of R moves 2 (R - 1) / R of the bytes, which is 1
-// for two; a tree's latency grows with log2 R. More than two have not been measured.
+// for two; a tree's latency grows with log2 R. More than two have not been measured, nor has what
+// the norms take since their kernels exchange their sums (bench/README.md): less than this.
 constexpr double kAllReduceLatency = 6.5e-6, kAllReduceSecondsPerByte = (213e-6 - 6.5e-6) / 53e6;
 
 double all_reduce_seconds(double bytes, std::int64_t gpus) {

@@ -28,7 +28,7 @@ class Benches {
   void give_back(std::unique_ptr<Bench> bench);
 
   // Whether a trial that trains on `present` would get more of the device on the part that take()
-  // chose for it now (parts.h). Never waits: while another takes or gives back, the answer is no.
+  // chose for it now (parts.h). While another takes or gives back, the answer is no.
   bool has_better(const Bench& present, const Trial& trial, double share, int running) const;
   // That bench, or null when there is none any more; the caller gives the present one back. That
   // keeps its step as a waiting bench does: it is the last that makes room for the new bench's.

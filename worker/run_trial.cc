@@ -89,16 +89,18 @@ struct Represented {
   TrialFeatures features;
   KeptTraining training;
   std::optional<Training> trained = {};  // here, by this attempt
-  std::unique_ptr<Pause> pause = {};     // until it is scored
 };
 
-// What decides which kernels it takes to extract features and to score them.
-std::string kind_of_evaluation(const Start& start) {
+// While features are extracted or scored for the first time of their kind. What decides which
+// kernels that takes is in its name.
+std::unique_ptr<Pause> pause_at_new(const std::string& what, const Start& start,
+                                    torch::Device device) {
+  if (!device.is_cuda()) return nullptr;
   const Trial& trial = start.config;
   nlohmann::json kind{to_string(trial.dataset), trial.source.name,         trial.width, trial.depth,
                       trial.embedding,          to_string(trial.precision)};
   for (const EvaluationRequest& request : start.evaluations) kind.push_back(to_json(request));
-  return "an evaluation: " + kind.dump();
+  return pause_at_first(what + kind.dump());
 }
 
 std::optional<Represented> train_and_extract(const Start& start, const ImageData& images,
@@ -127,7 +129,7 @@ std::optional<Represented> train_and_extract(const Start& start, const ImageData
                    seconds_since(began), training.steps, ""};
   pulse.phase = Pulse::Phase::evaluating;
   pulse.count = 0;
-  if (bench->device().is_cuda()) made.pause = pause_at_first(kind_of_evaluation(start));
+  auto pause = pause_at_new("features ", start, bench->device());
   try {
     made.features = extract_all(*training.network, data, trial.seed, start.evaluations,
                                 [&](std::int64_t count) {
@@ -138,6 +140,7 @@ std::optional<Represented> train_and_extract(const Start& start, const ImageData
     if (is_trained(trial)) save(start, finished_state(training), options);
     return std::nullopt;
   }
+  pause.reset();
   const ExtractedFeatures& train_features = made.features.train;
   if (is_trained(trial))
     made.training.collapsed =
@@ -207,6 +210,7 @@ Brought attempt(const Start& start, ImageCache& images, std::unique_ptr<Bench>& 
   if (made->trained && is_trained(trial)) finished = finished_state(*made->trained);
   bench->enter_evaluation();
   pulse.phase = Pulse::Phase::evaluating;
+  auto pause = pause_at_new("scores ", start, bench->device());
   if (!options.group) options.on_scoring(bench);
   const std::int64_t images_seen = pulse.count;
   std::vector<ScoredRequest> answers;
@@ -219,7 +223,7 @@ Brought attempt(const Start& start, ImageCache& images, std::unique_ptr<Bench>& 
     if (finished) save(start, *finished, options);
     return Stopped{start.trial, start.lease};
   }
-  made->pause.reset();
+  pause.reset();
   for (const ScoredRequest& answer : answers) outcome.evaluations.push_back(answer.evaluation);
   if (start.keep.scores)
     write_or_say(options, start.trial,

@@ -190,6 +190,8 @@ class Server {
       const std::lock_guard lock(mutex_);
       slot.group.reset();
     }
+    if (const auto* left = std::get_if<Left>(&brought); left && !left->reason.empty())
+      leave_lost_device(left->reason);
     slot.done = true;
     std::visit([this](const auto& message) { writer_.write(message); }, brought);
   }

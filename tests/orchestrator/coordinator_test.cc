@@ -286,6 +286,19 @@ TEST(Coordinator, GivesATrialThatRanOutOfMemoryWhileItWasScoredMoreOfTheWorker) 
   EXPECT_EQ(again[0].share, 0.5);
 }
 
+TEST(Coordinator, TriesWhatRanOutOfMemoryBesideATrialThatIsScoredAloneAndDoesNotCountIt) {
+  Coordinator coordinator({task(), task()}, {.max_attempts = 1});
+  coordinator.on_joined(worker(0), 1);
+  ASSERT_EQ(started(coordinator.on_scoring(1)), (Tasks{1}));
+  const auto commands = coordinator.on_out_of_memory(2, "CUDA out of memory");
+  EXPECT_EQ(only<EndAttempt>(commands).at(0).state, AttemptState::lost);
+  EXPECT_TRUE(starts(commands).empty()) << "the first is still scored";
+  EXPECT_EQ(started(coordinator.on_outcome(1, OutcomeStatus::completed)), (Tasks{1}));
+  EXPECT_EQ(only<EndAttempt>(coordinator.on_out_of_memory(3, "CUDA out of memory")).at(0).state,
+            AttemptState::failed);
+  EXPECT_EQ(coordinator.failed(), 1U);
+}
+
 TEST(Coordinator, StopsEveryWorkerAndStartsNothingMoreWhenDrained) {
   Coordinator coordinator({task(), task(), task()}, {});
   coordinator.on_joined(worker(0), 1);
@@ -503,6 +516,17 @@ class GangOfThree : public testing::Test {
   }
   Coordinator coordinator_;
 };
+
+TEST(Gang, WaitsForNoWorkerThatStillScoresWhereOthersAreWhole) {
+  Coordinator coordinator({task()}, {});
+  coordinator.on_joined(worker(0), 1);
+  coordinator.on_scoring(1);
+  coordinator.on_joined(worker(1), 1);
+  coordinator.on_joined(worker(2), 1);
+  const auto first = starts(coordinator.add({gang_task(2)}));
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].worker, worker(1));
+}
 
 TEST(Gang, StartsItsFirstAloneAndWithItsTicketTheOthersUnderTheSameLease) {
   Coordinator coordinator({gang_task(3)}, {});

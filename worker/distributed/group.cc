@@ -51,6 +51,8 @@ void Group::wait(const std::function<bool()>& done) {
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, std::chrono::microseconds(500));
   }
+  // What waited for others may have ended because nobody waits any more.
+  if (broken_) check();
 }
 
 std::unique_ptr<Group> make_group([[maybe_unused]] torch::Device device, const Gang& gang,

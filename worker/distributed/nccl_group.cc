@@ -166,9 +166,14 @@ class NcclGroup final : public Group {
         "ncclCommWindowRegister");
     // It says that it has done so before it has.
     settle(ncclInProgress, "ncclCommWindowRegister");
-    // Whoever reaches all of them does so everywhere.
-    const bool reaches_all = window && ncclTeamLsa(comm_).nRanks == static_cast<int>(size_);
-    if (!reaches_all) return std::nullopt;
+    // Where GPUs do not reach each other's memory, on all members alike, the window is none of
+    // theirs: a handle of the host's instead, or one of fewer members.
+    cudaPointerAttributes attributes{};
+    demand(cudaPointerGetAttributes(&attributes, window));
+    int reached = 0;
+    call([&] { return reached = ncclTeamLsa(comm_).nRanks, ncclSuccess; }, "ncclTeamLsa");
+    if (attributes.type != cudaMemoryTypeDevice || reached != static_cast<int>(size_))
+      return std::nullopt;
     SharedMemory shared{std::vector<void*>(static_cast<std::size_t>(size_)), stop_};
     const std::size_t size = shared.of_rank.size() * sizeof(void*);
     const torch::Tensor addresses =

@@ -51,6 +51,10 @@ class CapturedStep final : public TrainingStep {
                                                      plan_.views * plan_.batch <= kFewImages);
       state_ = torch::zeros({static_cast<std::int64_t>(sizeof(cuda::StepState))},
                             torch::dtype(torch::kUInt8).device(device_));
+      std::unique_ptr<Pause> pause;
+      if (!group_)
+        pause = pause_at_first("a step on " + std::to_string(processors_) +
+                               " multiprocessors: " + step_kind(trial_));
       passes_ = make_passes(trial_, plan_, device_, stream_, group_);
       capture();
     });

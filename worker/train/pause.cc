@@ -1,5 +1,6 @@
 #include "worker/train/pause.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -12,6 +13,7 @@ struct Pauses {
   std::mutex mutex;
   std::condition_variable ended;
   int count = 0;
+  std::chrono::steady_clock::time_point until;  // while there are some
   std::set<std::string> done;
 };
 
@@ -24,8 +26,9 @@ Pauses& pauses() {
 }  // namespace
 
 Pause::Pause() {
+  constexpr std::chrono::seconds kMost(30);
   const std::lock_guard lock(pauses().mutex);
-  ++pauses().count;
+  if (pauses().count++ == 0) pauses().until = std::chrono::steady_clock::now() + kMost;
 }
 
 Pause::~Pause() {
@@ -38,7 +41,8 @@ Pause::~Pause() {
 
 void Pause::wait_for_end() {
   std::unique_lock lock(pauses().mutex);
-  pauses().ended.wait(lock, [] { return pauses().count == 0; });
+  if (pauses().count == 0) return;
+  pauses().ended.wait_until(lock, pauses().until, [] { return pauses().count == 0; });
 }
 
 std::unique_ptr<Pause> pause_at_first(const std::string& what) {

@@ -1,7 +1,6 @@
 #include "worker/train/training_step.h"
 
 #include "experiments/error.h"
-#include "worker/train/pause.h"
 
 #ifdef OCCAM_CUDA
 #include <c10/cuda/CUDAStream.h>
@@ -27,9 +26,9 @@ Trial kind_of(Trial trial) {
 
 }  // namespace
 
-bool same_step(const Trial& a, const Trial& b) {
-  return to_json(kind_of(a)) == to_json(kind_of(b));
-}
+std::string step_kind(const Trial& trial) { return to_json(kind_of(trial)).dump(); }
+
+bool same_step(const Trial& a, const Trial& b) { return step_kind(a) == step_kind(b); }
 
 void set_state(Network& network, torch::Tensor& velocity, const Trial& trial,
                const std::optional<TrainingState>& from) {
@@ -100,10 +99,6 @@ TrainingStep& Bench::step(const Trial& trial, const torch::Tensor& images, Group
   if (group || !is_warm(trial)) {
     drop_step();
     made_for_.reset();
-    std::unique_ptr<Pause> pause;
-    if (device_.is_cuda() && !group)
-      pause = pause_at_first("a step on 1/" + std::to_string(part_.of) + ": " +
-                             to_json(kind_of(trial)).dump());
     step_ = type_ == torch::kFloat32 ? make_step(trial, images, device_, group)
                                      : make_eager_step(trial, device_, type_, group);
     if (!group) made_for_ = trial;

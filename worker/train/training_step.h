@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "experiments/trial.h"
@@ -47,6 +48,8 @@ class TrainingStep {
 // Whether a step made for one trial can run another: all that it computes is the same but class,
 // seed, rate of learning and budget.
 bool same_step(const Trial& a, const Trial& b);
+// The same for all trials whose steps are, and for no other.
+std::string step_kind(const Trial& trial);
 
 // For images of this size and number of channels. On a CPU eager operations; on a GPU one CUDA
 // graph, captured on the current stream, on which it must be run too. With a group the members run
