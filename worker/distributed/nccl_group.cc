@@ -168,12 +168,9 @@ class NcclGroup final : public Group {
     settle(ncclInProgress, "ncclCommWindowRegister");
     // Where GPUs do not reach each other's memory, on all members alike, the window is none of
     // theirs: a handle of the host's instead, or one of fewer members.
-    cudaPointerAttributes attributes{};
-    demand(cudaPointerGetAttributes(&attributes, window));
     int reached = 0;
     call([&] { return reached = ncclTeamLsa(comm_).nRanks, ncclSuccess; }, "ncclTeamLsa");
-    if (attributes.type != cudaMemoryTypeDevice || reached != static_cast<int>(size_))
-      return std::nullopt;
+    if (!is_of_device(window) || reached != static_cast<int>(size_)) return std::nullopt;
     SharedMemory shared{std::vector<void*>(static_cast<std::size_t>(size_)), stop_};
     const std::size_t size = shared.of_rank.size() * sizeof(void*);
     const torch::Tensor addresses =
@@ -241,6 +238,15 @@ class NcclGroup final : public Group {
     if (state == cudaErrorNotReady) return false;
     demand(state);
     return true;
+  }
+
+  static bool is_of_device(const void* pointer) {
+    cudaPointerAttributes attributes{};
+    if (!pointer || cudaPointerGetAttributes(&attributes, pointer) != cudaSuccess) {
+      cudaGetLastError();
+      return false;
+    }
+    return attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
   }
 
   void sum_flags() {
