@@ -269,8 +269,7 @@ std::vector<Command> Coordinator::on_lost(WorkerId worker, const std::string& re
 }
 
 std::vector<Command> Coordinator::on_outcome(std::int64_t lease, OutcomeStatus status) {
-  const std::size_t task = running_.at(lease).task;
-  const WorkerId worker = running_.at(lease).worker;
+  const auto [task, worker, share, gained, scoring] = running_.at(lease);
   std::vector<Command> commands;
   std::vector<WorkerId> took_part{worker};
   if (const auto gang = gangs_.find(lease); gang != gangs_.end()) took_part = gang->second.all;
@@ -293,20 +292,14 @@ std::vector<Command> Coordinator::on_out_of_memory(std::int64_t lease, const std
   std::vector<Command> commands;
   release(lease, commands);
   suspect_[task] = taken == slots && !alone;
-  if (suspect_[task]) {
-    commands.push_back(EndAttempt{lease, AttemptState::lost, error});
-    await(task);
-  } else if (taken < slots) {
+  if (taken < slots)
     least_share_[task] = 2 * static_cast<double>(taken) / static_cast<double>(slots);
-    commands.push_back(EndAttempt{lease, AttemptState::lost, error});
+  const bool again = taken < slots || !alone || widen(task);
+  commands.push_back(EndAttempt{lease, again ? AttemptState::lost : AttemptState::failed, error});
+  if (again)
     await(task);
-  } else if (widen(task)) {
-    commands.push_back(EndAttempt{lease, AttemptState::lost, error});
-    await(task);
-  } else {
-    commands.push_back(EndAttempt{lease, AttemptState::failed, error});
+  else
     fail(task, id, commands);
-  }
   fill(commands);
   return commands;
 }

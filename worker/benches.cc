@@ -27,10 +27,7 @@ Benches::Benches(torch::Device device, int slots, int parts,
 
 std::unique_ptr<Bench> Benches::take(const Trial& trial, double share, int running) {
   const std::lock_guard lock(mutex_);
-  auto bench = take(parts_.choose(share_for(trial, share, running)), trial);
-  if (!bench->is_warm(trial)) make_room(running);
-  parts_.enter(bench->part());
-  return bench;
+  return take(parts_.choose(share_for(trial, share, running)), trial, running);
 }
 
 void Benches::give_back(std::unique_ptr<Bench> bench) {
@@ -50,10 +47,7 @@ std::unique_ptr<Bench> Benches::take_better(Bench& present, const Trial& trial, 
   const std::lock_guard lock(mutex_);
   const auto part = parts_.better(present.part(), share_for(trial, share, running));
   if (!part) return nullptr;
-  auto bench = take(*part, trial);
-  if (!bench->is_warm(trial)) make_room(running, &present);
-  parts_.enter(bench->part());
-  return bench;
+  return take(*part, trial, running, &present);
 }
 
 Moves Benches::moves(const Trial& trial, double share, std::function<int()> running) {
@@ -72,7 +66,8 @@ Moves Benches::moves(const Trial& trial, double share, std::function<int()> runn
 }
 
 // One that waits, warm where there is such a one, or a new one.
-std::unique_ptr<Bench> Benches::take(cuda::Part part, const Trial& trial) {
+std::unique_ptr<Bench> Benches::take(cuda::Part part, const Trial& trial, int running,
+                                     Bench* left) {
   const auto found = [&](auto matches) {
     return std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& bench) {
       return bench->part() == part && matches(*bench);
@@ -80,9 +75,15 @@ std::unique_ptr<Bench> Benches::take(cuda::Part part, const Trial& trial) {
   };
   auto best = found([&](const Bench& bench) { return bench.is_warm(trial); });
   if (best == waiting_.end()) best = found([](const Bench&) { return true; });
-  if (best == waiting_.end()) return make(part);
-  std::unique_ptr<Bench> bench = std::move(*best);
-  waiting_.erase(best);
+  std::unique_ptr<Bench> bench;
+  if (best == waiting_.end()) {
+    bench = make(part);
+  } else {
+    bench = std::move(*best);
+    waiting_.erase(best);
+  }
+  if (!bench->is_warm(trial)) make_room(running, left);
+  parts_.enter(bench->part());
   return bench;
 }
 

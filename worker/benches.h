@@ -37,7 +37,8 @@ class Benches {
   Moves moves(const Trial& trial, double share, std::function<int()> running);
 
  private:
-  std::unique_ptr<Bench> take(cuda::Part part, const Trial& trial);
+  std::unique_ptr<Bench> take(cuda::Part part, const Trial& trial, int running,
+                              Bench* left = nullptr);
   std::unique_ptr<Bench> make(cuda::Part part);
   void make_room(int running, Bench* left = nullptr);
 

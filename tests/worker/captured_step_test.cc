@@ -9,6 +9,7 @@
 #include <cmath>
 #include <thread>
 
+#include "tests/worker/every_loss.h"
 #include "worker/cuda/batch_norm.h"
 #include "worker/cuda/convolution.h"
 #include "worker/cuda/dense.h"
@@ -477,14 +478,7 @@ Ran run(const Trial& trial, const Tensor& images, torch::Device device, std::int
 }
 
 class GpuStep : public Gpu, public testing::WithParamInterface<Loss> {};
-INSTANTIATE_TEST_SUITE_P(Losses, GpuStep,
-                         testing::Values(Loss::contrastive, Loss::rotation,
-                                         Loss::contrastive_symmetric),
-                         [](const auto& one) {
-                           std::string name = to_string(one.param);
-                           std::erase(name, '-');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Losses, GpuStep, testing::ValuesIn(every_loss()), loss_name);
 
 // As near to the CPU's step as ATen's own operations on the same GPU are. Sums in another order
 // decide some ReLU the other way, in one program or the other: that makes some 0.3 % of an update,

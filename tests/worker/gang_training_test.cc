@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "tests/message_of.h"
+#include "tests/worker/every_loss.h"
 #include "tests/worker/gang.h"
 #include "tests/worker/sample.h"
 #include "worker/data/synthetic.h"
@@ -75,17 +76,7 @@ std::vector<Trained> trained_by(std::int64_t size, const Trial& trial) {
 }
 
 class GangOfLoss : public testing::TestWithParam<Loss> {};
-INSTANTIATE_TEST_SUITE_P(Gang, GangOfLoss, testing::ValuesIn([] {
-                           std::vector<Loss> losses;
-                           for (const std::string_view name : names_of<Loss>())
-                             losses.push_back(from_name<Loss>(name));
-                           return losses;
-                         }()),
-                         [](const auto& one) {
-                           std::string name = to_string(one.param);
-                           std::erase(name, '-');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Gang, GangOfLoss, testing::ValuesIn(every_loss()), loss_name);
 
 // At a rate at which a rounding does not grow out of sight: a batch norm over few rows and a cosine
 // of neighbours turn 1e-7 into 1e-3 of a gradient, and at the usual rate one device on two threads,

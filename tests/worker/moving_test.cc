@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "experiments/error.h"
+#include "tests/worker/every_loss.h"
 #include "tests/worker/sample.h"
 
 namespace occam {
@@ -65,14 +66,7 @@ void expect_same(const Result& a, const Result& b) {
 }
 
 class MovingWithEveryLoss : public testing::TestWithParam<Loss> {};
-INSTANTIATE_TEST_SUITE_P(Moving, MovingWithEveryLoss,
-                         testing::Values(Loss::contrastive, Loss::rotation,
-                                         Loss::contrastive_symmetric),
-                         [](const auto& one) {
-                           std::string name = to_string(one.param);
-                           std::erase(name, '-');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Moving, MovingWithEveryLoss, testing::ValuesIn(every_loss()), loss_name);
 
 TEST_P(MovingWithEveryLoss, ChangesNoBit) {
   Trial trial = narrow_trial(GetParam());

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tests/worker/every_loss.h"
 #include "tests/worker/sample.h"
 
 namespace occam {
@@ -43,14 +44,7 @@ void expect_same(const Result& a, const Result& b) {
 }
 
 class EveryLoss : public testing::TestWithParam<Loss> {};
-INSTANTIATE_TEST_SUITE_P(Train, EveryLoss,
-                         testing::Values(Loss::contrastive, Loss::rotation,
-                                         Loss::contrastive_symmetric),
-                         [](const auto& one) {
-                           std::string name = to_string(one.param);
-                           std::erase(name, '-');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Train, EveryLoss, testing::ValuesIn(every_loss()), loss_name);
 
 TEST_P(EveryLoss, ResumedAfterAnyStepEndsInTheSameBitsAsUndisturbed) {
   const Trial trial = narrow_trial(GetParam());

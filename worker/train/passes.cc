@@ -94,7 +94,6 @@ class WrittenOutPasses final : public Passes {
     if (group_) x = whole_batch(x, plan_.views, *group_);
     std::vector<KeptDense> dense;
     for (const Network::Dense& layer : layers.head) x = forward(layer, x, dense);
-    const Tensor embed = x;
     const bool has_logits = trial_.loss == Loss::rotation;
     if (has_logits) x = forward(layers.classifier, x, dense);
 

@@ -41,7 +41,6 @@ Pause::~Pause() {
 
 void Pause::wait_for_end() {
   std::unique_lock lock(pauses().mutex);
-  if (pauses().count == 0) return;
   pauses().ended.wait_until(lock, pauses().until, [] { return pauses().count == 0; });
 }
 
