@@ -35,39 +35,6 @@ double seconds_since(Clock::time_point began) {
 
 void say(const json& line) { std::cout << line.dump() << std::endl; }
 
-// The group of another without the norms' sums: what these cost is the difference. The network is
-// then none to use.
-class WithoutNorms final : public Group {
- public:
-  WithoutNorms(Group& group, const Gang& gang)
-      : Group(gang, std::chrono::seconds(300)), group_(group) {}
-  void join(const std::function<void(const std::string&)>&) override {}
-  // The gradients come all at once, the norms' sums one by one.
-  void all_reduce(torch::TensorList values) override {
-    if (values.size() > 1) group_.all_reduce(values);
-  }
-  // Memory in which what this member sends to another is what it gets from it.
-  std::optional<SharedMemory> share_memory(std::int64_t bytes) override {
-    auto shared = group_.share_memory(bytes);
-    if (!shared) return shared;
-    auto* const own = static_cast<std::uint64_t*>(shared->of_rank[static_cast<std::size_t>(rank_)]);
-    const std::int64_t words = (bytes / 8 - 1) / size_;  // of a member (worker/cuda/exchange.h)
-    for (std::int64_t rank = 0; rank < size_; ++rank)
-      shared->of_rank[static_cast<std::size_t>(rank)] = own + (rank - rank_) * words;
-    return shared;
-  }
-  torch::Tensor all_gather(const torch::Tensor& rows) override { return group_.all_gather(rows); }
-  void broadcast(const torch::Tensor& values) override { group_.broadcast(values); }
-  void barrier() override { group_.barrier(); }
-  bool any(bool mine) override { return group_.any(mine); }
-  void leave() override {}
-
- private:
-  void on_abort() override { group_.abort(reason()); }
-  void poll() override { group_.check(); }
-  Group& group_;
-};
-
 struct Options {
   json given;
   torch::Device device = torch::kCPU;
@@ -229,11 +196,7 @@ void as_member(const Options& options) {
 #endif
   } else {
     for (const std::int64_t batch : given.at("batches"))
-      for (const std::string what : given.at("what")) {
-        WithoutNorms bare(*group, gang);
-        Group* used = what == "no norms" ? &bare : group.get();
-        time_step(options, batch, used, what, speaks);
-      }
+      time_step(options, batch, group.get(), "gang", speaks);
   }
   group->leave();
 }

@@ -1,4 +1,4 @@
-"""Gangs of 1, 2, 4 and 8 GPUs against one GPU without a gang: one table of speed-up and efficiency.
+"""Gangs of 1, 2, 4 and 8 GPUs against as many without a gang: one table.
 
     ninja -C build/cuda bench_gangs && python3 bench/gangs.py build/cuda/bin/bench_gangs
     python3 bench/gangs.py build/release/bin/bench_gangs --device cpu     # does it run at all?
@@ -6,7 +6,7 @@
 Prints every figure as it comes and the table last. Exits 1 when parameters of gangs differ by more
 than 1e-5 in fp32, when a trial whose member is killed ends with another table, when the planner chooses
 wrongly at more than one batch size, by more than 10 %, or when a process fails. --parts takes of
-  speed      images a second, and what the norms' sums cost
+  speed      images a second; linear is what the GPUs do without a gang, all at the same time
   kernels    where the time of a step goes on the first GPU of a gang of 2
   equality   the parameters against those of no gang
   packed     as many GPUs as workers of their own
@@ -15,6 +15,7 @@ wrongly at more than one batch size, by more than 10 %, or when a process fails.
   planner    what a gang of 2 does of 2 packed GPUs' work, and what `occam plan` chooses
 """
 import argparse
+import concurrent.futures
 import glob
 import importlib.util
 import json
@@ -114,6 +115,26 @@ def alone(program, options):
         said.append(line)
 
     run([start(program, {"work": "alone", "device": device_of(0)} | options)], heard, 420)
+    return said
+
+
+def each_alone(program, size, options):
+    """What each GPU says that trains without a gang, all at the same time."""
+    processes = [start(program, options | {"work": "alone", "device": device_of(rank)}) for rank in range(size)]
+    said = [[] for _ in processes]
+
+    def read(rank):
+        for line in lines_of(processes[rank], f"alone {rank}", 420):
+            shown(f"alone {rank}: {line}")
+            said[rank].append(line)
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor(size) as readers:
+            list(readers.map(read, range(size)))
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
     return said
 
 
@@ -251,7 +272,7 @@ def planner(program, small, folder):
     rows = []
     for batch in arguments.planner_batches:
         options = small | {"batches": [batch], "seconds": arguments.seconds, "loss": arguments.loss}
-        both = next(line["images_per_second"] for line in gang(program, 2, options | {"what": ["gang"]}) if "what" in line)
+        both = next(line["images_per_second"] for line in gang(program, 2, options) if "what" in line)
         one = packed(program, 1, options | {"slots": arguments.slots if batch <= 256 else 2})
         rows.append((batch, both / one / 2, planned(batch, folder)))
     return rows
@@ -297,19 +318,21 @@ def main():
     small = {} if arguments.device == "cuda" else {"width": 0.125, "depth": 10, "rows": 600}
     batches = arguments.batches
     speed = small | {"batches": batches, "seconds": arguments.seconds, "loss": arguments.loss}
-    rates = {}
+    rates, linear = {}, {}
     said = []
     parts = arguments.parts
     if "speed" in parts:
-        said += alone(program, speed)
-        for line in said:
-            if "what" in line:
-                rates[1, "no gang", line["batch"]] = line["images_per_second"]
+        without = each_alone(program, sizes[-1], speed)
+        said += without[0]
         for size in sizes:
-            what = ["gang", "no norms"] if size > 1 else ["gang"]
-            for line in gang(program, size, speed | {"what": what}):
+            for batch in batches:
+                linear[size, batch] = sum(
+                    line["images_per_second"] for one in without[:size] for line in one if line.get("batch") == batch
+                )
+        for size in sizes:
+            for line in gang(program, size, speed):
                 if "what" in line:
-                    rates[size, line["what"], line["batch"]] = line["images_per_second"]
+                    rates[size, line["batch"]] = line["images_per_second"]
     if "kernels" in parts:
         gang(program, 2, speed | {"kernels": True})
     rows = []
@@ -337,7 +360,7 @@ def main():
     if "planner" in parts:
         with tempfile.TemporaryDirectory() as folder:
             choices = planner(program, small, folder)
-    table(said, sizes, rates, rows, independent, left)
+    table(said, sizes, rates, linear, rows, independent, left)
     wrong = 0
     for batch, worth, is_gang in choices:
         right, near = is_gang == (worth >= WORTH), abs(worth / WORTH - 1) <= 0.1
@@ -348,26 +371,15 @@ def main():
     return 0 if wrong <= 1 and all(bound is None or relative <= bound for _, _, relative, bound in rows) else 1
 
 
-def table(said, sizes, rates, rows, independent, left):
+def table(said, sizes, rates, linear, rows, independent, left):
     about = next((line for line in said if "device" in line), {})
     print(f"\n{about.get('device', arguments.device)}, torch {about.get('torch', '?')}, {arguments.loss}")
     if rates:
-        print(f"\n{'batch':>6} {'R':>2} {'images/s':>10} {'speed-up':>9} {'efficiency':>10} "
-              f"{'norms, ms':>10} {'norms, %':>9}")  # fmt: skip
+        print(f"\n{'batch':>6} {'R':>2} {'images/s':>10} {'R without gang':>14} {'of linear':>10}")
     for batch in arguments.batches if rates else []:
-        one = rates.get((1, "no gang", batch))
-        views = 4 if arguments.loss == "rotation" else 2
-        print(f"{batch:>6}  - {one:>10,.0f}")
         for size in sizes:
-            rate = rates.get((size, "gang", batch))
-            if not rate:
-                continue
-            bare = rates.get((size, "no norms", batch))
-            norms = (1 / rate - 1 / bare) * views * batch * 1000 if bare else None
-            print(
-                f"{batch:>6} {size:>2} {rate:>10,.0f} {rate / one:>9.3f} {rate / one / size:>10.3f} "
-                + (f"{norms:>10.2f} {100 * (1 - rate / bare):>9.1f}" if norms is not None else "")
-            )
+            rate, most = rates[size, batch], linear[size, batch]
+            print(f"{batch:>6} {size:>2} {rate:>10,.0f} {most:>14,.0f} {rate / most:>10.3f}")
     if rows:
         print(f"\nafter {arguments.steps} steps at batch {arguments.equality_batch}, rate {arguments.learning_rate:g}, "
               f"{arguments.head_layers} head layers:")  # fmt: skip
@@ -377,8 +389,6 @@ def table(said, sizes, rates, rows, independent, left):
     for size, rate in independent.items():
         print(f"{size} x {arguments.slots} packed trials at batch {arguments.packed_batch}: {rate:,.0f} images/s, "
               f"{rate / independent[1] / size:.3f} of {size} times one")  # fmt: skip
-
-
     for size, told in left.items():
         print(f"gang of {size}, {'a member killed' if size > 1 else 'told to leave'}: "
               + (f"left after {told.get('left_after_seconds', -1):.2f} s" if "broken" in told else "did not break")

@@ -4,6 +4,7 @@
 
 #include "experiments/error.h"
 #include "worker/cuda/element.cuh"
+#include "worker/cuda/exchange.cuh"
 
 namespace occam::cuda {
 namespace {
@@ -16,29 +17,54 @@ struct Chunk {
   std::int32_t begin;
 };
 
-__device__ inline float read(const void* values, Element element, std::int64_t at) {
-  return element == Element::float32 ? static_cast<const float*>(values)[at]
-                                     : to_float(static_cast<const __nv_bfloat16*>(values)[at]);
-}
-__device__ inline void write(void* values, Element element, std::int64_t at, float value) {
+template <int V>
+__device__ inline void read(const void* values, Element element, std::int64_t at, float (&out)[V]) {
   if (element == Element::float32)
-    static_cast<float*>(values)[at] = value;
+    load<V>(static_cast<const float*>(values) + at, out);
   else
-    from_float(value, static_cast<__nv_bfloat16*>(values)[at]);
+    load<V>(static_cast<const __nv_bfloat16*>(values) + at, out);
 }
-__device__ inline void read4(const void* values, Element element, std::int64_t at,
-                             float (&out)[4]) {
+template <int V>
+__device__ inline void write(void* values, Element element, std::int64_t at, const float (&in)[V]) {
   if (element == Element::float32)
-    load<4>(static_cast<const float*>(values) + at, out);
+    store<V>(in, static_cast<float*>(values) + at);
   else
-    load<4>(static_cast<const __nv_bfloat16*>(values) + at, out);
+    store<V>(in, static_cast<__nv_bfloat16*>(values) + at);
 }
-__device__ inline void write4(void* values, Element element, std::int64_t at,
-                              const float (&in)[4]) {
-  if (element == Element::float32)
-    store<4>(in, static_cast<float*>(values) + at);
-  else
-    store<4>(in, static_cast<__nv_bfloat16*>(values) + at);
+
+template <int V>
+__device__ inline void gradient_at(const UpdateSegment& segment, const SentGradients& sent,
+                                   std::int64_t at, float (&out)[V]) {
+  const int size = segment.of == GradientOf::own     ? 0
+                   : segment.of == GradientOf::first ? 1
+                                                     : sent.exchange.size;
+  if (size == 0) return read(segment.gradient, segment.gradient_element, at, out);
+#pragma unroll
+  for (float& value : out) value = 0;
+  for (int rank = 0; rank < size; ++rank) {
+    float one[V];
+    read(rank == sent.exchange.rank ? segment.gradient : sent.of_rank[rank] + segment.place,
+         segment.gradient_element, at, one);
+#pragma unroll
+    for (int v = 0; v < V; ++v) out[v] += one[v];
+  }
+}
+
+// Tells the others that this member's gradients are there, and waits for those that are read here.
+// What a stream has done before a kernel is there for the others once the kernel says so.
+__device__ inline void meet(const UpdateSegment& segment, const SentGradients& sent) {
+  const Exchange& exchange = sent.exchange;
+  const int thread = static_cast<int>(threadIdx.x);
+  if (blockIdx.x == 0 && thread == 0) {
+    __threadfence_system();
+    send(exchange, round_of(exchange), 0, 0);
+  }
+  const int size = segment.of == GradientOf::all ? exchange.size : 1;
+  if (segment.of != GradientOf::own && thread < size && thread != exchange.rank) {
+    received(exchange, round_of(exchange), 0, thread);
+    __threadfence_system();
+  }
+  __syncthreads();
 }
 
 struct Rule {
@@ -49,12 +75,22 @@ struct Rule {
   }
 };
 
-template <bool kUpdates>
+enum class Kind { copy, alone, gang };
+
+template <Kind kKind>
 __global__ void __launch_bounds__(kThreads)
     update(const UpdateSegment* segments, const Chunk* chunks, const StepState* state,
-           float momentum, float decay) {
+           float momentum, float decay, const SentGradients sent) {
+  constexpr bool kUpdates = kKind != Kind::copy;
   const Chunk chunk = chunks[blockIdx.x];
   const UpdateSegment segment = segments[chunk.segment];
+  if constexpr (kKind == Kind::gang) meet(segment, sent);
+  const auto gradient_of = [&]<int V>(std::int64_t at, float(&out)[V]) {
+    if constexpr (kKind == Kind::gang)
+      gradient_at(segment, sent, at, out);
+    else
+      read(segment.gradient, segment.gradient_element, at, out);
+  };
   const Rule rule{kUpdates ? state->rate : 0, momentum, decay};
   const std::int64_t end = min(segment.count, static_cast<std::int64_t>(chunk.begin) + kChunk);
   // Four values at once; what lies behind an odd number of others is not where they could be read.
@@ -72,25 +108,25 @@ __global__ void __launch_bounds__(kThreads)
       load<4>(segment.weights + i, weight);
       if constexpr (kUpdates) {
         float gradient[4], velocity[4];
-        read4(segment.gradient, segment.gradient_element, i, gradient);
+        gradient_of(i, gradient);
         load<4>(segment.velocity + i, velocity);
 #pragma unroll
         for (int v = 0; v < 4; ++v) rule.apply(gradient[v], weight[v], velocity[v]);
         store<4>(weight, segment.weights + i);
         store<4>(velocity, segment.velocity + i);
       }
-      if (segment.copy) write4(segment.copy, segment.copy_element, i, weight);
+      if (segment.copy) write(segment.copy, segment.copy_element, i, weight);
     }
     return;
   }
   for (std::int64_t i = chunk.begin + static_cast<int>(threadIdx.x); i < end; i += kThreads) {
     const std::int64_t there = i / segment.inner * segment.padded + i % segment.inner;
-    float weight = segment.weights[i];
+    float weight[1] = {segment.weights[i]};
     if constexpr (kUpdates) {
-      float velocity = segment.velocity[i];
-      const std::int64_t here = i / segment.inner * segment.gradient_padded + i % segment.inner;
-      rule.apply(read(segment.gradient, segment.gradient_element, here), weight, velocity);
-      segment.weights[i] = weight;
+      float gradient[1], velocity = segment.velocity[i];
+      gradient_of(i / segment.inner * segment.gradient_padded + i % segment.inner, gradient);
+      rule.apply(gradient[0], weight[0], velocity);
+      segment.weights[i] = weight[0];
       segment.velocity[i] = velocity;
     }
     if (segment.copy) write(segment.copy, segment.copy_element, there, weight);
@@ -147,19 +183,21 @@ void Update::write(std::size_t at, const void* from, std::size_t bytes, Stream s
 
 Update::~Update() { cudaFree(table_); }
 
-void Update::run(const StepState* state, float momentum, float weight_decay, Stream stream) const {
+void Update::run(const StepState* state, float momentum, float weight_decay, Stream stream,
+                 const SentGradients* sent) const {
   const auto* segments = static_cast<const UpdateSegment*>(table_);
   const auto* chunks = reinterpret_cast<const Chunk*>(segments + segments_.size());
-  update<true><<<static_cast<unsigned>(chunks_), kThreads, 0, stream>>>(segments, chunks, state,
-                                                                        momentum, weight_decay);
+  const auto kernel = sent ? update<Kind::gang> : update<Kind::alone>;
+  kernel<<<static_cast<unsigned>(chunks_), kThreads, 0, stream>>>(
+      segments, chunks, state, momentum, weight_decay, sent ? *sent : SentGradients{});
   check_launch("update");
 }
 
 void Update::copy(Stream stream) const {
   const auto* segments = static_cast<const UpdateSegment*>(table_);
   const auto* chunks = reinterpret_cast<const Chunk*>(segments + segments_.size());
-  update<false>
-      <<<static_cast<unsigned>(chunks_), kThreads, 0, stream>>>(segments, chunks, nullptr, 0, 0);
+  update<Kind::copy><<<static_cast<unsigned>(chunks_), kThreads, 0, stream>>>(segments, chunks,
+                                                                              nullptr, 0, 0, {});
   check_launch("copy of the weights");
 }
 

@@ -1,11 +1,18 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "worker/cuda/exchange.h"
 #include "worker/cuda/step_state.h"
 
 namespace occam::cuda {
+
+// Which members' gradients a parameter is updated by, in a gang: this one's, which is the same on
+// all; the first one's, from which the others' differ by rounding; or all, added up in the order of
+// their ranks.
+enum class GradientOf { own, first, all };
 
 // A parameter in the update. Weights and velocity are masters, float32. Where the network's copy
 // has more input channels than the master (the stem's, filled up with zeros), `inner` of the
@@ -20,6 +27,15 @@ struct UpdateSegment {
   Element copy_element;
   std::int64_t count;  // of master values
   std::int64_t inner, padded, gradient_padded;
+  GradientOf of = GradientOf::own;
+  std::int64_t place = 0;  // of a copy of the gradient, in bytes, a multiple of 16
+};
+
+// Where copies of the other members' gradients lie here. They must have been sent, in this round,
+// before a member's update is run on its stream.
+struct SentGradients {
+  Exchange exchange;  // over one place
+  const std::byte* of_rank[kMostMembers];
 };
 
 // SGD of worker/train/sgd.h on all parameters at once, in one kernel, with the rate of the step's
@@ -36,7 +52,9 @@ class Update {
   // so this may come after run() was captured, and must come before it is replayed.
   void read_from(const std::vector<const void*>& gradients, Stream stream);
 
-  void run(const StepState* state, float momentum, float weight_decay, Stream stream) const;
+  // Without `sent` by this member's gradients alone.
+  void run(const StepState* state, float momentum, float weight_decay, Stream stream,
+           const SentGradients* sent = nullptr) const;
   // Only the copies, of the weights as they are.
   void copy(Stream stream) const;
 

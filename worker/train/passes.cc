@@ -19,6 +19,7 @@
 #include "worker/cuda/update.h"
 #include "worker/distributed/across.h"
 #include "worker/train/losses.h"
+#include "worker/train/members.h"
 #include "worker/train/training_step.h"
 
 namespace occam {
@@ -31,11 +32,10 @@ constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
 // gradients stay where they are made, and the update reads them there.
 //
 // In a group every member makes the views of its share of the batch, and has the trunk's features
-// of it. The norms' kernels exchange their sums with the other members'. The features of the whole
-// batch are gathered, and every member computes the whole head and loss, which takes less time than
-// a word with the others. The convolutions' gradients are added up where they lie. Not beside the
-// backward pass: that takes multiprocessors from kernels whose blocks have one each, which then run
-// twice as long.
+// of it, with norms of the whole batch. The features of that are gathered, and every member
+// computes the whole head and loss, which takes less time than a word with the others. Of the
+// head's gradients, that all go on with the same bits, the first member's count; those of the
+// convolutions are added up.
 class WrittenOutPasses final : public Passes {
  public:
   WrittenOutPasses(const Trial& trial, const cuda::AugmentPlan& plan, torch::Device device,
@@ -44,7 +44,7 @@ class WrittenOutPasses final : public Passes {
         plan_(plan),
         device_(device),
         stream_(stream),
-        group_(group),
+        group_(group && group->size() > 1 ? group : nullptr),
         element_(trial.precision == Precision::bf16 ? cuda::Element::bfloat16
                                                     : cuda::Element::float32),
         type_(trial.precision == Precision::bf16 ? torch::kBFloat16 : torch::kFloat32),
@@ -57,21 +57,19 @@ class WrittenOutPasses final : public Passes {
     const std::int64_t channels = network_->statistics().numel() / 2;
     norms_ = torch::zeros({channels * cuda::kNormSaved}, floats);
     norm_scratch_ = torch::zeros({cuda::norm_scratch_bytes(channels)}, bytes);
-    if (group_) meet(channels);
     input_ = torch::empty({plan_.views * plan_.batch, plan_.side, plan_.side, cuda::kInputChannels},
                           torch::dtype(type_).device(device_))
                  .permute({0, 3, 1, 2});
-    make_copies();
+    make_copies(channels);
   }
 
   Rows forward_and_backward(const cuda::StepState* state) override {
     const Network::Layers& layers = network_->layers();
-    if (exchange_.size > 1) cuda::next_round(exchange_, stream_);
-    exchange_.first = 0;
+    gradients_.assign(weights_.size(), {});
+    if (members_) members_->begin_step();
     cuda::augment(plan_, state, input_.data_ptr(), element_, stream_);
     const Tensor stem = convolve(input_, layers.stem, layers.stem_norm);
     Tensor x = apply(stem, layers.stem_norm, {}, nullptr);
-    const Tensor first = x;
     std::vector<KeptBlock> blocks;
     for (const Network::Block& block : layers.blocks) {
       KeptBlock kept;
@@ -105,6 +103,7 @@ class WrittenOutPasses final : public Passes {
     for (auto layer = layers.head.rbegin(); layer != layers.head.rend(); ++layer) {
       behind = backward(*layer, behind, dense);
     }
+    if (members_) members_->send(gradients_);
     gradient = behind.gradient();
     if (group_) gradient = own_rows(gradient, plan_.views, *group_);
     const auto pixels = static_cast<double>(trunk.size(2) * trunk.size(3));
@@ -116,19 +115,21 @@ class WrittenOutPasses final : public Passes {
     for (std::size_t i = blocks.size(); i-- > 0;) {
       flowing = backward(layers.blocks[i], blocks[i], flowing);
       blocks[i] = {};
+      if (members_) members_->send(gradients_);
     }
     const cuda::NormGradient of_stem{flowing.a.data_ptr(), flowing.second(),
                                      cuda::NormGradient::Mask::x, nullptr};
-    norm_sums(of_stem, stem, layers.stem_norm, nullptr, members(stem));
+    norm_sums(of_stem, stem, layers.stem_norm, nullptr, of_members(stem));
     norm_apply(of_stem, stem, layers.stem_norm, flowing.a);
     convolve_backward(flowing.a, input_, layers.stem, false);
-    if (group_) add_up_gradients();
+    if (members_) members_->finish(gradients_);
     return value;
   }
 
   void update(const cuda::StepState* state) override {
     update_->run(state, static_cast<float>(trial_.momentum),
-                 static_cast<float>(trial_.weight_decay), stream_);
+                 static_cast<float>(trial_.weight_decay), stream_,
+                 members_ ? members_->sent_gradients() : nullptr);
   }
 
   void keep_gradients_here() override {
@@ -157,28 +158,9 @@ class WrittenOutPasses final : public Passes {
     const void* second() const { return b.defined() ? b.data_ptr() : nullptr; }
   };
 
-  // How the members' norms add up what they have: in their kernels, where those reach each other's
-  // memory.
-  void meet(std::int64_t channels) {
-    if (group_->size() == 1) return;
-    exchange_.rank = static_cast<int>(group_->rank());
-    exchange_.size = static_cast<int>(group_->size());
-    exchange_.values = 4 * channels;  // forward and backward
-    if (exchange_.size <= cuda::kMostMembers)
-      if (const auto shared = group_->share_memory(cuda::exchange_bytes(exchange_))) {
-        for (std::size_t rank = 0; rank < shared->of_rank.size(); ++rank)
-          exchange_.of_rank[rank] = static_cast<std::uint64_t*>(shared->of_rank[rank]);
-        exchange_.broken = shared->broken;
-        return;
-      }
-    exchange_ = {};
-    norm_sums_ = torch::zeros({2 * channels}, torch::dtype(torch::kFloat32).device(device_));
-  }
-
   // The network's copies of the weights, and what the update does with each parameter.
-  void make_copies() {
+  void make_copies(std::int64_t channels) {
     const auto& parameters = network_->parameters();
-    gradients_.resize(parameters.size());
     float* master = network_->flat().data_ptr<float>();
     float* velocity = velocity_.data_ptr<float>();
     std::vector<cuda::UpdateSegment> segments;
@@ -191,6 +173,11 @@ class WrittenOutPasses final : public Passes {
       if (is_stem)
         segment.inner = 3, segment.padded = segment.gradient_padded = cuda::kInputChannels;
       if (is_norm) segment.gradient_element = cuda::Element::float32;
+      // The trunk's norms have theirs of the whole batch.
+      if (i >= first_of_head())
+        segment.of = cuda::GradientOf::first;
+      else if (!is_norm)
+        segment.of = cuda::GradientOf::all;
       if (is_norm) {
         weights_.push_back(value.detach());
       } else if (is_stem) {
@@ -208,6 +195,7 @@ class WrittenOutPasses final : public Passes {
       master += value.numel();
       velocity += value.numel();
     }
+    if (group_) members_.emplace(*group_, channels, segments, stream_);
     update_ = std::make_unique<cuda::Update>(std::move(segments), stream_);
     update_->copy(stream_);
   }
@@ -233,26 +221,11 @@ class WrittenOutPasses final : public Passes {
     Tensor gradient() const { return weight.defined() ? at::mm(dz, weight) : dz; }
   };
 
-  // The trunk's norms have theirs of the whole batch already. So has the head, on every member;
-  // that all go on with the same bits, rank 0's count and the others' are nothing.
-  void add_up_gradients() {
-    std::vector<Tensor> parts;
-    std::array<std::vector<Tensor>, 2> heads;  // by their type
-    const std::size_t head = first_of_head();
-    for (std::size_t i = 0; i < gradients_.size(); ++i) {
-      const Tensor& gradient = gradients_[i];
-      if (i >= head) heads[gradient.scalar_type() == torch::kFloat32].push_back(gradient);
-      if (i >= head || gradient.dim() > 1) parts.push_back(gradient);
-    }
-    for (const std::vector<Tensor>& of_type : heads)
-      if (group_->rank() > 0 && !of_type.empty()) at::_foreach_zero_(of_type);
-    group_->all_reduce(parts);
-  }
   // The head's parameters come last.
   std::size_t first_of_head() const {
     const Network::Layers& layers = network_->layers();
     if (!layers.head.empty()) return layers.head.front().weight;
-    return trial_.loss == Loss::rotation ? layers.classifier.weight : gradients_.size();
+    return trial_.loss == Loss::rotation ? layers.classifier.weight : network_->parameters().size();
   }
 
   std::pair<Rows, Tensor> loss_of(const Tensor& output, bool has_logits) const {
@@ -362,20 +335,20 @@ class WrittenOutPasses final : public Passes {
     Tensor g = incoming.a;
     norm_sums(
         {incoming.a.data_ptr(), incoming.second(), cuda::NormGradient::Mask::y, kept.y.data_ptr()},
-        kept.c2, block.norm2, g.data_ptr(), members(g));
+        kept.c2, block.norm2, g.data_ptr(), of_members(g));
     const cuda::NormGradient plain{g.data_ptr(), nullptr, cuda::NormGradient::Mask::none, nullptr};
     Tensor dc2 = torch::empty_like(kept.c2);
     norm_apply(plain, kept.c2, block.norm2, dc2);
     Tensor skipping = g;
     if (block.has_shortcut) {
-      norm_sums(plain, kept.shortcut, block.shortcut_norm, nullptr, members(g));
+      norm_sums(plain, kept.shortcut, block.shortcut_norm, nullptr, of_members(g));
       norm_apply(plain, kept.shortcut, block.shortcut_norm, g);
       skipping = convolve_backward(g, kept.x, block.shortcut, true);
     }
     Tensor dy1 = convolve_backward(dc2, kept.y1, block.conv2, true);
     const cuda::NormGradient of_norm1{dy1.data_ptr(), nullptr, cuda::NormGradient::Mask::x,
                                       nullptr};
-    norm_sums(of_norm1, kept.c1, block.norm1, nullptr, members(dy1));
+    norm_sums(of_norm1, kept.c1, block.norm1, nullptr, of_members(dy1));
     norm_apply(of_norm1, kept.c1, block.norm1, dy1);
     return {convolve_backward(dy1, kept.x, block.conv1, true), skipping};
   }
@@ -398,7 +371,7 @@ class WrittenOutPasses final : public Passes {
     const auto own = own_shape(x, convolution);
     if (!own) {
       const Tensor y = at::conv2d(x, weight, {}, convolution.stride, convolution.padding);
-      statistics(y, norm, members(y));
+      statistics(y, norm, of_members(y));
       return y;
     }
     const std::int64_t outputs = cuda::outputs(*own);
@@ -409,7 +382,7 @@ class WrittenOutPasses final : public Passes {
     const auto* of_parts = sums.const_data_ptr<float>();
     cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(),
                    {parameters(norm).running_mean, sums.data_ptr<float>()}, stream_);
-    const cuda::NormMembers of = members(y);
+    const cuda::NormMembers of = of_members(y);
     cuda::norm_statistics_of_parts(shape(y).rows, outputs, parts, of_parts, parameters(norm),
                                    saved(norm), stream_, of);
     finish_statistics(y, norm, of);
@@ -457,14 +430,9 @@ class WrittenOutPasses final : public Passes {
             norm.mean.data_ptr<float>(), norm.variance.data_ptr<float>()};
   }
   // How the sums of the next norm, of an x like this, become those of all members' rows.
-  cuda::NormMembers members(const Tensor& x) {
-    cuda::NormMembers all{exchange_, nullptr};
-    if (norm_sums_.defined()) all.own_sums = norm_sums_.data_ptr<float>();
-    exchange_.first += 2 * x.size(1);
-    return all;
+  cuda::NormMembers of_members(const Tensor& x) {
+    return members_ ? members_->next_norm(x.size(1)) : cuda::NormMembers{};
   }
-  // Where the kernels left that to the group.
-  void add_up(const Tensor& x) { group_->all_reduce(norm_sums_.narrow(0, 0, 2 * x.size(1))); }
   std::int64_t rows_of_all(const Tensor& x) const { return shape(x).rows * group_->size(); }
 
   void statistics(const Tensor& x, const Norm& norm, const cuda::NormMembers& of) {
@@ -474,7 +442,7 @@ class WrittenOutPasses final : public Passes {
   }
   void finish_statistics(const Tensor& x, const Norm& norm, const cuda::NormMembers& of) {
     if (!of.own_sums) return;
-    add_up(x);
+    members_->add_up_norm(x.size(1));
     cuda::norm_finish_statistics(rows_of_all(x), x.size(1), of.own_sums, parameters(norm),
                                  saved(norm), stream_);
   }
@@ -499,7 +467,7 @@ class WrittenOutPasses final : public Passes {
     cuda::norm_backward_sums(shape(x), gradient, x.data_ptr(), gamma, saved(norm), g, of_gamma,
                              of_beta, norm_scratch_.data_ptr(), stream_, of);
     if (!of.own_sums) return;
-    add_up(x);
+    members_->add_up_norm(x.size(1));
     cuda::norm_finish_backward(rows_of_all(x), x.size(1), of.own_sums, gamma, saved(norm), of_gamma,
                                of_beta, stream_);
   }
@@ -513,17 +481,16 @@ class WrittenOutPasses final : public Passes {
   const cuda::AugmentPlan plan_;
   const torch::Device device_;
   const cuda::Stream stream_;
-  Group* const group_;  // or null
+  Group* const group_;  // of several, or null
   const cuda::Element element_;
   const at::ScalarType type_;
   const int processors_;
   const std::size_t shared_bytes_;  // that a block may have
   std::shared_ptr<Network> network_;
   Tensor velocity_, norms_, norm_scratch_, input_;
-  std::vector<Tensor> weights_;    // by parameter: what the network computes with
-  std::vector<Tensor> gradients_;  // by parameter, of the last passes
-  cuda::Exchange exchange_;        // with the other members, and the next norm's place in it; or
-  Tensor norm_sums_;               // what the group adds up
+  std::vector<Tensor> weights_;     // by parameter: what the network computes with
+  std::vector<Tensor> gradients_;   // by parameter, of the last passes
+  std::optional<Members> members_;  // in a group
   std::unique_ptr<cuda::Update> update_;
 };
 
