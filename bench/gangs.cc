@@ -94,6 +94,13 @@ std::int64_t agreed(std::int64_t number, torch::Device device, Group* group) {
   return told.cpu().item<std::int64_t>();
 }
 
+// Says so and waits for a line of input, so that several processes go on at the same time.
+void meet_others(const std::string& ready) {
+  say({{"ready", ready}});
+  std::string go;
+  std::getline(std::cin, go);
+}
+
 void time_step(const Options& options, std::int64_t batch, Group* group, const std::string& name,
                bool speaks) {
   const Trial trial = options.trial(batch);
@@ -108,6 +115,7 @@ void time_step(const Options& options, std::int64_t batch, Group* group, const s
   const double each = runner.run(kFirst) / kFirst;
   const std::int64_t steps =
       agreed(std::max<std::int64_t>(kFirst, std::llround(wanted / each)), options.device, group);
+  if (options.given.value("meets", false)) meet_others(name);
   const double seconds = runner.run(steps);
   if (speaks)
     say({{"batch", batch},
@@ -265,9 +273,7 @@ void packed(const Options& options) {
           static_cast<double>(steps * images_per_step(trial)) / seconds_since(began);
     });
   ready.arrive_and_wait();
-  say({{"ready", slots}});
-  std::string go;
-  std::getline(std::cin, go);
+  meet_others("packed");
   ready.arrive_and_wait();
   for (std::thread& thread : threads) thread.join();
   double sum = 0;

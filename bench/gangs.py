@@ -15,7 +15,6 @@ wrongly at more than one batch size, by more than 10 %, or when a process fails.
   planner    what a gang of 2 does of 2 packed GPUs' work, and what `occam plan` chooses
 """
 import argparse
-import concurrent.futures
 import glob
 import importlib.util
 import json
@@ -118,50 +117,39 @@ def alone(program, options):
     return said
 
 
-def each_alone(program, size, options):
-    """What each GPU says that trains without a gang, all at the same time."""
-    processes = [start(program, options | {"work": "alone", "device": device_of(rank)}) for rank in range(size)]
+def together(program, size, options, meetings):
+    """What `size` processes say, each with a GPU of its own, that are timed at the same times, `meetings` of them."""
+    processes = [start(program, options | {"rank": rank, "device": device_of(rank)}) for rank in range(size)]
     said = [[] for _ in processes]
-
-    def read(rank):
-        for line in lines_of(processes[rank], f"alone {rank}", 420):
-            shown(f"alone {rank}: {line}")
-            said[rank].append(line)
-
     try:
-        with concurrent.futures.ThreadPoolExecutor(size) as readers:
-            list(readers.map(read, range(size)))
+        readers = [lines_of(process, f"process {rank}", 420) for rank, process in enumerate(processes)]
+        for _ in range(meetings):
+            for rank, reader in enumerate(readers):
+                for line in reader:
+                    if "ready" in line:
+                        break
+                    said[rank].append(line)
+            for process in processes:
+                process.stdin.write("go\n")
+                process.stdin.flush()
+        for rank, reader in enumerate(readers):
+            said[rank] += reader
     finally:
         for process in processes:
             if process.poll() is None:
                 process.kill()
+    for rank, lines in enumerate(said):
+        for line in lines:
+            shown(f"{options['work']}, {rank} of {size}: {line}")
     return said
 
 
 def packed(program, size, options):
-    """Images a second of `size` processes, each with packed trials on a GPU of its own, started together."""
-    processes = [
-        start(program, options | {"work": "packed", "rank": rank, "device": device_of(rank)}) for rank in range(size)
-    ]
-    try:
-        total = 0
-        readers = [lines_of(process, f"packed {rank}", 240) for rank, process in enumerate(processes)]
-        for reader in readers:
-            for line in reader:
-                if "ready" in line:
-                    break
-        for process in processes:
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        for reader in readers:
-            for line in reader:
-                total += line.get("images_per_second", 0)
-        shown(f"packed on {size}: {total:,.0f} images/s")
-        return total
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.kill()
+    """Images a second of `size` processes, each with packed trials on a GPU of its own."""
+    said = together(program, size, options | {"work": "packed"}, 1)
+    total = sum(line.get("images_per_second", 0) for lines in said for line in lines)
+    shown(f"packed on {size}: {total:,.0f} images/s")
+    return total
 
 
 def leaving(program, size, options):
@@ -322,14 +310,13 @@ def main():
     said = []
     parts = arguments.parts
     if "speed" in parts:
-        without = each_alone(program, sizes[-1], speed)
-        said += without[0]
         for size in sizes:
+            without = together(program, size, speed | {"work": "alone", "meets": True}, len(batches))
+            said += without[0]
             for batch in batches:
                 linear[size, batch] = sum(
-                    line["images_per_second"] for one in without[:size] for line in one if line.get("batch") == batch
+                    line["images_per_second"] for lines in without for line in lines if line.get("batch") == batch
                 )
-        for size in sizes:
             for line in gang(program, size, speed):
                 if "what" in line:
                     rates[size, line["batch"]] = line["images_per_second"]

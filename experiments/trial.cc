@@ -267,7 +267,7 @@ namespace {
 }  // namespace
 
 void check_on_gpu(const Trial& trial) {
-  if (!is_trained(trial)) return;
+  if (!is_trained(trial) || trial.extra != ExtraFields{}) return;
   for (const AugmentationOperation& operation : trial.augmentations.operations())
     if (operation.order_per_image)
       refuse(trial,

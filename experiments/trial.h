@@ -178,7 +178,8 @@ Trial canonical(Trial trial);
 // Throws UsageError, naming the combination, when a canonical trial could not run anywhere.
 void check(const Trial& trial);
 
-// Likewise when it could not run on a GPU.
+// Likewise when it could not run on a GPU. What another program does there is not known: trials
+// with extra fields pass.
 void check_on_gpu(const Trial& trial);
 
 // All fields of a canonical trial; null where a field does not apply.

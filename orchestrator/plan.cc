@@ -227,12 +227,15 @@ DiskNeed disk_need(const MissingWork& work, std::size_t running) {
   for (const Start& start : work.starts) {
     if (start.keep.score_only) continue;
     if (start.keep.features) need.features += kept_bytes(start.config, start.evaluations);
-    checkpoints.push_back(2 * checkpoint_bytes(start.config));
+    checkpoints.push_back(checkpoint_bytes(start.config));
   }
-  running = std::min(running, checkpoints.size());
-  const auto most = checkpoints.begin() + static_cast<std::ptrdiff_t>(running);
-  std::partial_sort(checkpoints.begin(), most, checkpoints.end(), std::greater<>());
-  need.checkpoints = std::accumulate(checkpoints.begin(), most, 0.0);
+  const auto add_up_largest = [&](std::size_t count) {
+    const auto most =
+        checkpoints.begin() + static_cast<std::ptrdiff_t>(std::min(count, checkpoints.size()));
+    std::partial_sort(checkpoints.begin(), most, checkpoints.end(), std::greater<>());
+    return std::accumulate(checkpoints.begin(), most, 0.0);
+  };
+  need.checkpoints = add_up_largest(running) + add_up_largest(2 * running);
   return need;
 }
 

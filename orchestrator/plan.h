@@ -38,8 +38,10 @@ Simulation simulate(const std::vector<Task>& tasks, const std::vector<Pace>& pac
 
 // What a sweep adds to the disk at most, in bytes.
 struct DiskNeed {
-  double features = 0;     // of all its trials, as --keep leaves them by default
-  double checkpoints = 0;  // of those that run at once: the last and the one that is being written
+  double features = 0;  // of all its trials, as --keep leaves them by default
+  // Of those that are trained at once, the last and the one that is being written; of as many that
+  // are still scored, the last.
+  double checkpoints = 0;
 };
 DiskNeed disk_need(const MissingWork& work, std::size_t running);
 

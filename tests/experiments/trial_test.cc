@@ -244,6 +244,7 @@ TEST(CheckOnGpu, NamesWhatTheKernelsDoNotTake) {
   const std::string start = "this combination cannot run: ";
   EXPECT_EQ(problem(R"({"precision": "bf16"})"), "no error");
   EXPECT_EQ(problem(R"({"width": 0.125, "precision": "bf16"})"), "no error");
+  EXPECT_EQ(problem(R"({"width": 0.0625, "precision": "bf16", "extra": {"a": 1}})"), "no error");
   EXPECT_EQ(problem(R"({"width": 0.0625})"), "no error");
   EXPECT_EQ(problem(R"({"width": 0.0625, "precision": "bf16"})"),
             start + "width 0.0625 makes 4 channels, and on a GPU in bf16 they are a multiple of 8");

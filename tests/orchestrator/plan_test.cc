@@ -193,7 +193,9 @@ TEST(DiskNeed, IsAllFeaturesAndTheCheckpointsOfTheLargestThatRunAtOnce) {
   }
   work.starts.back().keep.score_only = true;  // has features, and is not trained
   const DiskNeed need = disk_need(work, 3);
-  EXPECT_EQ(need.checkpoints, 2 * (2 * checkpoint_bytes(large) + checkpoint_bytes(small)));
+  EXPECT_EQ(need.checkpoints,
+            2 * (2 * checkpoint_bytes(large) + checkpoint_bytes(small)) + checkpoint_bytes(small));
+  EXPECT_EQ(disk_need(work, 1).checkpoints, 3 * checkpoint_bytes(large));
   EXPECT_EQ(need.features, 2 * kept_bytes(large, default_evaluations()) +
                                2 * kept_bytes(small, default_evaluations()));
   EXPECT_EQ(disk_need(work, 100).checkpoints,

@@ -138,7 +138,12 @@ std::vector<Result> train_together(const Trial& trial, const Tensor& images, boo
   for (int rank = 0; rank < kMembers; ++rank)
     members.push_back(std::async(std::launch::async, [&, rank] {
       OnOneGpu group(meeting, rank);
-      return train(trial, images, &group);
+      try {
+        return train(trial, images, &group);
+      } catch (...) {
+        meeting.barrier.arrive_and_drop();  // the other need not wait
+        throw;
+      }
     }));
   std::vector<Result> results;
   for (std::future<Result>& member : members) {
@@ -203,6 +208,7 @@ INSTANTIATE_TEST_SUITE_P(Losses, GangOnOneGpu, testing::ValuesIn(every_loss()), 
 
 TEST_P(GangOnOneGpu, TrainsAsOneMemberWithTheWholeBatch) {
   const Result alone = train(trial, images, nullptr);
+  // What the shares need is loaded while nobody waits on the GPU.
   for (const bool has_memory : {false, true}) {
     int sums = 0;
     const std::vector<Result> members = train_together(trial, images, has_memory, &sums);

@@ -4,7 +4,8 @@ namespace occam::cuda {
 namespace {
 
 __global__ void count_round(Exchange exchange) {
-  ++exchange.of_rank[exchange.rank][place_of_round(exchange)];
+  std::uint64_t& round = exchange.of_rank[exchange.rank][place_of_round(exchange)];
+  if (round != kNoRound) ++round;
 }
 
 }  // namespace

@@ -9,6 +9,10 @@ __host__ __device__ inline std::int64_t place_of_round(const Exchange& exchange)
   return exchange.size * exchange.values;
 }
 
+// The round of a member that has gone on without the others' values. What it makes of that is sent
+// under this number, which nobody waits for.
+constexpr std::uint32_t kNoRound = ~0U;
+
 __device__ inline std::uint32_t round_of(const Exchange& exchange) {
   return static_cast<std::uint32_t>(exchange.of_rank[exchange.rank][place_of_round(exchange)]);
 }
@@ -28,16 +32,18 @@ __device__ inline void send(const Exchange& exchange, std::uint32_t round, std::
 __device__ inline float received(const Exchange& exchange, std::uint32_t round, std::int64_t place,
                                  int rank) {
   constexpr unsigned kLooks = 4096;  // of which one goes to the host
-  const std::uint64_t* const from =
-      exchange.of_rank[exchange.rank] + rank * exchange.values + exchange.first + place;
-  for (unsigned looks = 1;; ++looks) {
+  std::uint64_t* const mine = exchange.of_rank[exchange.rank];
+  const std::uint64_t* const from = mine + rank * exchange.values + exchange.first + place;
+  for (unsigned looks = 1; round != kNoRound; ++looks) {
     std::uint64_t word;
     asm volatile("ld.relaxed.sys.global.u64 %0, [%1];" : "=l"(word) : "l"(from) : "memory");
     if (static_cast<std::uint32_t>(word >> 32) == round)
       return __uint_as_float(static_cast<std::uint32_t>(word));
     if (looks % kLooks == 0 && *static_cast<const volatile std::int32_t*>(exchange.broken) != 0)
-      return 0;
+      break;
   }
+  mine[place_of_round(exchange)] = kNoRound;
+  return 0;
 }
 
 // The members' values of this place in the order of their ranks: the same bits on each.

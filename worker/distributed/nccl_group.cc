@@ -1,4 +1,6 @@
 #ifdef OCCAM_CUDA
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 #include <nccl.h>
@@ -67,6 +69,12 @@ class NcclGroup final : public Group {
 
   ~NcclGroup() override {
     abort("rank " + std::to_string(rank_) + " has gone");
+    // Nothing uses the shared memory any more; now the abortion may take it away.
+    if (anchor_) {
+      const c10::cuda::CUDAGuard guard(device_);
+      cudaDeviceSynchronize();
+    }
+    weigh_anchor();
     if (abortion_.joinable()) abortion_.join();
     for (const Answer& answer : answers_) {
       if (answer.passed) cudaEventDestroy(answer.passed);
@@ -154,6 +162,7 @@ class NcclGroup final : public Group {
 #if NCCL_VERSION_CODE >= 22800
   std::optional<SharedMemory> share_memory(std::int64_t bytes) override {
     void* memory = nullptr;
+    c10::cuda::CUDACachingAllocator::emptyCache();  // does not make room for others by itself
     settle(ncclMemAlloc(&memory, static_cast<std::size_t>(bytes)), "ncclMemAlloc");
     shared_.push_back(memory);
     demand(cudaMemsetAsync(memory, 0, static_cast<std::size_t>(bytes), stream()));
@@ -170,7 +179,15 @@ class NcclGroup final : public Group {
     // theirs: a handle of the host's instead, or one of fewer members.
     int reached = 0;
     call([&] { return reached = ncclTeamLsa(comm_).nRanks, ncclSuccess; }, "ncclTeamLsa");
-    if (!is_of_device(window) || reached != static_cast<int>(size_)) return std::nullopt;
+    if (!is_of_device(window) || reached != static_cast<int>(size_)) {
+      if (window)
+        call([&] { return ncclCommWindowDeregister(comm_, window); }, "ncclCommWindowDeregister");
+      windows_.pop_back();
+      shared_.pop_back();
+      settle(ncclMemFree(memory), "ncclMemFree");
+      return std::nullopt;
+    }
+    drop_anchor();
     SharedMemory shared{std::vector<void*>(static_cast<std::size_t>(size_)), stop_};
     const std::size_t size = shared.of_rank.size() * sizeof(void*);
     const torch::Tensor addresses =
@@ -187,6 +204,7 @@ class NcclGroup final : public Group {
   void leave() override {
     try {
       barrier();
+      weigh_anchor();
 #if NCCL_VERSION_CODE >= 22800
       for (const ncclWindow_t window : windows_)
         if (window)
@@ -232,7 +250,7 @@ class NcclGroup final : public Group {
     cudaEvent_t passed = nullptr;
   };
 
-  static cudaStream_t stream() { return c10::cuda::getCurrentCUDAStream(); }
+  static c10::cuda::CUDAStream stream() { return c10::cuda::getCurrentCUDAStream(); }
 
   static bool is_done(cudaError_t state) {
     if (state == cudaErrorNotReady) return false;
@@ -247,6 +265,26 @@ class NcclGroup final : public Group {
       return false;
     }
     return attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+  }
+
+  // A graph of an operation that is never launched. While it is there, an abortion waits, as it
+  // does for the graphs of steps, before it takes the shared memory from kernels that may be using
+  // it.
+  void drop_anchor() {
+    if (anchor_) return;
+    device_ = stream().device_index();
+    demand(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeThreadLocal));
+    try {
+      sum_flags();
+    } catch (...) {
+      cudaStreamEndCapture(stream(), &anchor_);
+      throw;
+    }
+    demand(cudaStreamEndCapture(stream(), &anchor_));
+  }
+  void weigh_anchor() {
+    if (anchor_) cudaGraphDestroy(anchor_);
+    anchor_ = nullptr;
   }
 
   void sum_flags() {
@@ -312,6 +350,8 @@ class NcclGroup final : public Group {
   std::int32_t* flags_ = nullptr;  // on the device
   std::int32_t* stop_ = nullptr;   // of the host: our kernels that wait for others look at it
   std::vector<void*> shared_;
+  cudaGraph_t anchor_ = nullptr;  // while there are some
+  c10::DeviceIndex device_ = 0;   // theirs
 #if NCCL_VERSION_CODE >= 22800
   std::deque<ncclWindow_t> windows_;  // of these; NCCL fills them in when it comes to that
 #endif

@@ -59,10 +59,17 @@ void Members::share(std::int64_t inbox_bytes) {
   copies_ = std::make_unique<cuda::SideCopies>(stream_);
 }
 
-void Members::begin_step() {
-  for (Parcel& parcel : parcels_) parcel.is_sent = false;
-  exchange_.first = 0;
-  if (sent_) cuda::next_round(exchange_, stream_);
+Members::Step::Step(Members& members) : members_(members) {
+  for (Parcel& parcel : members.parcels_) parcel.is_sent = false;
+  members.exchange_.first = 0;
+  if (members.sent_) cuda::next_round(members.exchange_, members.stream_);
+}
+
+Members::Step::~Step() {
+  try {
+    if (members_.copies_) members_.copies_->end();
+  } catch (const Error&) {  // of a device that is lost; whoever uses it next hears of that
+  }
 }
 
 cuda::NormMembers Members::next_norm(std::int64_t channels) {
@@ -90,10 +97,11 @@ void Members::send(const std::vector<Tensor>& gradients) {
       throw std::logic_error("a gradient of another size than its parameter");
     if (!is_begun) copies_->begin();
     is_begun = true;
-    for (int rank = 0; rank < exchange_.size; ++rank)
-      if (rank != exchange_.rank)
-        copies_->copy(inboxes_[static_cast<std::size_t>(rank)] + parcel.place,
-                      gradients[i].data_ptr(), parcel.bytes);
+    // Each to its own next one first, so that not all are sent to the same.
+    for (int k = 1; k < exchange_.size; ++k)
+      copies_->copy(
+          inboxes_[static_cast<std::size_t>((exchange_.rank + k) % exchange_.size)] + parcel.place,
+          gradients[i].data_ptr(), parcel.bytes);
   }
 }
 

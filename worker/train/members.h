@@ -25,7 +25,17 @@ class Members {
   Members(Group& group, std::int64_t channels, std::vector<cuda::UpdateSegment>& segments,
           cuda::Stream stream);
 
-  void begin_step();
+  // One step of this member's, during which the rest is called. However it ends, no copy is left
+  // beside the stream.
+  class Step {
+   public:
+    explicit Step(Members& members);
+    ~Step();
+    Step(const Step&) = delete;
+
+   private:
+    Members& members_;
+  };
 
   // How the sums of the next norm, of so many channels, become those of all members' rows. Where
   // own_sums is set, add_up_norm() makes them so, between the two halves of the norm.

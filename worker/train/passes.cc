@@ -66,7 +66,8 @@ class WrittenOutPasses final : public Passes {
   Rows forward_and_backward(const cuda::StepState* state) override {
     const Network::Layers& layers = network_->layers();
     gradients_.assign(weights_.size(), {});
-    if (members_) members_->begin_step();
+    std::optional<Members::Step> step;
+    if (members_) step.emplace(*members_);
     cuda::augment(plan_, state, input_.data_ptr(), element_, stream_);
     const Tensor stem = convolve(input_, layers.stem, layers.stem_norm);
     Tensor x = apply(stem, layers.stem_norm, {}, nullptr);
