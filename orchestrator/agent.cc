@@ -30,9 +30,11 @@ void Agent::handle(const std::string& addressed_line, Time now) {
   seat.process->send(read.line);
 }
 
-// Most lines are handed on unread; those about gangs are few.
+// Most lines are handed on without being read whole; those about gangs are few.
 void Agent::note_down(Seat& seat, const std::string& line, Time now) {
   const auto speaks_of = [&](const char* words) { return line.find(words) != std::string::npos; };
+  if (speaks_of(R"("type":"start")")) ++seat.running;
+  if (speaks_of(R"("type":"stop")") && !seat.stops_since) seat.stops_since = now;
   if (!speaks_of(R"("gang":{)") && !speaks_of(R"("type":"leave")")) return;
   const DownMessage message = read_down(line);
   if (const auto* start = std::get_if<Start>(&message); start && start->gang)
@@ -43,6 +45,7 @@ void Agent::note_down(Seat& seat, const std::string& line, Time now) {
 
 void Agent::note_up(Seat& seat, const UpMessage& message) {
   const auto end = [&](std::int64_t lease) {
+    --seat.running;
     seat.gangs.erase(lease);
     seat.leaving.erase(lease);
   };
@@ -55,6 +58,11 @@ const Agent::Seat::Asked* Agent::overdue(const Seat& seat, Time now) const {
   for (const auto& [lease, asked] : seat.leaving)
     if (now - asked.at > options_.silence) return &asked;
   return nullptr;
+}
+
+bool Agent::is_deaf_to_stop(const Seat& seat, Time now) const {
+  return seat.running > static_cast<std::int64_t>(seat.advances.size()) && seat.stops_since &&
+         now - *seat.stops_since > options_.stall;
 }
 
 void Agent::say(std::int64_t number, const UpMessage& message) {
@@ -141,6 +149,8 @@ void Agent::lose(std::int64_t number, const std::string& reason, Time now, std::
   seat.process.reset();
   seat.ready = false;
   seat.advances.clear();
+  seat.running = 0;
+  seat.stops_since.reset();
   seat.gangs.clear();
   seat.leaving.clear();
   if (!was_ready) ++seat.failed_starts;
@@ -174,6 +184,12 @@ void Agent::pump(Time now) {
       const std::string reason = "the worker was asked to leave the gang of trial " + deaf->trial +
                                  ", did not in " + spelled(options_.silence.count()) +
                                  " s and was killed";
+      seat.process->kill();
+      lose(number, reason, now);
+    } else if (is_deaf_to_stop(seat, now)) {
+      const std::string reason = "the worker was asked to stop what runs, did not in " +
+                                 spelled(options_.stall.count()) +
+                                 " s, says nothing of it and was killed";
       seat.process->kill();
       lose(number, reason, now);
     } else if (const Advance* hung = stalled(seat, now)) {

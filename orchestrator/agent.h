@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct AgentOptions {
   std::function<std::vector<std::vector<std::string>>(const std::string& device)> workers;
   std::chrono::duration<double> silence{20};  // without a word a worker counts as hung
   // A trial whose count stands still for so long, and for 20 times its slowest step, has hung.
+  // Those that a worker's heartbeats leave out have as long once they are to stop.
   std::chrono::duration<double> stall{300};
 };
 
@@ -60,7 +62,9 @@ class Agent {
     int failed_starts = 0;                          // in a row
     int early_ends = 0;                             // in a row
     std::map<std::int64_t, Advance> advances = {};  // of the trials in it, by lease
-    std::set<std::int64_t> gangs = {};              // in which it takes part, by lease
+    std::int64_t running = 0;                       // trials, listed in its heartbeats or not
+    std::optional<Time> stops_since = {};
+    std::set<std::int64_t> gangs = {};  // in which it takes part, by lease
     struct Asked {
       std::string trial;
       Time at;
@@ -72,6 +76,7 @@ class Agent {
   void follow(Seat& seat, const Alive& alive, Time now) const;
   const Advance* stalled(const Seat& seat, Time now) const;
   const Seat::Asked* overdue(const Seat& seat, Time now) const;
+  bool is_deaf_to_stop(const Seat& seat, Time now) const;
   static void note_down(Seat& seat, const std::string& line, Time now);
   static void note_up(Seat& seat, const UpMessage& message);
   std::int64_t crew() const;

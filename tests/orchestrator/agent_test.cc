@@ -227,6 +227,48 @@ TEST_F(AgentTest, KillsAWorkerWhoseTrialStandsStillAndNamesTheTrial) {
             "trial b stood still at 5 of training for 301 s, so its worker was killed");
 }
 
+TEST_F(AgentTest, KillsAWorkerThatNeitherStopsNorSpeaksOfItsTrial) {
+  const std::string beat = R"(echo '{"type":"alive","slots":[]}')";
+  const std::string outcome =
+      R"(echo '{"type":"outcome","trial":"t","lease":4,"status":"failed","evaluations":[]}')";
+  for (const bool ends : {false, true}) {
+    begin({shell(kReady + "; read line; " + (ends ? outcome : beat) + "; while read line; do " +
+                 beat + "; done")});
+    next<Ready>();
+    Start start;
+    start.trial = "t";
+    start.lease = 4;
+    agent_->handle({0, start}, now_);
+    if (ends)
+      next<Outcome>();
+    else
+      next<Alive>();
+    const auto wait = [&](int beats) {
+      for (int i = 0; i < beats; ++i) {
+        now_ += 15s;
+        agent_->handle({0, Leave{"other", 9}}, now_);
+        next<Alive>();
+      }
+    };
+    wait(30);  // it may leave its trials out
+    agent_->handle({0, Stop{}}, now_);
+    next<Alive>();
+    wait(20);
+    EXPECT_EQ(said<Lost>(), 0U);
+    now_ += 1s;
+    if (ends) {
+      agent_->pump(now_);
+      EXPECT_TRUE(agent_->take().empty());
+      break;
+    }
+    EXPECT_EQ(next<Lost>().reason,
+              "the worker was asked to stop what runs, did not in 300 s, says nothing of it and "
+              "was killed");
+    said_.clear();
+    seen_ = 0;
+  }
+}
+
 TEST_F(AgentTest, GivesATrialOfSlowStepsTwentyOfThem) {
   begin({shell(kReady + "; c=0; while read line; do c=$((c+1)); " +
                R"(echo '{"type":"alive","slots":[{"trial":"a","lease":7,"phase":"training",)" +
