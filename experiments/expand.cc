@@ -3,6 +3,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "experiments/disk.h"
 #include "experiments/error.h"
 #include "experiments/number.h"
 #include "experiments/spec.h"
@@ -243,6 +244,25 @@ void check_scored(const Spec& spec, const Expansion& expansion) {
       ", and features pool with kde, gde, nearest or an OC-SVM apply to every trial");
 }
 
+// Trials of another worker have rows that only that knows.
+void check_neighbours(const Spec& spec, const Expansion& expansion) {
+  std::vector<std::int64_t> most;  // by list
+  for (const auto& requests : expansion.evaluations) {
+    most.push_back(1);
+    for (const EvaluationRequest& request : requests)
+      if (request.classifier == Classifier::nearest)
+        most.back() = std::max(most.back(), request.parameters.k);
+  }
+  for (const PlannedTrial& planned : expansion.trials) {
+    const std::int64_t k = most[static_cast<std::size_t>(planned.evaluations)];
+    const std::int64_t rows = std::min(train_rows(planned.trial), kMostFitRows);
+    if (k <= rows || planned.trial.extra != ExtraFields{}) continue;
+    throw UsageError(spec.blocks.front().evaluate_where + ": nearest with k " + std::to_string(k) +
+                     " has no such neighbour among the " + std::to_string(rows) +
+                     " train rows that it is fitted on\n  in " + identity(planned.trial));
+  }
+}
+
 }  // namespace
 
 Expansion expand(const Spec& spec, const FindSource& find_source) {
@@ -254,6 +274,7 @@ Expansion expand(const Spec& spec, const FindSource& find_source) {
   if (expansion.trials.empty())
     throw UsageError(spec.blocks.front().where + ": every trial is excluded, so none is left");
   check_scored(spec, expansion);
+  check_neighbours(spec, expansion);
   return expansion;
 }
 

@@ -30,22 +30,22 @@ void Agent::handle(const std::string& addressed_line, Time now) {
   seat.process->send(read.line);
 }
 
-// Most lines are handed on without being read whole; those about gangs are few.
 void Agent::note_down(Seat& seat, const std::string& line, Time now) {
   const auto speaks_of = [&](const char* words) { return line.find(words) != std::string::npos; };
-  if (speaks_of(R"("type":"start")")) ++seat.running;
   if (speaks_of(R"("type":"stop")") && !seat.stops_since) seat.stops_since = now;
-  if (!speaks_of(R"("gang":{)") && !speaks_of(R"("type":"leave")")) return;
+  if (!speaks_of(R"("type":"start")") && !speaks_of(R"("type":"leave")")) return;
   const DownMessage message = read_down(line);
-  if (const auto* start = std::get_if<Start>(&message); start && start->gang)
-    seat.gangs.insert(start->lease);
+  if (const auto* start = std::get_if<Start>(&message)) {
+    seat.running.insert(start->lease);
+    if (start->gang) seat.gangs.insert(start->lease);
+  }
   if (const auto* leave = std::get_if<Leave>(&message); leave && seat.gangs.count(leave->lease))
     seat.leaving.try_emplace(leave->lease, Seat::Asked{leave->trial, now});
 }
 
 void Agent::note_up(Seat& seat, const UpMessage& message) {
   const auto end = [&](std::int64_t lease) {
-    --seat.running;
+    seat.running.erase(lease);
     seat.gangs.erase(lease);
     seat.leaving.erase(lease);
   };
@@ -61,8 +61,9 @@ const Agent::Seat::Asked* Agent::overdue(const Seat& seat, Time now) const {
 }
 
 bool Agent::is_deaf_to_stop(const Seat& seat, Time now) const {
-  return seat.running > static_cast<std::int64_t>(seat.advances.size()) && seat.stops_since &&
-         now - *seat.stops_since > options_.stall;
+  const auto is_left_out = [&](std::int64_t lease) { return seat.advances.count(lease) == 0; };
+  return seat.stops_since && now - *seat.stops_since > options_.stall &&
+         std::any_of(seat.running.begin(), seat.running.end(), is_left_out);
 }
 
 void Agent::say(std::int64_t number, const UpMessage& message) {
@@ -138,7 +139,14 @@ void Agent::receive(std::int64_t number, const std::string& line, Time now) {
     note_up(seat, message);
     outbox_.push_back(addressed(number, line));
   } catch (const Error& problem) {
-    say(number, Log{problem.what()});
+    if (line.front() != '{' || line.find("\"outcome\"") == std::string::npos)
+      return say(number, Log{problem.what()});
+    // Its trial would never end.
+    seat.process->kill();
+    lose(number,
+         std::string("the worker brought an outcome that cannot be read and was killed: ") +
+             problem.what(),
+         now);
   }
 }
 
@@ -149,7 +157,7 @@ void Agent::lose(std::int64_t number, const std::string& reason, Time now, std::
   seat.process.reset();
   seat.ready = false;
   seat.advances.clear();
-  seat.running = 0;
+  seat.running.clear();
   seat.stops_since.reset();
   seat.gangs.clear();
   seat.leaving.clear();
@@ -172,7 +180,9 @@ void Agent::pump(Time now) {
     for (const std::string& line : seat.process->pump()) {
       seat.heard = now;
       receive(number, line, now);
+      if (!seat.process) break;
     }
+    if (!seat.process) continue;
     if (const auto end = seat.process->ended()) {
       lose(number, "the worker " + *end, now);
     } else if (now - seat.heard > options_.silence) {

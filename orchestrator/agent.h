@@ -62,7 +62,7 @@ class Agent {
     int failed_starts = 0;                          // in a row
     int early_ends = 0;                             // in a row
     std::map<std::int64_t, Advance> advances = {};  // of the trials in it, by lease
-    std::int64_t running = 0;                       // trials, listed in its heartbeats or not
+    std::set<std::int64_t> running = {};            // leases, listed in its heartbeats or not
     std::optional<Time> stops_since = {};
     std::set<std::int64_t> gangs = {};  // in which it takes part, by lease
     struct Asked {

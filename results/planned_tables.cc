@@ -50,6 +50,7 @@ void check_tables(const Spec& spec, const Expansion& expansion) {
   for (const auto& [title, table] : spec.tables) try {
       TableOptions options;
       options.spec = table;
+      options.is_planned = true;
       ablation(results, options);
     } catch (const UsageError& problem) {
       throw UsageError(table.place + ": " + problem.what());

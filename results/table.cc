@@ -66,7 +66,8 @@ class TableMaker {
     if (spec().select_on.empty()) spec().select_on = "validation";
     const std::vector<TableEntry>& by = spec().select_on == "test" ? planned_ : validation_;
     const auto select = [&](TableEntries& entries, const Labels& fields) {
-      Selection selection = selected(entries, by, spec().select, fields, spec().select_on);
+      Selection selection =
+          selected(entries, by, spec().select, fields, spec().select_on, options_.is_planned);
       entries = std::move(selection.entries);
       chosen_.merge(selection.chosen);
     };

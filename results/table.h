@@ -27,6 +27,7 @@ struct TableOptions {
   // Let a cell mix builds, contents of the data set, or trials that differ; the table says so.
   bool pool = false;
   bool exclude_collapsed = false;
+  bool is_planned = false;  // of a sweep that has not run: nothing need be there to choose by
   const PublishedValues* against = nullptr;  // what cells are compared with
 };
 

@@ -22,7 +22,8 @@ std::string written(const Labels& fields, const Labels& values) {
 }  // namespace
 
 Selection selected(const TableEntries& entries, const std::vector<TableEntry>& by,
-                   const Labels& select, const Labels& groups, const std::string& split) {
+                   const Labels& select, const Labels& groups, const std::string& split,
+                   bool is_planned) {
   for (const std::string& field : select)
     if (contains(groups, field) || field == "seed" || field == "class" || field == "class_name" ||
         field == "dataset")
@@ -36,7 +37,7 @@ Selection selected(const TableEntries& entries, const std::vector<TableEntry>& b
   };
   std::map<std::pair<std::int64_t, std::string>, double> scores;
   for (const TableEntry& entry : by)
-    if (entry.auroc) scores.emplace(key_of(entry), *entry.auroc);
+    if (entry.auroc || is_planned) scores.emplace(key_of(entry), entry.auroc.value_or(0));
 
   std::map<std::pair<Labels, Dataset>, std::map<Labels, Candidate>> cells;
   for (const TableEntry* entry : entries) {

@@ -18,8 +18,9 @@ struct Selection {
 
 // `groups` are the fields of rows and columns. Throws UsageError for a field to select that is one
 // of them, and where a setting lacks a score to choose by: a choice among what happens to be there
-// would favour whatever failed least.
+// would favour whatever failed least. With `is_planned` it is enough that one is asked for.
 Selection selected(const TableEntries& entries, const std::vector<TableEntry>& by,
-                   const Labels& select, const Labels& groups, const std::string& split);
+                   const Labels& select, const Labels& groups, const std::string& split,
+                   bool is_planned);
 
 }  // namespace occam

@@ -178,6 +178,10 @@ TableRequest table_request(const std::vector<std::string>& words) {
   spec.select_on = on;
   if (!on.empty() && on != "validation" && on != "test")
     throw UsageError("--on '" + on + "' is none of: validation, test");
+  if (!on.empty() && select.empty())
+    throw UsageError("--on " + on +
+                     " says by what --select chooses, and nothing is to be chosen: --select "
+                     "learning_rate, say; a table's scores are always of the test set");
   if (collapsed != "include" && collapsed != "exclude")
     throw UsageError("--collapsed '" + collapsed + "' is none of: include, exclude");
   options.exclude_collapsed = collapsed == "exclude";

@@ -1,4 +1,4 @@
-"""Another program as worker: the 40-line example trains scikit-learn's PCA through occam run --worker."""
+"""Another program as worker: the example trains scikit-learn's PCA through occam run --worker."""
 
 import os
 import pathlib

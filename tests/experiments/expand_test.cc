@@ -48,6 +48,20 @@ TEST(Expand, RefusesATrialToWhichNoScoreApplies) {
   EXPECT_THAT(said, testing::HasSubstr("features pool with kde"));
 }
 
+TEST(Expand, RefusesNeighboursThatNoTrainRowIs) {
+  const auto of = [](const std::string& k) {
+    const std::string start =
+        R"({"name": "x", "trial": {"dataset": "synthetic", "class": 0, "batch_size": 8, "epochs": 5},
+"grid": {"train_limit": [40]}, "evaluate": {"classifiers": ["kde", {"name": "nearest", "k": [1, )";
+    return start + k + "]}]}}";
+  };
+  EXPECT_EQ(expansion(of("40")).trials.size(), 1U);
+  EXPECT_THAT(refusal(of("41")),
+              testing::AllOf(testing::StartsWith("spec.json:2: evaluate: nearest with k 41 has no "
+                                                 "such neighbour among the 40 train rows"),
+                             testing::HasSubstr("\"train_limit\":40")));
+}
+
 TEST(Expand, CountsTheScoresOfAllBlocksThatNameATrial) {
   const std::string both = kStart + R"("blocks": [
     {"evaluate": {"classifiers": ["rotation"]}}, {"evaluate": {"classifiers": ["kde"]}}]})";

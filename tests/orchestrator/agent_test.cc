@@ -1,5 +1,7 @@
 #include "orchestrator/agent.h"
 
+#include <gmock/gmock.h>
+
 #include <filesystem>
 
 #include "tests/orchestrator/child.h"
@@ -161,6 +163,14 @@ TEST_F(AgentTest, TurnsALineThatIsNoMessageIntoALog) {
   begin({shell("echo Traceback; read line")});
   EXPECT_EQ(next<Log>().text.rfind("not a message: ", 0), 0U);
   EXPECT_EQ(said<Lost>(), 0U);
+}
+
+TEST_F(AgentTest, KillsAWorkerWhoseOutcomeCannotBeRead) {
+  begin({shell(kReady +
+               R"(; echo '{"type": "outcome", "evaluations": [{"auroc": NaN}]}'; read line)")});
+  EXPECT_THAT(next<Lost>().reason,
+              testing::StartsWith("the worker brought an outcome that cannot be read and was "
+                                  "killed: not a message: "));
 }
 
 TEST_F(AgentTest, ReportsAWorkersEndWithItsLastWords) {

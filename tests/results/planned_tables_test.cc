@@ -45,6 +45,22 @@ TEST(CheckTables, RefusesAConditionThatNoTrialMeets) {
               HasSubstr("reference 'first': no trial of the sweep has epochs=0; epochs is: 5"));
 }
 
+TEST(CheckTables, TakesAChoiceBeforeThereIsAnythingToChooseBy) {
+  const std::string axes =
+      R"({"rows": "loss", "columns": "classifier,parameters", "select": "batch_size")";
+  EXPECT_EQ(said(axes + R"(, "on": "test"})"), "no error");
+  EXPECT_THAT(said(axes + R"(, "on": "validation"})"),
+              HasSubstr("trials with \"validation\": true bring them"));
+  EXPECT_THAT(said(R"({"rows": "loss", "columns": "classifier,parameters", "select": "loss"})"),
+              HasSubstr("is an axis of the table"));
+  const Spec spec = parse_spec(R"({"name": "x",
+"trial": {"dataset": "fashion-mnist", "validation": true, "class": 0},
+"grid": {"batch_size": [16, 32]}, "evaluate": {"classifiers": ["kde"]},
+"tables": {"main": {"rows": "dataset", "columns": "classifier", "select": "batch_size"}}})",
+                               "spec.json");
+  EXPECT_EQ(message_of([&] { check_tables(spec, expand(spec)); }), "no error");
+}
+
 TEST(CheckTables, KnowsEverySeedWhereATableAsksForOne) {
   const std::string rest = R"("columns": "loss,classifier,parameters")";
   EXPECT_EQ(said(R"({"rows": "batch_size", "where": {"seed": 2}, )" + rest + "}"), "no error");

@@ -209,6 +209,15 @@ TEST(Crop, TakesEverySideFromHalfToAllAndEveryPlaceEquallyOften) {
   EXPECT_LT(chi_square(tops, sides[16], 17), 39.25);
 }
 
+TEST(Crop, HasAPixelAtLeast) {
+  const torch::Tensor images = byte_images(1, 3, 8);
+  const Augmenter augmenter(trial("cnr0.05"), images);
+  for (int epoch = 0; epoch < 200; ++epoch) {
+    const torch::Tensor view = view_of(augmenter, 0, epoch);
+    ASSERT_TRUE(((view >= 0) & (view <= 1)).all().item<bool>());
+  }
+}
+
 TEST(Crop, OfTheWholeImageIsTheImage) {
   const torch::Tensor images = byte_images(1, 3, 8);
   EXPECT_TRUE(

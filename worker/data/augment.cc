@@ -227,7 +227,7 @@ void Augmenter::augment(std::int64_t row, std::int64_t epoch, std::uint32_t view
                     static_cast<std::uint32_t>(row), view);
   for (const AugmentationOperation& operation : operations_) switch (operation.kind) {
       case AugmentationOperation::Kind::crop: {
-        const auto least = static_cast<int>(operation.amount * side_);
+        const int least = least_crop_side(operation.amount, side_);
         const int crop_side =
             least + static_cast<int>(draws.below(draw_crop_side, side_ - least + 1));
         const int top = static_cast<int>(draws.below(draw_crop_y, side_ - crop_side + 1));

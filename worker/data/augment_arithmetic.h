@@ -31,6 +31,13 @@ struct Rgb {
   float r, g, b;
 };
 
+// The smallest side of a crop of at least this share of an image's side (augment_ops.py truncates
+// likewise; a crop without pixels is ours to prevent).
+inline int least_crop_side(double amount, int side) {
+  const auto least = static_cast<int>(amount * side);
+  return least < 1 ? 1 : least;
+}
+
 // Where an output pixel's centre falls in a crop that is resized without antialiasing, with
 // half-pixel centres: the two neighbours and the weight of the second.
 struct Tap {

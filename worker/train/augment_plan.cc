@@ -27,7 +27,7 @@ cuda::AugmentPlan augment_plan(const Trial& trial, int side, int channels,
     static_assert(static_cast<int>(Kind::blur) ==
                   static_cast<int>(cuda::AugmentPlan::Operation::Kind::blur));
     made.kind = static_cast<cuda::AugmentPlan::Operation::Kind>(operation.kind);
-    made.least_side = static_cast<int>(operation.amount * side);
+    made.least_side = least_crop_side(operation.amount, side);
     made.amount = static_cast<float>(operation.amount);
     made.brightness = static_cast<float>(operation.brightness);
     made.contrast = static_cast<float>(operation.contrast);
