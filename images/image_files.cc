@@ -1,6 +1,7 @@
 #include "images/image_files.h"
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -36,21 +37,30 @@ std::vector<std::string> lines_of(const fs::path& path) {
   throw Error(path.string() + ":" + std::to_string(line + 1) + ": " + why);
 }
 
-// The image files below `inner`, as paths below `folder`, sorted.
+// What other programs keep for themselves.
+bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+
+// The image files below `inner`, as paths below `folder`, sorted. A link has the name that it has
+// there. What is hidden is left out, with all that is in it.
 std::vector<std::string> images_below(const fs::path& folder, const fs::path& inner) {
   std::vector<std::string> found;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(
-           folder / inner, fs::directory_options::follow_directory_symlink)) {
-    if (entry.is_directory() || entry.path().filename().string().front() == '.') continue;
-    if (!is_image_name(entry.path()))
-      throw Error(entry.path().string() + ": is no JPEG, PNG or .npy; move it elsewhere");
-    found.push_back(fs::relative(entry.path(), folder).string());
+  fs::recursive_directory_iterator entry(folder / inner,
+                                         fs::directory_options::follow_directory_symlink);
+  for (; entry != fs::recursive_directory_iterator(); ++entry) {
+    if (is_hidden(entry->path())) {
+      entry.disable_recursion_pending();
+      continue;
+    }
+    if (entry->is_directory()) continue;
+    if (!is_image_name(entry->path()) || !entry->is_regular_file())
+      throw Error(entry->path().string() + ": is no JPEG, PNG or .npy; move it elsewhere");
+    found.push_back(entry->path().lexically_relative(folder).string());
   }
   std::sort(found.begin(), found.end());
   return found;
 }
 
-// Splits a line of CSV; a field may be quoted.
+// Splits a line of CSV; a field may be quoted. Nothing when a quote is not closed.
 std::vector<std::string> csv_fields(const std::string& line) {
   std::vector<std::string> fields{""};
   bool quoted = false;
@@ -66,7 +76,16 @@ std::vector<std::string> csv_fields(const std::string& line) {
       fields.back() += line[i];
     }
   }
+  if (quoted) return {};
   return fields;
+}
+
+// In other letters, or with spaces.
+bool is_good_misspelt(const std::string& label) {
+  std::string letters;
+  for (const unsigned char letter : label)
+    if (!std::isspace(letter)) letters += static_cast<char>(std::tolower(letter));
+  return letters == "good" && label != "good";
 }
 
 // Rows of images.csv, its labels still as text.
@@ -78,25 +97,32 @@ std::vector<CsvRow> csv_rows(const fs::path& path) {
   if (lines.empty()) throw Error(path.string() + ": is empty");
   const std::vector<std::string> header = csv_fields(lines[0]);
   std::map<std::string, std::size_t> at;
-  for (std::size_t i = 0; i < header.size(); ++i) at[header[i]] = i;
+  for (std::size_t i = 0; i < header.size(); ++i)
+    if (!at.emplace(header[i], i).second) fail(path, 0, "has two columns '" + header[i] + "'");
   for (const char* wanted : {"path", "split", "label"})
-    if (!at.count(wanted)) fail(path, 0, "has no column '" + std::string(wanted) + "'");
+    if (!at.count(wanted))
+      fail(path, 0, "has no column '" + std::string(wanted) + "'; it has: " + joined(header));
   std::vector<CsvRow> rows;
   std::set<std::string> seen;
   for (std::size_t i = 1; i < lines.size(); ++i) {
     if (lines[i].empty()) continue;
     const std::vector<std::string> fields = csv_fields(lines[i]);
+    if (fields.empty()) fail(path, i, "has a quote that is not closed");
     if (fields.size() != header.size())
       fail(path, i,
            "has " + std::to_string(fields.size()) + " fields where the first line has " +
                std::to_string(header.size()));
-    const CsvRow row{fields[at["path"]], fields[at["split"]], fields[at["label"]]};
+    const CsvRow row{fs::path(fields[at["path"]]).lexically_normal().string(), fields[at["split"]],
+                     fields[at["label"]]};
     if (row.split != "train" && row.split != "test")
       fail(path, i, "split '" + row.split + "' is none of: train, test");
     if (row.split == "train" && row.label != "good")
       fail(path, i, "a train image is labelled '" + row.label + "'; all must be 'good'");
-    if (row.path.empty() || !seen.insert(row.path).second)
-      fail(path, i, "'" + row.path + "' stands twice");
+    if (row.label.empty()) fail(path, i, "has no label");
+    if (is_good_misspelt(row.label))
+      fail(path, i, "label '" + row.label + "' would be a fault; good images are labelled 'good'");
+    if (row.path.empty()) fail(path, i, "has no path");
+    if (!seen.insert(row.path).second) fail(path, i, "'" + row.path + "' stands twice");
     rows.push_back(row);
   }
   return rows;
@@ -226,6 +252,19 @@ ImageFiles celeba_files(const fs::path& folder) {
   return files;
 }
 
+// The folders in a folder that are not hidden. An image beside them would be in none.
+std::vector<fs::directory_entry> shown_in(const fs::path& folder) {
+  std::vector<fs::directory_entry> folders;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (is_hidden(entry.path())) continue;
+    if (entry.is_directory())
+      folders.push_back(entry);
+    else if (is_image_name(entry.path()))
+      throw Error(entry.path().string() + ": lies beside the folders of images, in none of them");
+  }
+  return folders;
+}
+
 ImageFiles folder_files(const fs::path& folder, int side) {
   ImageFiles files{{}, {}, {}, side, [side](const Picture& picture) {
                      return resize_and_centre(picture, side);
@@ -242,11 +281,11 @@ ImageFiles folder_files(const fs::path& folder, int side) {
     for (const char* wanted : {"train/good", "test/good"})
       if (!fs::is_directory(folder / wanted))
         throw Error((folder / wanted).string() + ": there is no such folder");
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "train"))
-      if (entry.is_directory() && entry.path().filename() != "good")
+    for (const fs::directory_entry& entry : shown_in(folder / "train"))
+      if (entry.path().filename() != "good")
         throw Error(entry.path().string() + ": train holds good images alone");
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "test"))
-      if (entry.is_directory()) names.insert(entry.path().filename().string());
+    for (const fs::directory_entry& entry : shown_in(folder / "test"))
+      names.insert(entry.path().filename().string());
     files.labels = kinds_of(names);
     for (const std::string& path : images_below(folder, "train/good"))
       files.train.push_back({path, 0});

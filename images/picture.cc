@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <new>
 #include <string>
 
 #include "experiments/error.h"
@@ -19,7 +20,7 @@ namespace occam {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-constexpr std::int64_t kMostPixels = 1LL << 28;
+constexpr std::int64_t kMostPixels = 1LL << 28, kMostSide = 1 << 16;
 
 Bytes bytes_of(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -28,7 +29,8 @@ Bytes bytes_of(const std::filesystem::path& path) {
 }
 
 Picture blank(std::int64_t width, std::int64_t height) {
-  if (width < 1 || height < 1 || width > kMostPixels / height)
+  if (width < 1 || height < 1 || std::max(width, height) > kMostSide ||
+      width > kMostPixels / height)
     throw Error("is " + std::to_string(width) + " x " + std::to_string(height) + " pixels");
   return {static_cast<int>(width), static_cast<int>(height),
           Bytes(static_cast<std::size_t>(3 * width * height))};
@@ -113,6 +115,8 @@ Picture decode(const std::filesystem::path& path) {
     throw Error(bytes.empty() ? "is empty" : "is no JPEG, PNG or .npy");
   } catch (const Error& problem) {
     throw Error(path.string() + ": " + problem.what());
+  } catch (const std::bad_alloc&) {
+    throw Error(path.string() + ": takes more memory than there is");
   }
 }
 

@@ -119,6 +119,8 @@ fs::path find_images(Dataset dataset, const std::string& source, const fs::path&
   const std::string name = dataset == Dataset::folder ? source : to_string(dataset);
   std::vector<std::string> looked;
   for (const fs::path& place : places(name, data)) {
+    // Any folder of one's own images looks alike, so it must have the source's name.
+    if (dataset == Dataset::folder && (place / "").parent_path().filename() != name) continue;
     std::vector<fs::path> candidates{place};
     for (const std::string& inner : from.subfolders) candidates.push_back(place / inner);
     if (dataset == Dataset::cifar20) candidates.push_back(place.parent_path() / "cifar100");

@@ -139,7 +139,7 @@ void Agent::receive(std::int64_t number, const std::string& line, Time now) {
     note_up(seat, message);
     outbox_.push_back(addressed(number, line));
   } catch (const Error& problem) {
-    if (line.front() != '{' || line.find("\"outcome\"") == std::string::npos)
+    if (!line.starts_with('{') || line.find("\"outcome\"") == std::string::npos)
       return say(number, Log{problem.what()});
     // Its trial would never end.
     seat.process->kill();

@@ -104,6 +104,15 @@ TEST(Prepare, RefusesATableThatSaysWhatItCannotMeanByLine) {
   EXPECT_TRUE(
       has(problem(start + "a.png,train,bent\n"), "images.csv:2: a train image is labelled 'bent'"));
   EXPECT_TRUE(has(problem(start + "a.png,train,good\na.png,test,good\n"), "'a.png' stands twice"));
+  EXPECT_TRUE(has(problem(start + "a/b.png,train,good\n./a/../a/b.png,test,good\n"),
+                  "images.csv:3: 'a/b.png' stands twice"));
+  EXPECT_TRUE(
+      has(problem(start + "a.png,test, Good\n"), "images.csv:2: label ' Good' would be a fault"));
+  EXPECT_TRUE(has(problem(start + "a.png,test,\n"), "images.csv:2: has no label"));
+  EXPECT_TRUE(has(problem(start + ",test,good\n"), "images.csv:2: has no path"));
+  EXPECT_TRUE(has(problem(start + "\"a.png,test,good\n"), "images.csv:2: has a quote that is not"));
+  EXPECT_TRUE(has(problem("path,split,label,label\n"), "images.csv:1: has two columns 'label'"));
+  EXPECT_TRUE(has(problem("path, split,label\n"), "it has: path,  split, label"));
   EXPECT_TRUE(has(problem(start + "a.png,train\n"), "has 2 fields where the first line has 3"));
   EXPECT_TRUE(has(problem(start + "a.png,train,good\nb.png,test,good\n"),
                   "test needs good images and others; it has 1 and 0"));
@@ -182,6 +191,41 @@ TEST(FolderFiles, AreRefusedWithAFileThatIsNoImage) {
   screws.write("train/bent/0", 1);
   EXPECT_TRUE(
       has(message_of([&] { folder_files(screws.path, 16); }), "train holds good images alone"));
+  fs::remove_all(screws.path / "train/bent");
+  screws.write("test/9", 1);
+  EXPECT_TRUE(has(message_of([&] { folder_files(screws.path, 16); }),
+                  "9.npy: lies beside the folders of images, in none of them"));
+}
+
+TEST(FolderFiles, LeaveOutWhatIsHidden) {
+  Screws screws;
+  for (const char* name : {"train/good/.thumbs/0", "train/.thumbs/0", "test/.thumbs/0"})
+    screws.write(name, 1);
+  const ImageFiles files = folder_files(screws.path, 16);
+  EXPECT_EQ(files.train.size(), 3);
+  EXPECT_EQ(files.labels, (std::vector<std::string>{"good", "bent", "scratched"}));
+}
+
+TEST(FolderFiles, HaveTheNamesOfLinksAndNotOfWhatTheseLinkTo) {
+  Screws screws;
+  const std::string digest = screws.prepare().digest;
+  fs::create_directory(screws.folder.path() / "objects");
+  for (int i = 0; i < 3; ++i) {
+    const fs::path file = screws.path / "train/good" / (std::to_string(i) + ".npy");
+    const fs::path object = screws.folder.path() / "objects" / std::to_string(9 - i);
+    fs::rename(file, object);
+    fs::create_symlink(object, file);
+  }
+  EXPECT_EQ(folder_files(screws.path, 16).train.at(0).path, "train/good/0.npy");
+  EXPECT_EQ(screws.prepare().digest, digest);
+}
+
+TEST(FolderFiles, AreNoneOfAnotherSource) {
+  Screws screws;
+  screws.prepare();
+  EXPECT_EQ(find_images(Dataset::folder, "screws", screws.path), screws.path);
+  EXPECT_TRUE(has(message_of([&] { find_images(Dataset::folder, "bolts", screws.path); }),
+                  "bolts: no train/good or images.csv in "));
 }
 
 TEST(FindSource, TellsWhatATrialOfAFolderNeedsToKnow) {
