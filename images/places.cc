@@ -1,5 +1,6 @@
 #include "images/places.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "experiments/error.h"
@@ -129,7 +130,9 @@ fs::path find_images(Dataset dataset, const std::string& source, const fs::path&
       const bool found =
           dataset == Dataset::folder
               ? is_there(candidate / "images.csv") || is_there(candidate / "train/good")
-              : is_there(file_of(candidate, from.files.front()));
+              : std::any_of(from.files.begin(), from.files.end(), [&](const ExpectedFile& file) {
+                  return is_there(file_of(candidate, file));
+                });
       if (found) return candidate;
     }
   }

@@ -36,11 +36,18 @@ void Agent::note_down(Seat& seat, const std::string& line, Time now) {
   if (!speaks_of(R"("type":"start")") && !speaks_of(R"("type":"leave")")) return;
   const DownMessage message = read_down(line);
   if (const auto* start = std::get_if<Start>(&message)) {
-    seat.running.insert(start->lease);
+    seat.running[start->lease] = start->trial;
     if (start->gang) seat.gangs.insert(start->lease);
   }
   if (const auto* leave = std::get_if<Leave>(&message); leave && seat.gangs.count(leave->lease))
     seat.leaving.try_emplace(leave->lease, Seat::Asked{leave->trial, now});
+}
+
+void Agent::check_is_of(const Seat& seat, const Outcome& outcome) {
+  const std::string& trial = seat.running.at(outcome.lease);
+  if (outcome.trial != trial)
+    throw Error("it is of trial '" + outcome.trial + "' where lease " +
+                std::to_string(outcome.lease) + " was given for trial " + trial);
 }
 
 void Agent::note_up(Seat& seat, const UpMessage& message) {
@@ -61,7 +68,7 @@ const Agent::Seat::Asked* Agent::overdue(const Seat& seat, Time now) const {
 }
 
 bool Agent::is_deaf_to_stop(const Seat& seat, Time now) const {
-  const auto is_left_out = [&](std::int64_t lease) { return seat.advances.count(lease) == 0; };
+  const auto is_left_out = [&](const auto& one) { return seat.advances.count(one.first) == 0; };
   return seat.stops_since && now - *seat.stops_since > options_.stall &&
          std::any_of(seat.running.begin(), seat.running.end(), is_left_out);
 }
@@ -136,6 +143,13 @@ void Agent::receive(std::int64_t number, const std::string& line, Time now) {
       return say(number, *ready);
     }
     if (const auto* alive = std::get_if<Alive>(&message)) follow(seat, *alive, now);
+    if (const auto* outcome = std::get_if<Outcome>(&message)) {
+      if (seat.running.count(outcome->lease) == 0)
+        return say(number,
+                   Log{"an outcome of lease " + std::to_string(outcome->lease) +
+                       ", which this worker was not given or has ended, counts for nothing"});
+      check_is_of(seat, *outcome);
+    }
     note_up(seat, message);
     outbox_.push_back(addressed(number, line));
   } catch (const Error& problem) {
@@ -144,7 +158,7 @@ void Agent::receive(std::int64_t number, const std::string& line, Time now) {
     // Its trial would never end.
     seat.process->kill();
     lose(number,
-         std::string("the worker brought an outcome that cannot be read and was killed: ") +
+         std::string("the worker brought an outcome that is of no use and was killed: ") +
              problem.what(),
          now);
   }

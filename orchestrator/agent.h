@@ -62,7 +62,8 @@ class Agent {
     int failed_starts = 0;                          // in a row
     int early_ends = 0;                             // in a row
     std::map<std::int64_t, Advance> advances = {};  // of the trials in it, by lease
-    std::set<std::int64_t> running = {};            // leases, listed in its heartbeats or not
+    // Trials by lease, listed in its heartbeats or not.
+    std::map<std::int64_t, std::string> running = {};
     std::optional<Time> stops_since = {};
     std::set<std::int64_t> gangs = {};  // in which it takes part, by lease
     struct Asked {
@@ -79,6 +80,7 @@ class Agent {
   bool is_deaf_to_stop(const Seat& seat, Time now) const;
   static void note_down(Seat& seat, const std::string& line, Time now);
   static void note_up(Seat& seat, const UpMessage& message);
+  static void check_is_of(const Seat& seat, const Outcome& outcome);
   std::int64_t crew() const;
   void handle_own(const DownMessage& message, Time now);
   void say(std::int64_t number, const UpMessage& message);

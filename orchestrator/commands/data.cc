@@ -120,6 +120,19 @@ void print_sets(const ImageSets& sets) {
              sets.train.channels == 1 ? "gray" : "colour", sets.digest);
 }
 
+// Of a data set whose size is known: a part of it can be whole as a file.
+void check_counts(const Named& what, const ImageSets& sets) {
+  const DatasetFacts& known = facts(what.dataset);
+  const std::int64_t train =
+      known.train_rows_per_class * static_cast<std::int64_t>(known.classes.size());
+  if ((train == 0 || sets.train.rows == train) &&
+      (known.test_rows == 0 || sets.test.rows == known.test_rows))
+    return;
+  throw Error(to_string(what.dataset) + ": that is not the whole of it, which has " +
+              (train > 0 ? std::to_string(train) + " train and " : "") +
+              std::to_string(known.test_rows) + " test images; get " + origin(what.dataset).get_it);
+}
+
 int list(const DataOptions& options) {
   fmt::print("{:<14} {:>7} {:>10} {:>10} {:>5}  {}\n", "data set", "classes", "train/class", "test",
              "side", "where");
@@ -167,15 +180,16 @@ int check(const std::string& name, const DataOptions& options) {
     const PreparedHeader header = read_prepared_header(what.dataset, folder);
     const ImageFiles files = image_files(what.dataset, folder, static_cast<int>(header.side));
     if (!is_current(header, folder, files))
-      throw Error(name +
-                  ": its files have changed since they were decoded; run: occam data prepare " +
-                  name);
+      throw Error(
+          name + ": its files have changed since they were decoded; run: occam data prepare " +
+          shell_word(name) + (options.data.empty() ? "" : " --data " + shell_word(options.data)));
     for (std::size_t kind = 0; kind < header.labels.size(); ++kind)
       fmt::print("  {:<8} {} test images\n", header.labels[kind],
                  std::count(sets.test.labels.begin(), sets.test.labels.end(),
                             static_cast<std::int64_t>(kind)));
   }
   print_sets(sets);
+  check_counts(what, sets);
   return 0;
 }
 

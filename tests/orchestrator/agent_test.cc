@@ -169,8 +169,33 @@ TEST_F(AgentTest, KillsAWorkerWhoseOutcomeCannotBeRead) {
   begin({shell(kReady +
                R"(; echo '{"type": "outcome", "evaluations": [{"auroc": NaN}]}'; read line)")});
   EXPECT_THAT(next<Lost>().reason,
-              testing::StartsWith("the worker brought an outcome that cannot be read and was "
+              testing::StartsWith("the worker brought an outcome that is of no use and was "
                                   "killed: not a message: "));
+}
+
+TEST_F(AgentTest, HandsOnNoOutcomeOfWhatItsWorkerWasNotGiven) {
+  const auto outcome = [](const std::string& trial, const std::string& lease) {
+    return "; echo '{\"type\":\"outcome\",\"trial\":\"" + trial + "\",\"lease\":" + lease +
+           R"(,"status":"failed","evaluations":[]}')";
+  };
+  begin({shell(kReady + "; read line" + outcome("t", "9") + outcome("t", "4") + outcome("t", "4") +
+               "; read line" + outcome("u", "5") + "; read line")});
+  next<Ready>();
+  Start start;
+  start.trial = "t";
+  start.lease = 4;
+  agent_->handle({0, start}, now_);
+  EXPECT_EQ(next<Log>().text,
+            "an outcome of lease 9, which this worker was not given or has ended, counts for "
+            "nothing");
+  EXPECT_EQ(next<Outcome>().lease, 4);
+  EXPECT_THAT(next<Log>().text, testing::HasSubstr("lease 4"));
+  start.lease = 5;
+  agent_->handle({0, start}, now_);
+  EXPECT_EQ(next<Lost>().reason,
+            "the worker brought an outcome that is of no use and was killed: it is of trial 'u' "
+            "where lease 5 was given for trial t");
+  EXPECT_EQ(said<Outcome>(), 1U);
 }
 
 TEST_F(AgentTest, ReportsAWorkersEndWithItsLastWords) {
