@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/worker/every_loss.h"
+#include "tests/worker/gpu.h"
 #include "worker/cuda/batch_norm.h"
 #include "worker/cuda/convolution.h"
 #include "worker/cuda/dense.h"
@@ -24,14 +25,10 @@ namespace {
 using torch::Tensor;
 constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
 
-const torch::Device kGpu(torch::kCUDA, 0);
-
 class Gpu : public testing::Test {
  protected:
   void SetUp() override {
-    int count = 0;
-    if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0)
-      GTEST_SKIP() << "no GPU is visible";
+    skip_without_gpu();
     at::manual_seed(7);
   }
   static cuda::Stream stream() { return c10::cuda::getCurrentCUDAStream(); }
@@ -45,19 +42,6 @@ double relative(const Tensor& found, const Tensor& expected) {
 
 Tensor random_images(std::int64_t count, std::int64_t channels, std::int64_t side) {
   return at::randint(0, 256, {count, channels, side, side}, torch::kUInt8);
-}
-
-Trial narrow(Loss loss) {
-  Trial trial;
-  trial.loss = loss;
-  trial.width = 0.25;
-  trial.depth = 10;
-  trial.batch_size = 16;
-  trial.head_layers = 2;
-  trial.head_width = 64;
-  trial.embedding = 32;
-  trial.learning_rate = 0.05;
-  return trial;
 }
 
 Trial full_width() {

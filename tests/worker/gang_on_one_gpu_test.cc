@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tests/worker/every_loss.h"
+#include "tests/worker/gpu.h"
 #include "worker/cuda/side_copies.h"
 #include "worker/cuda/update.h"
 #include "worker/model/precision.h"
@@ -28,7 +29,6 @@ using torch::Tensor;
 
 constexpr int kMembers = 2;
 constexpr std::int64_t kSteps = 4;
-const torch::Device kGpu(torch::kCUDA, 0);
 
 // What the members of one process know of each other.
 struct Meeting {
@@ -179,24 +179,13 @@ double relative(const Tensor& found, const Tensor& expected) {
   return ((found - expected).norm() / expected.norm()).item<double>();
 }
 
-void skip_without_gpu() {
-  int count = 0;
-  if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0) GTEST_SKIP() << "no GPU is visible";
-}
-
 class GangOnOneGpu : public testing::TestWithParam<Loss> {
  protected:
   void SetUp() override {
     skip_without_gpu();
     at::manual_seed(7);
     load_kernels();
-    trial.loss = GetParam();
-    trial.width = 0.25;
-    trial.depth = 10;
-    trial.batch_size = 16;
-    trial.head_layers = 2;
-    trial.head_width = 64;
-    trial.embedding = 32;
+    trial = narrow(GetParam());
     trial.learning_rate = 1e-4;
   }
   const PrecisionScope exact{Precision::fp32};  // of what comes from ATen
