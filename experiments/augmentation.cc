@@ -62,14 +62,26 @@ AugmentationOperation parse_jitter(std::string_view word) {
             "' is none of b, c, s, h with an amount, as in jitter_b0.4_c0.4_s0.4_h0.4");
     }
   }
+  if (jitter.brightness + jitter.contrast + jitter.saturation + jitter.hue == 0)
+    throw UsageError("augmentation '" + std::string(word) +
+                     "' changes nothing: an amount that is left out is 0 here (the released code "
+                     "takes jitter_b0.125_c0.4_s0.4)");
   return jitter;
+}
+
+// With the released amount where there is none (data/augment.py:88-121).
+AugmentationOperation parse_amount(Kind kind, std::string_view word, std::string_view name,
+                                   double released, double low) {
+  const std::string_view digits = word.substr(name.size());
+  return {kind, digits.empty() ? released : amount_in(word, digits, low, 1)};
 }
 
 AugmentationOperation parse_operation(std::string_view word) {
   if (word == "hflip") return {Kind::hflip};
-  if (word.starts_with("cnr")) return {Kind::crop, amount_in(word, word.substr(3), 0.05, 1)};
-  if (word.starts_with("gray")) return {Kind::gray, amount_in(word, word.substr(4), 0, 1)};
-  if (word.starts_with("blur")) return {Kind::blur, amount_in(word, word.substr(4), 0, 1)};
+  for (const std::string_view name : {"cnr", "crop_and_resize"})
+    if (word.starts_with(name)) return parse_amount(Kind::crop, word, name, 0.5, 0.05);
+  if (word.starts_with("gray")) return parse_amount(Kind::gray, word, "gray", 0.2, 0);
+  if (word.starts_with("blur")) return parse_amount(Kind::blur, word, "blur", 0.5, 0);
   if (word == kJitter || word.starts_with("jitter_")) return parse_jitter(word);
   throw UsageError("'" + std::string(word) +
                    "' is no augmentation; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, "

@@ -6,7 +6,7 @@
 
 namespace occam {
 
-// One operation of the released augmentation grammar
+// One operation of the released augmentation grammar, of those that its scripts train with
 // (deep_representation_one_class, data/augment_ops.py:79-90, 238-401).
 struct AugmentationOperation {
   enum class Kind { crop, hflip, jitter, gray, blur };
@@ -21,8 +21,9 @@ struct AugmentationOperation {
 };
 
 // An ordered list of operations as text, e.g. "cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2";
-// "none" for no augmentation. Always held in its canonical spelling ("jitter_b.4" is
-// "jitter_b0.4"), so equal sets compare equal.
+// "none" for no augmentation. cnr, gray and blur without an amount have the released one; an amount
+// that a jitter leaves out is 0, where the released code puts b0.125, c0.4 and s0.4. Always held in
+// its canonical spelling ("jitter_b.4" is "jitter_b0.4"), so equal sets compare equal.
 class AugmentationSet {
  public:
   // The released scripts' set without blur, which their code never applies

@@ -15,6 +15,8 @@ TEST(AugmentationSet, IsHeldInItsCanonicalSpelling) {
             "cnr0.5+hflip+jitter_b0.4_c0.4+gray0.2");
   EXPECT_EQ(canonical_text("jitter_h.1_b0.4_c0"), "jitter_b0.4_h0.1");
   EXPECT_EQ(canonical_text("none"), "none");
+  EXPECT_EQ(canonical_text("cnr+gray+blur"), "cnr0.5+gray0.2+blur0.5");
+  EXPECT_EQ(canonical_text("crop_and_resize0.3"), "cnr0.3");
   EXPECT_EQ(AugmentationSet(), AugmentationSet(AugmentationSet().text()));
 }
 
@@ -53,12 +55,16 @@ TEST(AugmentationSet, RefusesAnAmountThatIsNoneOrOutOfRange) {
   EXPECT_EQ(problem_with("gray2"), "augmentation 'gray2': '2' is not a number from 0 to 1");
   EXPECT_EQ(problem_with("graynan"), "augmentation 'graynan': 'nan' is not a number from 0 to 1");
   EXPECT_EQ(problem_with("cnr0"), "augmentation 'cnr0': '0' is not a number from 0.05 to 1");
-  EXPECT_EQ(problem_with("cnr"), "augmentation 'cnr': '' is not a number from 0.05 to 1");
+  EXPECT_EQ(problem_with("crop_and_resizes"),
+            "augmentation 'crop_and_resizes': 's' is not a number from 0.05 to 1");
   EXPECT_EQ(problem_with("jitter_h0.6"),
             "augmentation 'jitter_h0.6': '0.6' is not a number from 0 to 0.5");
 }
 
 TEST(AugmentationSet, RefusesAJitterThatSaysSomethingTwiceOrNothing) {
+  for (const char* text : {"jitter", "jitter_shuffled", "jitter_b0_h0"})
+    EXPECT_EQ(problem_with(text).find("augmentation '" + std::string(text) + "' changes nothing"),
+              0U);
   EXPECT_EQ(problem_with("jitter_b0.4_b0.2"), "augmentation 'jitter_b0.4_b0.2': 'b' stands twice");
   for (const char* text : {"jitter_", "jitter_x0.4", "jitter_jitter", "jitter_b0.4__c0.4"})
     EXPECT_NE(problem_with(text).find("is none of b, c, s, h with an amount"), std::string::npos)
