@@ -322,6 +322,9 @@ inline std::uint32_t __shfl_xor_sync(unsigned mask, std::uint32_t value, int lan
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
+inline int __shfl_xor_sync(unsigned mask, int value, int lanes) {
+  return static_cast<int>(__shfl_xor_sync(mask, static_cast<std::uint32_t>(value), lanes));
+}
 
 namespace occam::cuda {
 

@@ -47,9 +47,12 @@ if missed:
     sys.exit(f"this test judges wrongly of {missed}")
 
 root = pathlib.Path(sys.argv[1])
-files = [file for file in sorted((root / "worker").rglob("*")) if file.suffix in (".cu", ".cuh", ".cc", ".h")]
-if not files:
-    sys.exit(f"{root}/worker: no sources")
+files = []
+for folder in ("worker", "tests/worker"):
+    sources = [file for file in sorted((root / folder).rglob("*")) if file.suffix in (".cu", ".cuh", ".cc", ".h")]
+    if not sources:
+        sys.exit(f"{root}/{folder}: no sources")
+    files += sources
 found = 0
 for file in files:
     text = file.read_text()

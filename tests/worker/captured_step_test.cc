@@ -421,7 +421,7 @@ TEST_P(GpuAugment, MakesTheCpusViews) {
       state.jitter_order[view][i] = static_cast<std::uint8_t>(orders[view][i]);
   Tensor there = torch::zeros({static_cast<std::int64_t>(sizeof state)},
                               torch::dtype(torch::kUInt8).device(kGpu));
-  cudaMemcpy(there.data_ptr(), &state, sizeof state, cudaMemcpyHostToDevice);
+  cudaMemcpyAsync(there.data_ptr(), &state, sizeof state, cudaMemcpyHostToDevice, stream());
   Tensor out = at::full({plan.views * batch, one.side, one.side, cuda::kInputChannels}, NAN,
                         torch::dtype(torch::kFloat32).device(kGpu));
   cuda::augment(plan, static_cast<const cuda::StepState*>(there.data_ptr()), out.data_ptr(),

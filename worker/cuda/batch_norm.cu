@@ -43,19 +43,20 @@ __device__ inline void finish_statistics(const NormLayout& layout, std::int64_t 
   for (int i = threadIdx.x; i < slab; i += kThreads) {
     const std::int64_t channel = first_channel + i;
     const float origin = parameters.running_mean[channel];
+    const float running = parameters.running_variance[channel];
+    const float gamma = parameters.gamma[channel], beta = parameters.beta[channel];
     const float offset = sums[i] / rows;
     const float mean = origin + offset;
     const float variance = fmaxf(0.0F, sums[slab + i] / rows - offset * offset);
     const float inverse = rsqrtf(variance + kEps);
-    const float scale = parameters.gamma[channel] * inverse;
+    const float scale = gamma * inverse;
     saved[channel] = scale;
-    saved[layout.channels + channel] = parameters.beta[channel] - mean * scale;
+    saved[layout.channels + channel] = beta - mean * scale;
     saved[2 * layout.channels + channel] = mean;
     saved[3 * layout.channels + channel] = inverse;
     parameters.running_mean[channel] = origin + 0.1F * offset;
     const float unbiased = of_rows > 1 ? variance * (rows / (rows - 1)) : variance;
-    float& running = parameters.running_variance[channel];
-    running += 0.1F * (unbiased - running);
+    parameters.running_variance[channel] = running + 0.1F * (unbiased - running);
   }
 }
 

@@ -82,10 +82,10 @@ __device__ inline void finish_backward(const NormLayout& layout, std::int64_t of
     const std::int64_t channel = first_channel + i;
     const float inverse = saved[3 * layout.channels + channel];
     const float mean = saved[2 * layout.channels + channel];
+    const float scale = gamma[channel] * inverse;
     const float of_gamma = sums[slab + i] * inverse;
     gamma_gradient[channel] = of_gamma;
     beta_gradient[channel] = sums[i];
-    const float scale = gamma[channel] * inverse;
     const float slope = -scale * inverse * of_gamma / rows;
     saved[4 * layout.channels + channel] = scale;
     saved[5 * layout.channels + channel] = slope;

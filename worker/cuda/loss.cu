@@ -1,6 +1,7 @@
 #include "worker/cuda/loss.h"
 
 #include "worker/cuda/element.cuh"
+#include "worker/cuda/launch.cuh"
 
 namespace occam::cuda {
 namespace {
@@ -135,6 +136,83 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T>
+__global__ void __launch_bounds__(kThreads)
+    to_units(std::int64_t rows, int width, const T* from, float* units, float* inverse) {
+  const std::int64_t row = std::int64_t{blockIdx.x} * kWarps + threadIdx.x / 32;
+  if (row >= rows) return;
+  float square = 0;
+  for (int i = threadIdx.x % 32; i < width; i += 32) {
+    const float value = to_float(from[row * width + i]);
+    square += value * value;
+  }
+  const float scale = inverse_norm(warp_sum(square));
+  for (int i = threadIdx.x % 32; i < width; i += 32)
+    units[row * width + i] = to_float(from[row * width + i]) * scale;
+  if (threadIdx.x % 32 == 0) inverse[row] = scale;
+}
+
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    from_units(std::int64_t rows, int width, const float* units, const float* inverse,
+               const float* of_units, T* gradient) {
+  const std::int64_t row = std::int64_t{blockIdx.x} * kWarps + threadIdx.x / 32;
+  if (row >= rows) return;
+  float along = 0;
+  for (int i = threadIdx.x % 32; i < width; i += 32)
+    along += of_units[row * width + i] * units[row * width + i];
+  along = warp_sum(along);
+  for (int i = threadIdx.x % 32; i < width; i += 32)
+    from_float((of_units[row * width + i] - units[row * width + i] * along) * inverse[row],
+               gradient[row * width + i]);
+}
+
+// One block a row: the largest logit, the sum of exponentials about it, then the slopes.
+constexpr int kSlopeThreads = 256, kSlopeWarps = kSlopeThreads / 32;
+__global__ void __launch_bounds__(kSlopeThreads)
+    slopes_of(InfoNce shape, float* cosines, float* losses, float* hits) {
+  __shared__ float most_of[kSlopeWarps], sum_of[kSlopeWarps];
+  __shared__ bool is_beaten;
+  const int group = static_cast<int>(shape.group);
+  const int target = static_cast<int>(blockIdx.x % shape.group);
+  float* const row = cosines + std::int64_t{blockIdx.x} * shape.group;
+  const float sharpness = 1 / shape.temperature;
+  // Of a thread's logits, then of a warp's, then of all: sums about one maximum go to another's.
+  float most = -INFINITY, sum = 0;
+  const auto add = [&](float other_most, float other_sum) {
+    const float both = fmaxf(most, other_most);
+    if (both == -INFINITY) return;
+    sum = sum * expf(most - both) + other_sum * expf(other_most - both);
+    most = both;
+  };
+  for (int j = threadIdx.x; j < group; j += kSlopeThreads) add(row[j] * sharpness, 1);
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2) {
+    const float other_most = __shfl_xor_sync(~0U, most, offset);
+    const float other_sum = __shfl_xor_sync(~0U, sum, offset);
+    add(other_most, other_sum);
+  }
+  if (threadIdx.x % 32 == 0) most_of[threadIdx.x / 32] = most, sum_of[threadIdx.x / 32] = sum;
+  __syncthreads();
+  most = -INFINITY, sum = 0;
+#pragma unroll
+  for (int w = 0; w < kSlopeWarps; ++w) add(most_of[w], sum_of[w]);
+  const float of_target = row[target] * sharpness;
+  const float scale = sharpness / static_cast<float>(shape.rows);
+  // A hit is the first of the largest.
+  if (threadIdx.x == 0) is_beaten = of_target < most;
+  __syncthreads();  // all have read the target's
+  for (int j = threadIdx.x; j < group; j += kSlopeThreads) {
+    const float logit = row[j] * sharpness;
+    if (j < target && logit == most) is_beaten = true;
+    row[j] = (expf(logit - most) / sum - (j == target ? 1.0F : 0.0F)) * scale;
+  }
+  __syncthreads();
+  if (threadIdx.x > 0) return;
+  losses[blockIdx.x] = most + logf(sum) - of_target;
+  hits[blockIdx.x] = is_beaten ? 0.0F : 1.0F;
+}
+
+template <class T>
 __global__ void four_way(int rows, const T* logits, T* gradient, float* losses, float* hits) {
   const int row = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (row >= rows) return;
@@ -160,6 +238,19 @@ __global__ void four_way(int rows, const T* logits, T* gradient, float* losses, 
   hits[row] = best == target ? 1.0F : 0.0F;
 }
 
+unsigned blocks_of(std::int64_t items, std::int64_t a_block) {
+  return static_cast<unsigned>((items + a_block - 1) / a_block);
+}
+
+// Calls work(T{}) for the element.
+template <class Work>
+void with_element(Element element, Work work) {
+  if (element == Element::float32)
+    work(float{});
+  else
+    work(__nv_bfloat16{});
+}
+
 }  // namespace
 
 std::int64_t info_nce_scratch(const InfoNce& shape) {
@@ -168,31 +259,44 @@ std::int64_t info_nce_scratch(const InfoNce& shape) {
 
 void info_nce(const InfoNce& shape, const void* embeddings, float* scratch, void* gradient,
               float* losses, float* hits, Stream stream) {
-  const auto run = [&]<class T>(const T* from, T* to) {
+  with_element(shape.element, [&]<class T>(T) {
+    const auto* from = static_cast<const T*>(embeddings);
     float* inverse = scratch + shape.rows * shape.group;
-    compare<T><<<static_cast<unsigned>(shape.rows), kThreads, 0, stream>>>(shape, from, scratch,
-                                                                           inverse, losses, hits);
-    gradients<T><<<static_cast<unsigned>(2 * shape.rows), kThreads, 0, stream>>>(
-        shape, from, scratch, inverse, to);
-  };
-  if (shape.element == Element::float32)
-    run(static_cast<const float*>(embeddings), static_cast<float*>(gradient));
-  else
-    run(static_cast<const __nv_bfloat16*>(embeddings), static_cast<__nv_bfloat16*>(gradient));
-  check_launch("info_nce");
+    launch("info_nce", compare<T>, static_cast<unsigned>(shape.rows), kThreads, 0, stream, shape,
+           from, scratch, inverse, losses, hits);
+    launch("info_nce", gradients<T>, static_cast<unsigned>(2 * shape.rows), kThreads, 0, stream,
+           shape, from, scratch, inverse, static_cast<T*>(gradient));
+  });
+}
+
+void unit_rows(std::int64_t rows, std::int64_t width, Element element, const void* from,
+               float* units, float* inverse, Stream stream) {
+  with_element(element, [&]<class T>(T) {
+    launch("unit_rows", to_units<T>, blocks_of(rows, kWarps), kThreads, 0, stream, rows, width,
+           static_cast<const T*>(from), units, inverse);
+  });
+}
+
+void info_nce_slopes(const InfoNce& shape, float* cosines, float* losses, float* hits,
+                     Stream stream) {
+  launch("info_nce_slopes", slopes_of, static_cast<unsigned>(shape.rows), kSlopeThreads, 0, stream,
+         shape, cosines, losses, hits);
+}
+
+void through_units(std::int64_t rows, std::int64_t width, Element element, const float* units,
+                   const float* inverse, const float* of_units, void* gradient, Stream stream) {
+  with_element(element, [&]<class T>(T) {
+    launch("through_units", from_units<T>, blocks_of(rows, kWarps), kThreads, 0, stream, rows,
+           width, units, inverse, of_units, static_cast<T*>(gradient));
+  });
 }
 
 void rotation_prediction(std::int64_t rows, Element element, const void* logits, void* gradient,
                          float* losses, float* hits, Stream stream) {
-  const auto blocks = static_cast<unsigned>((rows + kThreads - 1) / kThreads);
-  const auto run = [&]<class T>(const T* from, T* to) {
-    four_way<T><<<blocks, kThreads, 0, stream>>>(static_cast<int>(rows), from, to, losses, hits);
-  };
-  if (element == Element::float32)
-    run(static_cast<const float*>(logits), static_cast<float*>(gradient));
-  else
-    run(static_cast<const __nv_bfloat16*>(logits), static_cast<__nv_bfloat16*>(gradient));
-  check_launch("rotation_prediction");
+  with_element(element, [&]<class T>(T) {
+    launch("rotation_prediction", four_way<T>, blocks_of(rows, kThreads), kThreads, 0, stream, rows,
+           static_cast<const T*>(logits), static_cast<T*>(gradient), losses, hits);
+  });
 }
 
 }  // namespace occam::cuda

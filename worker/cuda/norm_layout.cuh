@@ -15,6 +15,7 @@ constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / 32;
 constexpr int kMostLanes = 8;
 constexpr int kMostBlocks = 264;
+constexpr int kStripsAtOnce = 12;
 
 // A block takes a slab of neighbouring channels (`lanes` vectors) and a strip of rows. Threads of
 // a warp read whole 128-byte lines: lanes of one row, then the next row.
@@ -102,16 +103,18 @@ __device__ inline bool sum_over_strips(const NormLayout& layout, float* sums, fl
       partial + (static_cast<std::int64_t>(blockIdx.x) * layout.strips + blockIdx.y) * values;
   for (int i = threadIdx.x; i < values; i += kThreads) mine[i] = sums[i];
   __shared__ bool is_last;
-  __threadfence();
   __syncthreads();
   if (threadIdx.x == 0) {
+    // For what all of the block has written before the barrier, too.
+    __threadfence();
     is_last = atomicAdd(done + blockIdx.x, 1U) == static_cast<unsigned>(layout.strips) - 1;
     if (is_last) done[blockIdx.x] = 0;
+    __threadfence();
   }
   __syncthreads();
   if (!is_last) return false;
-  __threadfence();
-  // Groups of threads take every n-th strip, four values a thread.
+  // Groups of threads take every n-th strip, four values a thread, so many strips at a time that
+  // few waits come after each other.
   const float4* all = reinterpret_cast<const float4*>(
       partial + static_cast<std::int64_t>(blockIdx.x) * layout.strips * values);
   const int quads = values / 4;
@@ -121,13 +124,22 @@ __device__ inline bool sum_over_strips(const NormLayout& layout, float* sums, fl
   const int group = threadIdx.x / quads;
   float4 sum{0, 0, 0, 0};
   if (group < groups) {
-#pragma unroll 4
-    for (int strip = group; strip < layout.strips; strip += groups) {
-      const float4 value = __ldcg(all + static_cast<std::int64_t>(strip) * quads + quad);
-      sum.x += value.x;
-      sum.y += value.y;
-      sum.z += value.z;
-      sum.w += value.w;
+    for (int first = group; first < layout.strips; first += kStripsAtOnce * groups) {
+      float4 value[kStripsAtOnce];
+#pragma unroll
+      for (int u = 0; u < kStripsAtOnce; ++u) {
+        const int strip = first + u * groups;
+        value[u] = strip < layout.strips
+                       ? __ldcg(all + static_cast<std::int64_t>(strip) * quads + quad)
+                       : float4{0, 0, 0, 0};
+      }
+#pragma unroll
+      for (int u = 0; u < kStripsAtOnce; ++u) {
+        sum.x += value[u].x;
+        sum.y += value[u].y;
+        sum.z += value[u].z;
+        sum.w += value[u].w;
+      }
     }
     parts[threadIdx.x] = sum;
   }

@@ -35,13 +35,11 @@ __device__ inline void write(void* values, Element element, std::int64_t at, con
 template <int V>
 __device__ inline void gradient_at(const UpdateSegment& segment, const SentGradients& sent,
                                    std::int64_t at, float (&out)[V]) {
-  const int size = segment.of == GradientOf::own     ? 0
-                   : segment.of == GradientOf::first ? 1
-                                                     : sent.exchange.size;
-  if (size == 0) return read(segment.gradient, segment.gradient_element, at, out);
+  if (segment.of == GradientOf::own)
+    return read(segment.gradient, segment.gradient_element, at, out);
 #pragma unroll
   for (float& value : out) value = 0;
-  for (int rank = 0; rank < size; ++rank) {
+  for (int rank = 0; rank < sent.exchange.size; ++rank) {
     float one[V];
     read(rank == sent.exchange.rank ? segment.gradient : sent.of_rank[rank] + segment.place,
          segment.gradient_element, at, one);
@@ -59,8 +57,7 @@ __device__ inline void meet(const UpdateSegment& segment, const SentGradients& s
     __threadfence_system();
     send(exchange, round_of(exchange), 0, 0);
   }
-  const int size = segment.of == GradientOf::all ? exchange.size : 1;
-  if (segment.of != GradientOf::own && thread < size && thread != exchange.rank) {
+  if (segment.of == GradientOf::all && thread < exchange.size && thread != exchange.rank) {
     received(exchange, round_of(exchange), 0, thread);
     __threadfence_system();
   }

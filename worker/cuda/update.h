@@ -10,9 +10,8 @@
 namespace occam::cuda {
 
 // Which members' gradients a parameter is updated by, in a gang: this one's, which is the same on
-// all; the first one's, from which the others' differ by rounding; or all, added up in the order of
-// their ranks.
-enum class GradientOf { own, first, all };
+// all; or all, added up in the order of their ranks.
+enum class GradientOf { own, all };
 
 // A parameter in the update. Weights and velocity are masters, float32. Where the network's copy
 // has more input channels than the master (the stem's, filled up with zeros), `inner` of the

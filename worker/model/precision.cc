@@ -46,7 +46,7 @@ PrecisionScope::~PrecisionScope() {
 
 CaptureScope::CaptureScope(Precision precision, bool tries_all) {
   switches().lock();
-  set_tf32(precision == Precision::tf32);
+  set_tf32(precision != Precision::fp32);
   at::globalContext().setBenchmarkCuDNN(!is_deterministic());
   constexpr int kAll = 0, kDefault = 10;
   at::globalContext().setBenchmarkLimitCuDNN(tries_all ? kAll : kDefault);

@@ -17,11 +17,11 @@ class PrecisionScope {
   bool autocast_;
 };
 
-// For the capture of a step: tf32 is a switch of the whole process, and so is cuDNN's search for
-// its fastest algorithm, which is on in here unless set_deterministic() was called. No
-// PrecisionScope of another thread is open meanwhile. Not to be nested, nor opened inside a
-// PrecisionScope. A step of few images is worth the trial of every algorithm; with many the slow
-// ones among them would take minutes.
+// For the capture of a step: tf32 is a switch of the whole process, on for tf32 and for what a bf16
+// step has in float32 (a large batch's loss), and so is cuDNN's search for its fastest algorithm,
+// which is on in here unless set_deterministic() was called. No PrecisionScope of another thread is
+// open meanwhile. Not to be nested, nor opened inside a PrecisionScope. A step of few images is
+// worth the trial of every algorithm; with many the slow ones among them would take minutes.
 class CaptureScope {
  public:
   CaptureScope(Precision precision, bool tries_all);

@@ -3,7 +3,6 @@
 
 #include <ATen/ATen.h>
 
-#include <array>
 #include <stdexcept>
 
 namespace occam {
@@ -60,7 +59,7 @@ void Members::share(std::int64_t inbox_bytes) {
 }
 
 Members::Step::Step(Members& members) : members_(members) {
-  for (Parcel& parcel : members.parcels_) parcel.is_sent = false;
+  for (Parcel& parcel : members.parcels_) parcel.is_sent = parcel.of == cuda::GradientOf::own;
   members.exchange_.first = 0;
   if (members.sent_) cuda::next_round(members.exchange_, members.stream_);
 }
@@ -90,9 +89,6 @@ void Members::send(const std::vector<Tensor>& gradients) {
     Parcel& parcel = parcels_[i];
     if (!gradients[i].defined() || parcel.is_sent) continue;
     parcel.is_sent = true;
-    if (parcel.of == cuda::GradientOf::own ||
-        (parcel.of == cuda::GradientOf::first && exchange_.rank > 0))
-      continue;
     if (static_cast<std::int64_t>(gradients[i].nbytes()) != parcel.bytes)
       throw std::logic_error("a gradient of another size than its parameter");
     if (!is_begun) copies_->begin();
@@ -111,19 +107,10 @@ void Members::finish(const std::vector<Tensor>& gradients) {
   copies_->end();
 }
 
-// The first member's alone are added to nothing of the others'.
 void Members::add_up(const std::vector<Tensor>& gradients) {
   std::vector<Tensor> parts;
-  std::array<std::vector<Tensor>, 2> nothing;  // by type
-  for (std::size_t i = 0; i < gradients.size(); ++i) {
-    const Tensor& gradient = gradients[i];
-    if (parcels_[i].of == cuda::GradientOf::own) continue;
-    parts.push_back(gradient);
-    if (parcels_[i].of == cuda::GradientOf::first && group_.rank() > 0)
-      nothing[gradient.scalar_type() == torch::kFloat32].push_back(gradient);
-  }
-  for (const std::vector<Tensor>& of_type : nothing)
-    if (!of_type.empty()) at::_foreach_zero_(of_type);
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    if (parcels_[i].of != cuda::GradientOf::own) parts.push_back(gradients[i]);
   group_.all_reduce(parts);
 }
 

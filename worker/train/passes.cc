@@ -14,13 +14,13 @@
 #include "worker/cuda/batch_norm.h"
 #include "worker/cuda/convolution.h"
 #include "worker/cuda/dense.h"
-#include "worker/cuda/loss.h"
 #include "worker/cuda/part.h"
+#include "worker/cuda/pool.h"
 #include "worker/cuda/update.h"
 #include "worker/distributed/across.h"
-#include "worker/train/losses.h"
 #include "worker/train/members.h"
 #include "worker/train/training_step.h"
+#include "worker/train/written_out_loss.h"
 
 namespace occam {
 namespace {
@@ -31,11 +31,9 @@ constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
 // Forward and backward are written out, layer by layer, so that the norms are our kernels,
 // gradients stay where they are made, and the update reads them there.
 //
-// In a group every member makes the views of its share of the batch, and has the trunk's features
-// of it, with norms of the whole batch. The features of that are gathered, and every member
-// computes the whole head and loss, which takes less time than a word with the others. Of the
-// head's gradients, that all go on with the same bits, the first member's count; those of the
-// convolutions are added up.
+// In a group every member makes the views of its share of the batch and has the network's outputs
+// of it, with norms of the whole batch. The outputs of that are gathered, and every member computes
+// the whole loss. The gradients of all but the norms are added up.
 class WrittenOutPasses final : public Passes {
  public:
   WrittenOutPasses(const Trial& trial, const cuda::AugmentPlan& plan, torch::Device device,
@@ -89,14 +87,18 @@ class WrittenOutPasses final : public Passes {
     }
 
     const Tensor trunk = x;
-    x = trunk.mean({2, 3});
-    if (group_) x = whole_batch(x, plan_.views, *group_);
+    const cuda::PoolShape pooled{trunk.size(0), trunk.size(2) * trunk.size(3), trunk.size(1),
+                                 element_};
+    x = torch::empty({trunk.size(0), trunk.size(1)}, trunk.options());
+    cuda::pool(pooled, trunk.data_ptr(), x.data_ptr(), stream_);
     std::vector<KeptDense> dense;
     for (const Network::Dense& layer : layers.head) x = forward(layer, x, dense);
     const bool has_logits = trial_.loss == Loss::rotation;
     if (has_logits) x = forward(layers.classifier, x, dense);
 
-    auto [value, gradient] = loss_of(x, has_logits);
+    if (group_) x = whole_batch(x, plan_.views, *group_);
+    auto [losses, hits, gradient] = written_out_loss(trial_, x, stream_);
+    if (group_) gradient = own_rows(gradient, plan_.views, *group_);
     BehindDense behind{gradient, {}};
     if (has_logits) {
       behind = backward(layers.classifier, behind, dense);
@@ -106,13 +108,8 @@ class WrittenOutPasses final : public Passes {
     }
     if (members_) members_->send(gradients_);
     gradient = behind.gradient();
-    if (group_) gradient = own_rows(gradient, plan_.views, *group_);
-    const auto pixels = static_cast<double>(trunk.size(2) * trunk.size(3));
-    Gradient flowing{gradient.div(pixels)
-                         .view({trunk.size(0), trunk.size(1), 1, 1})
-                         .expand_as(trunk)
-                         .contiguous(kChannelsLast),
-                     {}};
+    Gradient flowing{torch::empty_like(trunk), {}};
+    cuda::pool_backward(pooled, gradient.data_ptr(), flowing.a.data_ptr(), stream_);
     for (std::size_t i = blocks.size(); i-- > 0;) {
       flowing = backward(layers.blocks[i], blocks[i], flowing);
       blocks[i] = {};
@@ -124,7 +121,7 @@ class WrittenOutPasses final : public Passes {
     norm_apply(of_stem, stem, layers.stem_norm, flowing.a);
     convolve_backward(flowing.a, input_, layers.stem, false);
     if (members_) members_->finish(gradients_);
-    return value;
+    return {losses, hits};
   }
 
   void update(const cuda::StepState* state) override {
@@ -174,11 +171,8 @@ class WrittenOutPasses final : public Passes {
       if (is_stem)
         segment.inner = 3, segment.padded = segment.gradient_padded = cuda::kInputChannels;
       if (is_norm) segment.gradient_element = cuda::Element::float32;
-      // The trunk's norms have theirs of the whole batch.
-      if (i >= first_of_head())
-        segment.of = cuda::GradientOf::first;
-      else if (!is_norm)
-        segment.of = cuda::GradientOf::all;
+      // The norms have theirs of the whole batch.
+      if (!is_norm) segment.of = cuda::GradientOf::all;
       if (is_norm) {
         weights_.push_back(value.detach());
       } else if (is_stem) {
@@ -222,53 +216,13 @@ class WrittenOutPasses final : public Passes {
     Tensor gradient() const { return weight.defined() ? at::mm(dz, weight) : dz; }
   };
 
-  // The head's parameters come last.
-  std::size_t first_of_head() const {
-    const Network::Layers& layers = network_->layers();
-    if (!layers.head.empty()) return layers.head.front().weight;
-    return trial_.loss == Loss::rotation ? layers.classifier.weight : network_->parameters().size();
-  }
-
-  std::pair<Rows, Tensor> loss_of(const Tensor& output, bool has_logits) const {
-    const std::int64_t batch = trial_.batch_size, width = output.size(1);
-    const bool has_kernel =
-        has_logits || (trial_.loss == Loss::contrastive && batch <= cuda::kInfoNceMostRows &&
-                       width <= cuda::kInfoNceMostWidth);
-    if (!has_kernel) return loss_by_aten(output);
-    Tensor gradient = torch::empty_like(output);
-    const auto floats = output.options().dtype(torch::kFloat32);
-    const std::int64_t rows = has_logits ? output.size(0) : batch;
-    const Rows made{torch::empty({rows}, floats), torch::empty({rows}, floats)};
-    float* losses = made.losses.data_ptr<float>();
-    float* hits = made.hits.data_ptr<float>();
-    if (has_logits) {
-      cuda::rotation_prediction(rows, element_, output.data_ptr(), gradient.data_ptr(), losses,
-                                hits, stream_);
-      return {made, gradient};
-    }
-    const cuda::InfoNce shape{batch, width, trial_.negatives > 0 ? trial_.negatives + 1 : batch,
-                              static_cast<float>(trial_.temperature), element_};
-    const Tensor scratch = torch::empty({cuda::info_nce_scratch(shape)}, floats);
-    cuda::info_nce(shape, output.data_ptr(), scratch.data_ptr<float>(), gradient.data_ptr(), losses,
-                   hits, stream_);
-    return {made, gradient};
-  }
-
-  // For any loss of embeddings that losses.h knows.
-  std::pair<Rows, Tensor> loss_by_aten(const Tensor& output) const {
-    NetworkOutput seen;
-    seen.embed = output.to(torch::kFloat32).detach().requires_grad_(true);
-    const at::AutoGradMode with_gradient(true);
-    const LossValue value = step_loss(trial_, seen);
-    value.loss.backward();
-    return {{value.loss.detach(), value.accuracy}, seen.embed.grad().to(type_)};
-  }
-
-  // Of a layer whose product and norm are one launch of ours.
+  // A norm without the other members' rows that is one launch of ours.
+  bool is_of_few(const Tensor& z) const { return !group_ && z.size(0) <= cuda::kNormFewRows; }
+  // Of a layer whose product and norm are that.
   std::optional<cuda::DenseShape> own_shape(const Network::Dense& layer, const Tensor& x) const {
     const Tensor& weight = weights_[layer.weight];
     const cuda::DenseShape shape{x.size(0), weight.size(1), weight.size(0)};
-    if (element_ != cuda::Element::bfloat16 || !layer.has_norm || layer.has_bias ||
+    if (group_ || element_ != cuda::Element::bfloat16 || !layer.has_norm || layer.has_bias ||
         !cuda::is_dense(shape, shared_bytes_))
       return std::nullopt;
     return shape;
@@ -287,8 +241,8 @@ class WrittenOutPasses final : public Passes {
         layer.has_bias ? at::linear(x, weight, weights_[layer.bias]) : at::linear(x, weight);
     kept.push_back({x, z});
     if (!layer.has_norm) return z;
-    if (z.size(0) > cuda::kNormFewRows) {
-      statistics(z, layer.norm, {});
+    if (!is_of_few(z)) {
+      statistics(z, layer.norm, of_members(z));
       return apply(z, layer.norm, {}, nullptr);
     }
     Tensor y = torch::empty_like(z);
@@ -315,7 +269,7 @@ class WrittenOutPasses final : public Passes {
       return {dz, weight};
     }
     Tensor gradient = behind.gradient();
-    if (layer.has_norm && was.z.size(0) <= cuda::kNormFewRows) {
+    if (layer.has_norm && is_of_few(was.z)) {
       cuda::norm_backward_few(shape(was.z), gradient.data_ptr(), was.z.data_ptr(),
                               weights_[layer.norm.gamma].data_ptr<float>(), saved(layer.norm),
                               gradient_place(layer.norm.gamma), gradient_place(layer.norm.beta),
@@ -323,7 +277,7 @@ class WrittenOutPasses final : public Passes {
     } else if (layer.has_norm) {
       const cuda::NormGradient of_norm{gradient.data_ptr(), nullptr, cuda::NormGradient::Mask::x,
                                        nullptr};
-      norm_sums(of_norm, was.z, layer.norm, nullptr, {});
+      norm_sums(of_norm, was.z, layer.norm, nullptr, of_members(was.z));
       norm_apply(of_norm, was.z, layer.norm, gradient);
     }
     gradients_[layer.weight] = at::mm(gradient.t(), was.x);

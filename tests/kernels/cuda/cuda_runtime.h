@@ -1,6 +1,7 @@
 // What kernels name of CUDA's own header, for a C++ compiler.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -33,4 +34,6 @@ T __ldcg(const T* from) {
   return *from;
 }
 inline float rsqrtf(float value) { return 1 / std::sqrt(value); }
+using std::max;
 using std::memcpy;
+using std::min;
