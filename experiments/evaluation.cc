@@ -101,19 +101,20 @@ json to_json(const EvaluationRequest& request) {
 }
 
 EvaluationRequest request_from_json(const json& text) {
-  EvaluationRequest request{from_name<Features>(text.at("features").get<std::string>()),
-                            from_name<Classifier>(text.at("classifier").get<std::string>()),
+  EvaluationRequest request{from_name<Features>(text_at(text, "features")),
+                            from_name<Classifier>(text_at(text, "classifier")),
                             {}};
-  const json parameters = text.value("parameters", json::object());
+  const json parameters =
+      text.contains("parameters") ? object_at(text, "parameters") : json::object();
   ClassifierParameters& into = request.parameters;
   into.test_limit = integer_at(parameters, "test_limit", into.test_limit);
   // What the classifier does not have is left out, or one request would be written in two ways.
   for (const std::string& name : parameters_of(request.classifier)) {
-    if (name == "nu") into.nu = parameters.value(name, into.nu);
-    if (name == "gamma_scale") into.gamma_scale = parameters.value(name, into.gamma_scale);
+    if (name == "nu") into.nu = number_at(parameters, name, into.nu);
+    if (name == "gamma_scale") into.gamma_scale = number_at(parameters, name, into.gamma_scale);
     if (name == "k") into.k = integer_at(parameters, name, into.k);
   }
-  request.split = from_name<Split>(text.value("split", to_string(request.split)));
+  request.split = from_name<Split>(text_at(text, "split", to_string(request.split)));
   return request;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "experiments/error.h"
+#include "experiments/received_json.h"
 
 namespace occam {
 
@@ -65,7 +66,7 @@ Kept kept_from_json(const json& text) {
       kept.files[name] = {file.at("bytes"), file.at("xxh3")};
     return kept;
   } catch (const json::exception& problem) {
-    throw Error(problem.what());
+    throw Error(json_problem(problem));
   }
 }
 

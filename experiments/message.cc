@@ -20,7 +20,9 @@ std::span<const std::string_view> names_of<OutcomeStatus>() {
 namespace {
 
 // JSON has no NaN or infinity: they travel as null and come back as NaN.
-double real(const json& value) { return value.is_null() ? std::nan("") : value.get<double>(); }
+double real_at(const json& text, const std::string& name) {
+  return text.contains(name) && text.at(name).is_null() ? std::nan("") : number_at(text, name);
+}
 
 json to_json(const Evaluation& evaluation) {
   json text = to_json(evaluation.request);
@@ -36,16 +38,16 @@ json to_json(const Evaluation& evaluation) {
 // Sums of another program's floating-point numbers may end a rounding above 1.
 double rate_in(const json& text, const char* name) {
   constexpr double kRounding = 1e-9;
-  const double rate = text.at(name).get<double>();
+  const double rate = number_at(text, name);
   if (!(rate >= -kRounding && rate <= 1 + kRounding))
     throw Error(std::string(name) + " " + text.at(name).dump() + " is not in 0..1");
   return std::clamp(rate, 0.0, 1.0);
 }
 
 Evaluation evaluation_from_json(const json& text) {
-  return {request_from_json(text), rate_in(text, "auroc"),       rate_in(text, "average_precision"),
-          rate_in(text, "fpr95"),  integer_at(text, "outliers"), integer_at(text, "inliers"),
-          text.at("seconds")};
+  return {request_from_json(text),   rate_in(text, "auroc"),     rate_in(text, "average_precision"),
+          rate_in(text, "fpr95"),    count_at(text, "outliers"), count_at(text, "inliers"),
+          amount_at(text, "seconds")};
 }
 
 // One overload a message: its type's name and its members.
@@ -148,7 +150,7 @@ std::string dumped(const json& message) {
 }
 
 Gang gang_from_json(const json& text) {
-  Gang gang{integer_at(text, "rank"), integer_at(text, "size"), text.at("ticket")};
+  Gang gang{integer_at(text, "rank"), integer_at(text, "size"), text_at(text, "ticket")};
   if (gang.size < 1 || gang.rank < 0 || gang.rank >= gang.size)
     throw Error("there is no rank " + std::to_string(gang.rank) + " in a gang of " +
                 std::to_string(gang.size));
@@ -156,75 +158,73 @@ Gang gang_from_json(const json& text) {
 }
 
 DownMessage down_from_json(const json& m) {
-  const std::string type = m.at("type");
-  if (type == "begin") return Begin{m.at("device"), integer_at(m, "most_workers")};
+  const std::string type = text_at(m, "type");
+  if (type == "begin") return Begin{text_at(m, "device"), integer_at(m, "most_workers")};
   if (type == "start") {
-    Start start{m.at("trial"),
-                trial_from_json(m.at("config")),
+    Start start{text_at(m, "trial"),
+                trial_from_json(object_at(m, "config")),
                 {},
                 integer_at(m, "lease"),
-                m.at("resumable"),
-                m.at("folder"),
-                m.value("share", 1.0)};
-    for (const json& request : m.at("evaluations"))
+                list_at(m, "resumable"),
+                text_at(m, "folder"),
+                number_at(m, "share", 1.0)};
+    for (const json& request : list_at(m, "evaluations"))
       start.evaluations.push_back(request_from_json(request));
     if (const auto gang = m.find("gang"); gang != m.end()) start.gang = gang_from_json(*gang);
     if (m.contains("keep")) {
-      const json& keep = m.at("keep");
-      start.keep = {keep.at("folder"), keep.at("features"), keep.at("weights"), keep.at("scores"),
-                    keep.at("score_only")};
+      const json& keep = object_at(m, "keep");
+      start.keep = {text_at(keep, "folder"), flag_at(keep, "features"), flag_at(keep, "weights"),
+                    flag_at(keep, "scores"), flag_at(keep, "score_only")};
     }
     return start;
   }
-  if (type == "leave") return Leave{m.at("trial"), integer_at(m, "lease")};
+  if (type == "leave") return Leave{text_at(m, "trial"), integer_at(m, "lease")};
   if (type == "stop") return Stop{};
   if (type == "exit") return Exit{};
   throw Error("type '" + type + "' is none of: begin, start, leave, stop, exit");
 }
 
 UpMessage up_from_json(const json& m) {
-  const std::string type = m.at("type");
+  const std::string type = text_at(m, "type");
   if (type == "ready")
-    return Ready{m.value("host", ""),
-                 m.at("device"),
-                 integer_at(m, "slots"),
-                 integer_at(m, "memory", 0),
-                 m.value("build", ""),
-                 m.value("libraries", ""),
-                 m.value("deterministic", false),
-                 m.value("revision", "")};
+    return Ready{text_at(m, "host", ""),
+                 text_at(m, "device"),
+                 count_at(m, "slots", 1),
+                 count_at(m, "memory", 0, 0),
+                 text_at(m, "build", ""),
+                 text_at(m, "libraries", ""),
+                 flag_at(m, "deterministic", false),
+                 text_at(m, "revision", "")};
   if (type == "alive") {
     Alive alive;
-    for (const json& slot : m.at("slots"))
-      alive.slots.push_back({slot.at("trial"), integer_at(slot, "lease"), slot.at("phase"),
-                             integer_at(slot, "count")});
+    for (const json& slot : list_at(m, "slots"))
+      alive.slots.push_back({text_at(slot, "trial"), integer_at(slot, "lease"),
+                             text_at(slot, "phase"), count_at(slot, "count")});
     return alive;
   }
   if (type == "progress")
-    return Progress{m.at("trial"),
-                    integer_at(m, "lease"),
-                    integer_at(m, "epoch"),
-                    integer_at(m, "of"),
-                    real(m.at("loss")),
-                    real(m.at("accuracy")),
-                    real(m.at("learning_rate")),
-                    real(m.at("images_per_second"))};
+    return Progress{text_at(m, "trial"),         integer_at(m, "lease"),
+                    count_at(m, "epoch"),        count_at(m, "of"),
+                    real_at(m, "loss"),          real_at(m, "accuracy"),
+                    real_at(m, "learning_rate"), real_at(m, "images_per_second")};
   if (type == "outcome") {
-    Outcome outcome{m.at("trial"),
+    Outcome outcome{text_at(m, "trial"),
                     integer_at(m, "lease"),
-                    from_name<OutcomeStatus>(m.at("status").get<std::string>()),
-                    m.value("error", ""),
+                    from_name<OutcomeStatus>(text_at(m, "status")),
+                    text_at(m, "error", ""),
                     {},
-                    m.value("train_seconds", 0.0),
-                    m.value("evaluate_seconds", 0.0),
-                    integer_at(m, "steps", 0),
-                    m.value("data", ""),
-                    m.value("collapsed", ""),
-                    m.value("build", "")};
+                    amount_at(m, "train_seconds", 0),
+                    amount_at(m, "evaluate_seconds", 0),
+                    count_at(m, "steps", 0, 0),
+                    text_at(m, "data", ""),
+                    text_at(m, "collapsed", ""),
+                    text_at(m, "build", "")};
+    if (outcome.status != OutcomeStatus::completed && outcome.error.empty())
+      outcome.error = "the worker gave no reason (its outcome has no error)";
     // Scores that cannot be read are the attempt's failure: an outcome dropped as noise would leave
     // it running for ever.
     try {
-      for (const json& text : m.value("evaluations", json::array())) {
+      for (const json& text : m.contains("evaluations") ? list_at(m, "evaluations") : json()) {
         const Evaluation one = evaluation_from_json(text);
         for (const Evaluation& other : outcome.evaluations)
           if (other.request == one.request) throw Error("one stands there twice");
@@ -237,13 +237,17 @@ UpMessage up_from_json(const json& m) {
     }
     return outcome;
   }
-  if (type == "saved") return Saved{m.at("trial"), integer_at(m, "lease"), integer_at(m, "step")};
-  if (type == "ticket") return Ticket{m.at("trial"), integer_at(m, "lease"), m.at("ticket")};
-  if (type == "scoring") return Scoring{m.at("trial"), integer_at(m, "lease")};
-  if (type == "left") return Left{m.at("trial"), integer_at(m, "lease"), m.value("reason", "")};
-  if (type == "stopped") return Stopped{m.at("trial"), integer_at(m, "lease")};
-  if (type == "log") return Log{m.at("text")};
-  if (type == "lost") return Lost{m.at("reason"), m.at("log_tail"), integer_at(m, "culprit", 0)};
+  if (type == "saved")
+    return Saved{text_at(m, "trial"), integer_at(m, "lease"), count_at(m, "step")};
+  if (type == "ticket")
+    return Ticket{text_at(m, "trial"), integer_at(m, "lease"), text_at(m, "ticket")};
+  if (type == "scoring") return Scoring{text_at(m, "trial"), integer_at(m, "lease")};
+  if (type == "left")
+    return Left{text_at(m, "trial"), integer_at(m, "lease"), text_at(m, "reason", "")};
+  if (type == "stopped") return Stopped{text_at(m, "trial"), integer_at(m, "lease")};
+  if (type == "log") return Log{text_at(m, "text")};
+  if (type == "lost")
+    return Lost{text_at(m, "reason"), text_at(m, "log_tail"), integer_at(m, "culprit", 0)};
   if (type == "crew") return Crew{integer_at(m, "workers")};
   if (type == "empty") return Empty{};
   if (type == "gone") return Gone{};

@@ -153,13 +153,18 @@ void Agent::receive(std::int64_t number, const std::string& line, Time now) {
     note_up(seat, message);
     outbox_.push_back(addressed(number, line));
   } catch (const Error& problem) {
-    if (!line.starts_with('{') || line.find("\"outcome\"") == std::string::npos)
-      return say(number, Log{problem.what()});
-    // Its trial would never end.
+    const auto is_a = [&](const char* type) {
+      return line.starts_with('{') && line.find(type) != std::string::npos;
+    };
+    // Its trial would never end, or it would never begin.
+    const char* lost = is_a("\"outcome\"")                ? "an outcome"
+                       : is_a("\"ready\"") && !seat.ready ? "a ready"
+                                                          : nullptr;
+    if (!lost) return say(number, Log{problem.what()});
     seat.process->kill();
     lose(number,
-         std::string("the worker brought an outcome that is of no use and was killed: ") +
-             problem.what(),
+         std::string("the worker brought ") + lost +
+             " that is of no use and was killed: " + problem.what(),
          now);
   }
 }

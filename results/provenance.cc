@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "experiments/number.h"
+#include "experiments/received_json.h"
 
 namespace occam {
 namespace {
@@ -32,7 +33,7 @@ Provenance from_json(const std::string& text) {
             json.at("date"),          json.at("command"),   json.value("drawing", ""),
             json.value("content", "")};
   } catch (const nlohmann::json::exception& problem) {
-    throw Error(std::string("its stamp cannot be read: ") + problem.what());
+    throw Error("its stamp cannot be read: " + json_problem(problem));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "experiments/error.h"
+#include "experiments/received_json.h"
 
 namespace occam {
 
@@ -29,7 +30,7 @@ auto explained(const std::string& path, Step&& step) {
   } catch (const SQLite::Exception& problem) {
     throw_store_error(path, problem.getErrorCode(), problem.what());
   } catch (const nlohmann::json::exception& problem) {
-    throw damaged_error(path, problem.what());
+    throw damaged_error(path, json_problem(problem));
   }
 }
 

@@ -16,6 +16,7 @@
 #include <memory>
 
 #include "experiments/error.h"
+#include "experiments/received_json.h"
 #include "generated/revision.h"
 #include "images/load.h"
 #include "worker/device.h"
@@ -103,7 +104,7 @@ std::pair<Trial, json> read_trial(const std::string& path, const std::filesystem
   try {
     text = json::parse(file);
   } catch (const json::exception& problem) {
-    throw UsageError(path + ": " + problem.what());
+    throw UsageError(path + ": " + json_problem(problem));
   }
   Trial trial = canonical(trial_from_json(text.value("config", text)));
   if (is_read_first(trial.dataset)) trial.source = source_finder(data)(trial);

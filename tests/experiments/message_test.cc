@@ -190,6 +190,56 @@ TEST(Messages, RefuseNumbersThatAreNoIntegers) {
   EXPECT_EQ(std::get<Stopped>(read_up(R"({"type":"stopped","trial":"t","lease":3.0})")).lease, 3);
 }
 
+TEST(Messages, RefuseWhatNoWorkerCanMeanAndNameTheField) {
+  const auto problem = [](const std::string& members) {
+    const std::string text = problem_with("{" + members + "}");
+    return text.substr(0, text.find(": {"));
+  };
+  const std::string ready = R"("type":"ready","device":"cpu")", stands = "not a message: ";
+  EXPECT_EQ(problem(ready), stands + "it has no slots");
+  EXPECT_EQ(problem(ready + R"(,"slots":-1)"), stands + "slots -1 is below 1");
+  EXPECT_EQ(problem(ready + R"(,"slots":"2")"), stands + "slots \"2\" is not an integer");
+  EXPECT_EQ(problem(ready + R"(,"slots":1,"memory":-5)"), stands + "memory -5 is below 0");
+  EXPECT_EQ(problem(ready + R"(,"slots":1,"build":7)"), stands + "build 7 is not a text");
+  EXPECT_EQ(problem(R"("type":"ready","slots":1)"), stands + "it has no device");
+  EXPECT_EQ(problem(R"("type":"saved","trial":"t","lease":1,"step":-1)"),
+            stands + "step -1 is below 0");
+  EXPECT_EQ(problem(R"("type":"alive","slots":{})"), stands + "slots {} is not a list");
+  EXPECT_EQ(problem(R"("type":"progress","trial":"t","lease":1,"epoch":1,"of":2,"loss":"low")"),
+            stands + "loss \"low\" is not a number");
+  EXPECT_EQ(problem(R"("type":"outcome","trial":"t","lease":1,"status":"completed",)"
+                    R"("train_seconds":-0.5)"),
+            stands + "train_seconds -0.5 is below 0");
+  EXPECT_EQ(problem_with("{'type': 'ready'}").find("json.exception"), std::string::npos);
+}
+
+TEST(Messages, OfScoresThatCannotBeSayWhichMemberIsWrong) {
+  const auto error = [](const std::string& members) {
+    return std::get<Outcome>(
+               read_up(R"({"type":"outcome","trial":"t","lease":1,"status":"completed",)"
+                       R"("evaluations":[{"features":"pool","classifier":"kde","auroc":1,)"
+                       R"("average_precision":1,"fpr95":0,)" +
+                       members + "}]}"))
+        .error;
+  };
+  const std::string stands = "its scores cannot be read: ";
+  EXPECT_EQ(error(R"("outliers":-4,"inliers":1,"seconds":0)"), stands + "outliers -4 is below 0");
+  EXPECT_EQ(error(R"("outliers":4,"inliers":1)"), stands + "it has no seconds");
+  EXPECT_EQ(error(R"("outliers":4,"inliers":1,"seconds":"1 s")"),
+            stands + "seconds \"1 s\" is not a number");
+  EXPECT_EQ(error(R"("outliers":4,"inliers":1,"seconds":0,"parameters":[])"),
+            stands + "parameters [] is not an object");
+  EXPECT_EQ(error(R"("outliers":4,"inliers":1,"seconds":0)"), "");
+}
+
+TEST(Messages, OfAFailureWithoutAReasonSaySo) {
+  for (const std::string status : {"failed", "diverged"})
+    EXPECT_EQ(std::get<Outcome>(
+                  read_up(R"({"type":"outcome","trial":"t","lease":1,"status":")" + status + "\"}"))
+                  .error,
+              "the worker gave no reason (its outcome has no error)");
+}
+
 // nlohmann copies and prints by recursion, which ends with the stack.
 TEST(Messages, RefuseWhatIsNestedTooDeeply) {
   const std::string deep(1'000'000, '[');

@@ -173,6 +173,17 @@ TEST_F(AgentTest, KillsAWorkerWhoseOutcomeCannotBeRead) {
                                   "killed: not a message: "));
 }
 
+TEST_F(AgentTest, GivesUpAWorkerWhoseReadyIsOfNoUse) {
+  begin({shell(R"(echo '{"type":"ready","device":"cpu","slots":-1}'; read line)")});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(next<Lost>().reason,
+              "the worker brought a ready that is of no use and was killed: not a message: slots "
+              R"(-1 is below 1: {"type":"ready","device":"cpu","slots":-1})");
+    now_ += 2s;
+  }
+  next<Empty>();
+}
+
 TEST_F(AgentTest, HandsOnNoOutcomeOfWhatItsWorkerWasNotGiven) {
   const auto outcome = [](const std::string& trial, const std::string& lease) {
     return "; echo '{\"type\":\"outcome\",\"trial\":\"" + trial + "\",\"lease\":" + lease +
