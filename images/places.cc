@@ -118,13 +118,16 @@ fs::path find_images(Dataset dataset, const std::string& source, const fs::path&
   if (dataset == Dataset::synthetic) return {};
   const Origin& from = origin(dataset);
   const std::string name = dataset == Dataset::folder ? source : to_string(dataset);
+  std::vector<fs::path> all = places(name, data);
+  if (dataset == Dataset::cifar20)  // the same files
+    for (const fs::path& place : places(to_string(Dataset::cifar100), data))
+      if (std::find(all.begin(), all.end(), place) == all.end()) all.push_back(place);
   std::vector<std::string> looked;
-  for (const fs::path& place : places(name, data)) {
+  for (const fs::path& place : all) {
     // Any folder of one's own images looks alike, so it must have the source's name.
     if (dataset == Dataset::folder && (place / "").parent_path().filename() != name) continue;
     std::vector<fs::path> candidates{place};
     for (const std::string& inner : from.subfolders) candidates.push_back(place / inner);
-    if (dataset == Dataset::cifar20) candidates.push_back(place.parent_path() / "cifar100");
     for (const fs::path& candidate : candidates) {
       looked.push_back(candidate.string());
       const bool found =

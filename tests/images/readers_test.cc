@@ -81,12 +81,16 @@ TEST(Cifar100, HasACoarseAndAFineLabelAnImage) {
                   "test.bin: image 0 has label 20, above 19"));
 }
 
-TEST(Cifar20, IsFoundAmongTheFilesOfCifar100) {
-  const TemporaryFolder folder;
-  folder.write("cifar100/train.bin", record({19, 99}, 1, 2, 3));
-  folder.write("cifar100/test.bin", record({0, 51}, 8, 9, 10));
-  EXPECT_EQ(load(Dataset::cifar20, "", folder.path()).train.labels,
-            (std::vector<std::int64_t>{19}));
+TEST(Cifar20, IsFoundWhereverCifar100Is) {
+  for (const char* inner : {"", "cifar-100-binary/", "cifar100/", "cifar100/cifar-100-binary/"}) {
+    const TemporaryFolder folder;
+    folder.write(inner + std::string("train.bin"), record({19, 99}, 1, 2, 3));
+    folder.write(inner + std::string("test.bin"), record({0, 51}, 8, 9, 10));
+    EXPECT_EQ(find_images(Dataset::cifar100, "", folder.path()) / "", folder.path() / inner / "");
+    EXPECT_EQ(load(Dataset::cifar20, "", folder.path()).train.labels,
+              (std::vector<std::int64_t>{19}))
+        << inner;
+  }
 }
 
 TEST(FashionMnist, WithoutAnyImageIsRefused) {
