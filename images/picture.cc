@@ -56,7 +56,23 @@ Picture decode_jpeg(const Bytes& bytes) {
   return upright(picture, exif_orientation(bytes));
 }
 
-Picture decode_png(const Bytes& bytes) {
+// Without its gamma, by which libpng would make other values of those that are stored.
+Bytes without_gamma(const Bytes& bytes) {
+  constexpr std::size_t kSignature = 8, kAround = 12;  // a chunk's length, type and checksum
+  Bytes kept(bytes.begin(), bytes.begin() + std::min(kSignature, bytes.size()));
+  for (std::size_t at = kept.size(); at < bytes.size();) {
+    std::size_t size = bytes.size() - at;
+    if (size >= kAround) size = std::min(size, kAround + png_get_uint_32(bytes.data() + at));
+    const auto chunk = bytes.begin() + static_cast<std::ptrdiff_t>(at);
+    if (size < kAround || !std::equal(chunk + 4, chunk + 8, "gAMA"))
+      kept.insert(kept.end(), chunk, chunk + static_cast<std::ptrdiff_t>(size));
+    at += size;
+  }
+  return kept;
+}
+
+Picture decode_png(const Bytes& stored) {
+  const Bytes bytes = without_gamma(stored);
   png_image image{};
   image.version = PNG_IMAGE_VERSION;
   const std::unique_ptr<png_image, void (*)(png_image*)> freed(&image, png_image_free);

@@ -30,6 +30,17 @@ std::string file(const std::string& name) {
   throw Error("no golden file " + name);
 }
 
+// Pillow and torchvision do not convert either.
+TEST(Picture, OfAPngHasTheValuesThatAreStoredWhateverItsGamma) {
+  const TemporaryFolder folder;
+  const std::string plain = file("colour.png");
+  constexpr std::size_t kHeader = 33;  // the signature and IHDR
+  const std::string linear("\0\0\0\x04gAMA\0\x01\x86\xA0\x31\xE8\x96\x5F", 16);
+  const auto path =
+      folder.write("gamma.png", plain.substr(0, kHeader) + linear + plain.substr(kHeader));
+  EXPECT_EQ(decode(path).rgb, decode(folder.write("plain.png", plain)).rgb);
+}
+
 TEST(Picture, ThatIsDamagedNamesItsFile) {
   const TemporaryFolder folder;
   for (const char* name : {"colour.jpg", "progressive.jpg", "colour.png", "colour.npy"}) {
