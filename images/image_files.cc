@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <set>
 #include <sstream>
@@ -37,25 +38,67 @@ std::vector<std::string> lines_of(const fs::path& path) {
   throw Error(path.string() + ":" + std::to_string(line + 1) + ": " + why);
 }
 
+bool is_utf8(const std::string& text) {
+  try {
+    return !nlohmann::json(text).dump().empty();
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+}
+
 // What other programs keep for themselves.
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
-// The image files below `inner`, as paths below `folder`, sorted. A link has the name that it has
-// there. What is hidden is left out, with all that is in it.
-std::vector<std::string> images_below(const fs::path& folder, const fs::path& inner) {
-  std::vector<std::string> found;
-  fs::recursive_directory_iterator entry(folder / inner,
-                                         fs::directory_options::follow_directory_symlink);
-  for (; entry != fs::recursive_directory_iterator(); ++entry) {
-    if (is_hidden(entry->path())) {
-      entry.disable_recursion_pending();
-      continue;
-    }
-    if (entry->is_directory()) continue;
-    if (!is_image_name(entry->path()) || !entry->is_regular_file())
-      throw Error(entry->path().string() + ": is no JPEG, PNG or .npy; move it elsewhere");
-    found.push_back(entry->path().lexically_relative(folder).string());
+[[noreturn]] void fail_reading(const fs::path& path, const std::error_code& problem) {
+  throw Error(path.string() + ": cannot be read: " + problem.message() +
+              "; mend that, or move it elsewhere");
+}
+
+bool is_folder(const fs::directory_entry& entry) {
+  std::error_code problem;
+  const bool is_one = entry.is_directory(problem);
+  if (problem && problem != std::errc::no_such_file_or_directory)
+    fail_reading(entry.path(), problem);
+  return is_one;
+}
+
+// What lies in a folder and is not hidden. A link has the name that it has there.
+std::vector<fs::directory_entry> shown_in(const fs::path& folder) {
+  std::vector<fs::directory_entry> shown;
+  std::error_code problem;
+  fs::directory_iterator entry(folder, problem);
+  for (; !problem && entry != fs::directory_iterator(); entry.increment(problem))
+    if (!is_hidden(entry->path())) shown.push_back(*entry);
+  if (problem) fail_reading(folder, problem);
+  return shown;
+}
+
+// `above`: the folders on the way to this one, itself included, by their real names.
+void add_images_in(const fs::path& inner, std::vector<fs::path> above,
+                   std::vector<fs::path>& found) {
+  std::error_code problem;
+  const fs::path real = fs::canonical(inner, problem);
+  if (problem) fail_reading(inner, problem);
+  if (std::find(above.begin(), above.end(), real) != above.end())
+    throw Error(inner.string() + ": is a link to " + real.string() +
+                ", which it lies in, and so on without end; remove it");
+  above.push_back(real);
+  for (const fs::directory_entry& entry : shown_in(inner)) {
+    if (is_folder(entry))
+      add_images_in(entry.path(), above, found);
+    else if (is_image_name(entry.path()) && entry.is_regular_file())
+      found.push_back(entry.path());
+    else
+      throw Error(entry.path().string() + ": is no JPEG, PNG or .npy; move it elsewhere");
   }
+}
+
+// The image files below `inner`, as paths below `folder`, sorted.
+std::vector<std::string> images_below(const fs::path& folder, const fs::path& inner) {
+  std::vector<fs::path> paths;
+  add_images_in(folder / inner, {}, paths);
+  std::vector<std::string> found;
+  for (const fs::path& path : paths) found.push_back(path.lexically_relative(folder).string());
   std::sort(found.begin(), found.end());
   return found;
 }
@@ -95,13 +138,17 @@ struct CsvRow {
 std::vector<CsvRow> csv_rows(const fs::path& path) {
   const std::vector<std::string> lines = lines_of(path);
   if (lines.empty()) throw Error(path.string() + ": is empty");
+  if (lines[0].find('\r') != std::string::npos)
+    fail(path, 0, "its lines end in CR alone; save it with LF or CR LF");
   const std::vector<std::string> header = csv_fields(lines[0]);
   std::map<std::string, std::size_t> at;
   for (std::size_t i = 0; i < header.size(); ++i)
     if (!at.emplace(header[i], i).second) fail(path, 0, "has two columns '" + header[i] + "'");
   for (const char* wanted : {"path", "split", "label"})
     if (!at.count(wanted))
-      fail(path, 0, "has no column '" + std::string(wanted) + "'; it has: " + joined(header));
+      fail(path, 0,
+           "has no column '" + std::string(wanted) + "'; it has: " + joined(header) +
+               (header.size() == 1 ? "; columns are separated by commas" : ""));
   std::vector<CsvRow> rows;
   std::set<std::string> seen;
   for (std::size_t i = 1; i < lines.size(); ++i) {
@@ -119,6 +166,8 @@ std::vector<CsvRow> csv_rows(const fs::path& path) {
     if (row.split == "train" && row.label != "good")
       fail(path, i, "a train image is labelled '" + row.label + "'; all must be 'good'");
     if (row.label.empty()) fail(path, i, "has no label");
+    if (!is_utf8(row.label))
+      fail(path, i, "label '" + row.label + "' is not UTF-8; save the table as that");
     if (is_good_misspelt(row.label))
       fail(path, i, "label '" + row.label + "' would be a fault; good images are labelled 'good'");
     if (row.path.empty()) fail(path, i, "has no path");
@@ -252,17 +301,16 @@ ImageFiles celeba_files(const fs::path& folder) {
   return files;
 }
 
-// The folders in a folder that are not hidden. An image beside them would be in none.
-std::vector<fs::directory_entry> shown_in(const fs::path& folder) {
-  std::vector<fs::directory_entry> folders;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (is_hidden(entry.path())) continue;
-    if (entry.is_directory())
-      folders.push_back(entry);
+// The names of the folders in a folder. An image beside them would be in none.
+std::vector<std::string> folders_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : shown_in(folder)) {
+    if (is_folder(entry))
+      names.push_back(entry.path().filename().string());
     else if (is_image_name(entry.path()))
       throw Error(entry.path().string() + ": lies beside the folders of images, in none of them");
   }
-  return folders;
+  return names;
 }
 
 ImageFiles folder_files(const fs::path& folder, int side) {
@@ -270,7 +318,8 @@ ImageFiles folder_files(const fs::path& folder, int side) {
                      return resize_and_centre(picture, side);
                    }};
   std::set<std::string> names;
-  if (fs::exists(folder / "images.csv")) {
+  std::error_code ignored;
+  if (fs::exists(folder / "images.csv", ignored)) {
     const std::vector<CsvRow> rows = csv_rows(folder / "images.csv");
     for (const CsvRow& row : rows) names.insert(row.label);
     files.labels = kinds_of(names);
@@ -279,13 +328,16 @@ ImageFiles folder_files(const fs::path& folder, int side) {
           .push_back({row.path, label_of(files.labels, row.label)});
   } else {
     for (const char* wanted : {"train/good", "test/good"})
-      if (!fs::is_directory(folder / wanted))
+      if (!is_folder(fs::directory_entry(folder / wanted, ignored)))
         throw Error((folder / wanted).string() + ": there is no such folder");
-    for (const fs::directory_entry& entry : shown_in(folder / "train"))
-      if (entry.path().filename() != "good")
-        throw Error(entry.path().string() + ": train holds good images alone");
-    for (const fs::directory_entry& entry : shown_in(folder / "test"))
-      names.insert(entry.path().filename().string());
+    for (const std::string& name : folders_in(folder / "train"))
+      if (name != "good")
+        throw Error((folder / "train" / name).string() + ": train holds good images alone");
+    for (const std::string& name : folders_in(folder / "test")) {
+      if (!is_utf8(name))
+        throw Error((folder / "test" / name).string() + ": its name is not UTF-8; rename it");
+      names.insert(name);
+    }
     files.labels = kinds_of(names);
     for (const std::string& path : images_below(folder, "train/good"))
       files.train.push_back({path, 0});

@@ -113,6 +113,12 @@ TEST(Prepare, RefusesATableThatSaysWhatItCannotMeanByLine) {
   EXPECT_TRUE(has(problem(start + "\"a.png,test,good\n"), "images.csv:2: has a quote that is not"));
   EXPECT_TRUE(has(problem("path,split,label,label\n"), "images.csv:1: has two columns 'label'"));
   EXPECT_TRUE(has(problem("path, split,label\n"), "it has: path,  split, label"));
+  EXPECT_TRUE(has(problem("path;split;label\na.png;train;good\n"),
+                  "it has: path;split;label; columns are separated by commas"));
+  EXPECT_TRUE(has(problem("path,split,label\ra.png,train,good\r"),
+                  "images.csv:1: its lines end in CR alone; save it with LF or CR LF"));
+  EXPECT_TRUE(
+      has(problem(start + "a.png,test,ray\xe9\n"), "images.csv:2: label 'ray\xe9' is not UTF-8"));
   EXPECT_TRUE(has(problem(start + "a.png,train\n"), "has 2 fields where the first line has 3"));
   EXPECT_TRUE(has(problem(start + "a.png,train,good\nb.png,test,good\n"),
                   "test needs good images and others; it has 1 and 0"));
@@ -195,6 +201,27 @@ TEST(FolderFiles, AreRefusedWithAFileThatIsNoImage) {
   screws.write("test/9", 1);
   EXPECT_TRUE(has(message_of([&] { folder_files(screws.path, 16); }),
                   "9.npy: lies beside the folders of images, in none of them"));
+}
+
+TEST(FolderFiles, ThatCannotBeReadAreNamed) {
+  Screws screws;
+  const auto problem = [&] { return message_of([&] { folder_files(screws.path, 16); }); };
+  const fs::path loop = screws.path / "train/good/loop", good = screws.path / "train/good";
+  fs::create_directory_symlink(good, loop);
+  EXPECT_EQ(problem(), loop.string() + ": is a link to " + fs::canonical(good).string() +
+                           ", which it lies in, and so on without end; remove it");
+  fs::remove(loop);
+  fs::create_symlink("loop", loop);
+  EXPECT_EQ(problem(), loop.string() +
+                           ": cannot be read: Too many levels of symbolic links; mend that, or "
+                           "move it elsewhere");
+  fs::remove(loop);
+  const fs::path odd = screws.path / "test/ray\xe9";
+  fs::create_directory(odd);
+  EXPECT_EQ(problem(), odd.string() + ": its name is not UTF-8; rename it");
+  fs::remove(odd);
+  screws.write("train/good/ray\xe9", 7);
+  EXPECT_EQ(screws.prepare().train_rows, 4) << "a file's name is no label";
 }
 
 TEST(FolderFiles, LeaveOutWhatIsHidden) {
