@@ -87,4 +87,20 @@ bool suffices(const Kept& kept, const EvaluationRequest& request) {
   throw std::logic_error("unknown features");
 }
 
+std::string kept_file(const std::string& part, Features features) {
+  return part + "." + to_string(features) + ".npy";
+}
+
+std::set<std::string> files_for(const std::vector<EvaluationRequest>& requests) {
+  std::set<std::string> files;
+  for (const EvaluationRequest& request : requests) {
+    const std::string split = to_string(request.split);
+    files.insert({split + ".is_outlier.npy", split + ".rows.npy"});
+    if (request.features == Features::pixels) continue;
+    files.insert(kept_file(split, request.features));
+    if (request.features != Features::logit) files.insert(kept_file("train", request.features));
+  }
+  return files;
+}
+
 }  // namespace occam

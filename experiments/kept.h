@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,5 +43,9 @@ Kept kept_from_json(const nlohmann::json& text);
 
 // Whether the kept features answer the request; `pixels` are the data set's and need none.
 bool suffices(const Kept& kept, const EvaluationRequest& request);
+
+// The files that answer the requests.
+std::set<std::string> files_for(const std::vector<EvaluationRequest>& requests);
+std::string kept_file(const std::string& part, Features features);
 
 }  // namespace occam

@@ -268,13 +268,14 @@ std::vector<Command> Coordinator::on_lost(WorkerId worker, const std::string& re
   return commands;
 }
 
-std::vector<Command> Coordinator::on_outcome(std::int64_t lease, OutcomeStatus status) {
+std::vector<Command> Coordinator::on_outcome(std::int64_t lease, OutcomeStatus status, bool again) {
   const auto [task, worker, share, gained, scoring] = running_.at(lease);
   std::vector<Command> commands;
   std::vector<WorkerId> took_part{worker};
   if (const auto gang = gangs_.find(lease); gang != gangs_.end()) took_part = gang->second.all;
   release(lease, commands);
   suspect_[task] = false;
+  if (!again) tasks_[task].failed_attempts = options_.max_attempts - 1;  // this was the last
   if (status == OutcomeStatus::failed)
     fail(task, worker, commands);
   else

@@ -25,13 +25,26 @@ std::optional<Kept> manifest_of(const fs::path& folder) {
   }
 }
 
+// Whether the folder has the files that answer the requests, as large as they were written.
+bool has_files(const fs::path& folder, const Kept& kept,
+               const std::vector<EvaluationRequest>& requests) {
+  const std::set<std::string> names = files_for(requests);
+  return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+    const auto written = kept.files.find(name);
+    std::error_code missing;
+    const auto bytes = static_cast<std::int64_t>(fs::file_size(folder / name, missing));
+    return written != kept.files.end() && !missing && bytes == written->second.bytes;
+  });
+}
+
 }  // namespace
 
 bool has_kept_features(const Start& start) {
   const std::optional<Kept> kept = manifest_of(start.keep.folder);
   return kept && kept->trial == start.trial &&
          std::all_of(start.evaluations.begin(), start.evaluations.end(),
-                     [&](const EvaluationRequest& request) { return suffices(*kept, request); });
+                     [&](const EvaluationRequest& request) { return suffices(*kept, request); }) &&
+         has_files(start.keep.folder, *kept, start.evaluations);
 }
 
 Keeping parse_keeping(const std::string& text) {

@@ -137,12 +137,17 @@ void Sweep::finish(const Outcome& outcome, std::size_t task) {
                           {"status", to_string(outcome.status)},
                           {"error", outcome.error},
                           {"seconds", outcome.train_seconds + outcome.evaluate_seconds}});
+  // Whatever is wrong with what was kept of it, a training needs none of that; without one it
+  // stays.
+  const bool has_others = options_.trains || outcome.status != OutcomeStatus::failed;
   if (outcome.status == OutcomeStatus::failed) {
-    progress_.say(fmt::format("trial {} failed (attempt {} of {}): {}", outcome.trial,
-                              coordinator_.tasks()[task].failed_attempts + 1,
-                              options_.coordinator.max_attempts, outcome.error));
-    // Whatever is wrong with what was kept of it, a training needs none of that.
-    if (options_.trains) starts_[task].keep.score_only = false;
+    const std::string which =
+        has_others
+            ? fmt::format("(attempt {} of {})", coordinator_.tasks()[task].failed_attempts + 1,
+                          options_.coordinator.max_attempts)
+            : "and is not scored again";
+    progress_.say(fmt::format("trial {} failed {}: {}", outcome.trial, which, outcome.error));
+    starts_[task].keep.score_only = !has_others;
   } else {
     if (outcome.status == OutcomeStatus::diverged)
       progress_.say(fmt::format("trial {} diverged: {}", outcome.trial, outcome.error));
@@ -156,7 +161,8 @@ void Sweep::finish(const Outcome& outcome, std::size_t task) {
     timed_seconds_ += (outcome.train_seconds + outcome.evaluate_seconds) *
                       static_cast<double>(coordinator_.tasks()[task].speedup);
   }
-  std::vector<Command> commands = coordinator_.on_outcome(outcome.lease, outcome.status);
+  std::vector<Command> commands =
+      coordinator_.on_outcome(outcome.lease, outcome.status, has_others);
   if (outcome.status == OutcomeStatus::completed && wider_.count(task)) {
     const std::vector<Command> again = run_again(task);
     commands.insert(commands.end(), again.begin(), again.end());

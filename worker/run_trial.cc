@@ -160,7 +160,7 @@ std::optional<Represented> train_and_extract(const Start& start, const ImageData
 // What an earlier attempt has kept.
 Represented read_represented(const Start& start, const ImageData& images, const OneClassData& data,
                              const Bench& bench) {
-  KeptFeatures kept = read_kept(start.keep.folder, bench.device());
+  KeptFeatures kept = read_kept(start.keep.folder, start.evaluations, bench.device());
   const Kept& manifest = kept.manifest;
   if (manifest.trial != start.trial || manifest.data != images.digest)
     throw Error(start.keep.folder + ": holds features of " +

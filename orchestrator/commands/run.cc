@@ -256,7 +256,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const std::size_t untrained = options.score_only ? drop_trainings(work) : 0;
   const std::string to_run = to_run_text(work);
   // A retry can be asked for as long as others run.
-  const bool all_failed = work.to_run() == 0 && work.failed > 0;
+  const bool some_used_up = work.failed > 0, all_failed = work.to_run() == 0 && some_used_up;
   if (work.to_run() == 0) drop_failed(work);
   if (sweep_options.device.empty() && !work.starts.empty()) sweep_options.device = check(work);
   const bool on_gpus = sweep_options.device == "cuda";
@@ -319,8 +319,9 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   if (!options.quiet)
     std::cerr << summary(*status, seconds)
               << (sweep.work_left() ? "; the same command goes on"
-                  : failed          ? "; " + retry_text(options.database)
-                                    : "")
+                  : failed && (some_used_up || !options.score_only)
+                      ? "; " + retry_text(options.database)
+                      : "")
               << "\n"
               << others_text(all, name);
   store.close();

@@ -4,8 +4,9 @@ import copy
 import csv
 import json
 import pathlib
+import shutil
 
-from sweeps import OCCAM, SMALL, Folder, expect, finish, run
+from sweeps import OCCAM, SMALL, Folder, count, expect, finish, run
 
 SPEC = copy.deepcopy(SMALL)
 SPEC["grid"] = {"loss": ["contrastive", "rotation"], "class": [0]}
@@ -52,12 +53,42 @@ damaged = next(kept.glob("*/test.pool.npy"))
 with damaged.open("r+b") as file:
     file.seek(200)
     file.write(b"xxxx")
-result = run([OCCAM, "evaluate", folder.spec, "--db", folder.db, "--device", "cpu"])
-expect(result.returncode == 3 and "test.pool.npy: is damaged" in result.stderr, f"a damaged feature file is named: {result.returncode} {result.stderr.strip()[-300:]}")
-run([OCCAM, "retry", folder.db])
+evaluate = lambda: run([OCCAM, "evaluate", folder.spec, "--db", folder.db, "--device", "cpu"])
+result = evaluate()
+failed = "attempt WHERE state = 'failed'"
+expect(result.returncode == 3 and "test.pool.npy: is damaged" in result.stderr and count(folder.db, failed) == 1
+       and "occam retry" not in result.stderr,
+       f"a damaged feature file is named, once: {result.returncode} {result.stderr.strip()[-300:]}")
+shutil.rmtree(damaged.parent)
 result = run([OCCAM, "run", folder.spec, "--db", folder.db, "--device", "cpu"])
-expect(result.returncode == 0 and "2/2 trials done" in result.stderr,
-       f"after a retry occam run trains that trial again: {result.returncode} {result.stderr.strip()[-300:]}")
+expect(result.returncode == 0 and "2/2 trials done" in result.stderr and count(folder.db, failed) == 1,
+       f"without its folder occam run trains that trial again: {result.returncode} {result.stderr.strip()[-300:]}")
+
+# ---- a file that is gone ----
+next(kept.glob("*/train.embed.npy")).unlink()
+more["evaluate"]["classifiers"].append({"name": "nearest", "k": 2})
+folder.write("spec.json", json.dumps(more))
+result = evaluate()
+expect(result.returncode == 3 and f"1 of its trials have no kept features for these scores; `occam run {folder.spec}`" in
+       result.stderr and count(folder.db, failed) == 1,
+       f"a file that is gone counts as no features: {result.returncode} {result.stderr.strip()[-300:]}")
+
+one = copy.deepcopy(SPEC)
+one["grid"] = {"class": [0]}
+one["evaluate"].update(features=["pool"], classifiers=["kde"])
+alone = Folder(one)
+run(alone.command("--workers", "1"))
+next(pathlib.Path(alone.db + ".kept").glob("*/train.embed.npy")).unlink()
+one["evaluate"]["classifiers"].append("gde")
+alone.write("spec.json", json.dumps(one))
+result = run([OCCAM, "evaluate", alone.spec, "--db", alone.db, "--device", "cpu"])
+expect(result.returncode == 0 and "1/1 trials done" in result.stderr,
+       f"and is not missed where no score needs it: {result.returncode} {result.stderr.strip()[-300:]}")
+one["evaluate"]["classifiers"].append({"name": "nearest", "k": 1000})
+alone.write("spec.json", json.dumps(one))
+result = run([OCCAM, "evaluate", alone.spec, "--db", alone.db, "--device", "cpu"])
+expect(result.returncode == 2 and "nearest with k 1000 has no such neighbour among the" in result.stderr,
+       f"neighbours that no row is are refused: {result.returncode} {result.stderr.strip()[-300:]}")
 
 # ---- features of a build that was forgotten do not come back ----
 build = folder.query("SELECT build FROM attempt ORDER BY lease DESC LIMIT 1")[0][0]

@@ -388,6 +388,16 @@ TEST(Coordinator, GivesATrialAllItsAttemptsAgainWhenItIsToBeRetried) {
   EXPECT_TRUE(coordinator.finished());
 }
 
+TEST(Coordinator, MakesNoOtherAttemptThatWouldFailInTheSameWayUnlessItIsToBeRetried) {
+  Coordinator coordinator({task()}, {});
+  coordinator.on_joined(worker(0), 1);
+  EXPECT_TRUE(coordinator.on_outcome(1, OutcomeStatus::failed, false).empty());
+  EXPECT_EQ(coordinator.failed(), 1U);
+  EXPECT_TRUE(coordinator.finished());
+  EXPECT_EQ(started(coordinator.retry(0)), (Tasks{0}));
+  EXPECT_EQ(coordinator.failed(), 0U);
+}
+
 TEST(Coordinator, StartsARetriedTrialAtOnceWhereAWorkerIsFree) {
   Coordinator coordinator({task(0, 2), task(0, 1)}, {.max_attempts = 1});
   coordinator.on_joined(worker(0), 1);

@@ -274,12 +274,12 @@ TEST_F(RunTrial, KeepsTheFeaturesThatItScores) {
   EXPECT_TRUE(fs::exists(kept / "scores.csv"));
   EXPECT_FALSE(fs::exists(kept / "validation.rows.npy"));
   double bytes = 0;
-  for (const auto& [name, file] : read_kept(kept, torch::kCPU).manifest.files)
+  for (const auto& [name, file] : read_kept(kept, what.evaluations, torch::kCPU).manifest.files)
     if (name.find("weights") == std::string::npos && name.find("statistics") == std::string::npos)
       bytes += static_cast<double>(file.bytes);
   constexpr double kHeaders = 8 * 128;
   EXPECT_NEAR(bytes, kept_bytes(what.config, what.evaluations), kHeaders);
-  const KeptFeatures again = read_kept(kept, torch::kCPU);
+  const KeptFeatures again = read_kept(kept, what.evaluations, torch::kCPU);
   EXPECT_EQ(again.manifest.trial, what.trial);
   EXPECT_EQ(again.manifest.steps, 4);
   EXPECT_EQ(again.manifest.test.of, 1024);
@@ -352,12 +352,26 @@ TEST_F(RunTrial, WritesAScoreOfEveryImageOnRequest) {
   EXPECT_FALSE(fs::exists(fs::path(what.keep.folder) / "kept.json"));
 }
 
+TEST_F(RunTrial, ReadsOfKeptFeaturesOnlyWhatItScores) {
+  Start what = start(short_trial());
+  what.keep = {(folder_.path() / "kept").string(), true, false, false, false};
+  outcome(what);
+  what.keep.score_only = true;
+  fs::remove(fs::path(what.keep.folder) / "train.embed.npy");
+  EXPECT_EQ(outcome(what).error, "");
+  fs::remove(fs::path(what.keep.folder) / "train.pool.npy");
+  EXPECT_EQ(outcome(what).error,
+            "trial " + what.trial + ": " + what.keep.folder +
+                "/train.pool.npy: is missing; remove the folder, and `occam run` trains this trial "
+                "again");
+}
+
 TEST_F(RunTrial, NamesTheTrialWhoseFeaturesAreNotFinite) {
   Start what = start(short_trial());
   what.keep = {(folder_.path() / "kept").string(), true, false, false, false};
   outcome(what);
   // A NaN in a feature file whose checksum says that it was written so.
-  KeptFeatures kept = read_kept(what.keep.folder, torch::kCPU);
+  KeptFeatures kept = read_kept(what.keep.folder, what.evaluations, torch::kCPU);
   kept.features.test.network.pool[7][3] = std::nan("");
   write_kept(what.keep.folder, {what.trial, kept.manifest.data, "", 0, 4, ""}, kept.features,
              one_class(*images_.get(Dataset::synthetic), what.config), nullptr);

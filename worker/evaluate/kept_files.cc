@@ -98,7 +98,7 @@ class Writer {
                       std::vector<Features>& kept) {
     for (Features features : kKeptFeatures)
       if (const torch::Tensor& tensor = tensor_of(extracted, features); tensor.defined()) {
-        write(part + "." + to_string(features) + ".npy", tensor);
+        write(kept_file(part, features), tensor);
         kept.push_back(features);
       }
   }
@@ -159,38 +159,43 @@ void write_kept(const fs::path& folder, const KeptTraining& training, const Tria
   made.take_its_name();
 }
 
-KeptFeatures read_kept(const fs::path& folder, torch::Device device) {
-  const fs::path manifest_path = folder / kKeptManifest;
+KeptFeatures read_kept(const fs::path& folder, const std::vector<EvaluationRequest>& requests,
+                       torch::Device device) {
+  const auto refuse = [](const fs::path& path, const std::string& why) {
+    throw Error(path.string() + ": " + why +
+                "; remove the folder, and `occam run` trains this trial again");
+  };
   KeptFeatures kept;
   try {
-    std::ifstream file(manifest_path);
+    std::ifstream file(folder / kKeptManifest);
     if (!file) throw Error(std::strerror(errno));
     kept.manifest = kept_from_json(nlohmann::json::parse(file));
   } catch (const std::exception& problem) {
-    throw Error(manifest_path.string() + ": cannot be read: " + problem.what());
+    refuse(folder / kKeptManifest, std::string("cannot be read: ") + problem.what());
   }
-  for (const auto& [name, file] : kept.manifest.files) {
+  for (const std::string& name : files_for(requests)) {
+    const auto written = kept.manifest.files.find(name);
+    if (written == kept.manifest.files.end() || !fs::exists(folder / name))
+      refuse(folder / name, "is missing");
     const Kept::File found = facts_of(folder / name);
-    if (found.bytes != file.bytes || found.xxh3 != file.xxh3)
-      throw Error((folder / name).string() +
-                  ": is damaged: its bytes are not those that were written; remove the folder, and "
-                  "`occam run` trains this trial again");
+    if (found.bytes != written->second.bytes || found.xxh3 != written->second.xxh3)
+      refuse(folder / name, "is damaged: its bytes are not those that were written");
   }
-  const auto read = [&](const std::string& part, const std::vector<Features>& all,
-                        ExtractedFeatures& into) {
-    for (Features features : all)
-      tensor_of(into, features) =
-          read_npy(folder / (part + "." + to_string(features) + ".npy")).to(device);
+  const auto read = [&](const std::string& part, Features features, ExtractedFeatures& into) {
+    torch::Tensor& tensor = tensor_of(into, features);
+    if (!tensor.defined()) tensor = read_npy(folder / kept_file(part, features)).to(device);
   };
-  read("train", kept.manifest.train.features, kept.features.train);
-  for (const Split split : {Split::test, Split::validation}) {
-    const Kept::Part& part = split == Split::test ? kept.manifest.test : kept.manifest.validation;
-    if (part.rows == 0) continue;
-    const std::string name = to_string(split);
-    HeldOutFeatures& held = kept.features.of(split);
-    held.is_outlier = values_of_tensor<std::uint8_t>(read_npy(folder / (name + ".is_outlier.npy")));
-    held.rows = values_of_tensor<std::int64_t>(read_npy(folder / (name + ".rows.npy")));
-    read(name, part.features, held.network);
+  for (const EvaluationRequest& request : requests) {
+    const std::string name = to_string(request.split);
+    HeldOutFeatures& held = kept.features.of(request.split);
+    if (held.rows.empty()) {
+      held.is_outlier =
+          values_of_tensor<std::uint8_t>(read_npy(folder / (name + ".is_outlier.npy")));
+      held.rows = values_of_tensor<std::int64_t>(read_npy(folder / (name + ".rows.npy")));
+    }
+    if (request.features == Features::pixels) continue;
+    read(name, request.features, held.network);
+    if (request.features != Features::logit) read("train", request.features, kept.features.train);
   }
   return kept;
 }

@@ -26,13 +26,14 @@ struct KeptTraining {
 void write_kept(const std::filesystem::path& folder, const KeptTraining& training,
                 const TrialFeatures& features, const OneClassData& data, Network* network);
 
-// The folder's features on the device, and its manifest. Every file's size and checksum are
-// checked; throws Error naming the file.
+// The folder's features that the requests need, on the device, and its manifest. The size and
+// checksum of each file of theirs are checked; throws Error naming the file and what helps.
 struct KeptFeatures {
   Kept manifest;
   TrialFeatures features;
 };
-KeptFeatures read_kept(const std::filesystem::path& folder, torch::Device device);
+KeptFeatures read_kept(const std::filesystem::path& folder,
+                       const std::vector<EvaluationRequest>& requests, torch::Device device);
 
 // scores.csv of the folder, which is made: one line an image with its split, its row there
 // (0-based), whether it is an outlier, and its score under every request of its split, higher =
