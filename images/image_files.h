@@ -17,6 +17,8 @@ struct ImageFile {
   std::int64_t label;
 };
 
+inline constexpr int kUsualSide = 64;  // pixels
+
 // What `occam data prepare` decodes: the files in the order of their rows, and how an image becomes
 // side x side.
 struct ImageFiles {

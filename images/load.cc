@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
+#include <utility>
 
 #include "experiments/error.h"
 #include "images/places.h"
@@ -34,18 +37,43 @@ ImageSets load(Dataset dataset, const std::string& source, const std::filesystem
     case Dataset::cats_vs_dogs:
     case Dataset::celeba:
     case Dataset::folder:
-      return read_prepared(dataset, folder, verify);
+      return read_prepared(folder, data_command("prepare", called(dataset, source), data), verify);
     case Dataset::synthetic:
       break;
   }
   throw std::logic_error(to_string(dataset) + " is not read from files");
 }
 
+std::string changed_since_prepared(Dataset dataset, const std::string& source,
+                                   const std::filesystem::path& data) {
+  if (!origin(dataset).is_prepared) return "";
+  std::filesystem::path folder;
+  std::optional<PreparedHeader> header;
+  try {
+    folder = find_images(dataset, source, data);
+    header = read_prepared_header(folder, "");
+  } catch (const Error&) {
+    return "";  // whoever needs it is told
+  }
+  const int side = static_cast<int>(header->side);
+  std::string what;
+  try {
+    what = changes_since(*header, folder, image_files(dataset, folder, side));
+  } catch (const Error& problem) {
+    what = problem.what();
+  }
+  if (what.empty()) return "";
+  const std::string name = called(dataset, source);
+  return name + ": its files have changed since they were decoded (" + what +
+         "), and trials see them as they were; run: " + data_command("prepare", name, data) +
+         (dataset == Dataset::folder && side != kUsualSide ? " --side " + std::to_string(side)
+                                                           : "");
+}
+
 FindSource source_finder(const std::filesystem::path& data) {
   const auto known = std::make_shared<std::map<std::string, ImageSets>>();
   return [known, data](const Trial& trial) {
-    const std::string name =
-        trial.dataset == Dataset::folder ? trial.source.name : to_string(trial.dataset);
+    const std::string name = called(trial.dataset, trial.source.name);
     if (name.empty())
       throw UsageError(
           "dataset folder needs \"source\", the name of the images' folder below --data");
@@ -58,6 +86,18 @@ FindSource source_finder(const std::filesystem::path& data) {
                       [&](std::int64_t label) { return is_inlier(trial.dataset, label, inlier); });
     return SourceImages{name, sets.digest, inliers, sets.test.rows, sets.train.side};
   };
+}
+
+Expansion expand_with_images(const Spec& spec, const std::filesystem::path& data) {
+  Expansion expansion = expand(spec, source_finder(data));
+  std::set<std::string> seen;
+  for (const PlannedTrial& planned : expansion.trials) {
+    const std::string& name = planned.trial.source.name;
+    if (planned.trial.dataset != Dataset::folder || !seen.insert(name).second) continue;
+    std::string changed = changed_since_prepared(Dataset::folder, name, data);
+    if (!changed.empty()) expansion.warnings.push_back(std::move(changed));
+  }
+  return expansion;
 }
 
 }  // namespace occam

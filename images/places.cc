@@ -114,10 +114,19 @@ fs::path file_of(const fs::path& folder, const ExpectedFile& file) {
   return file.may_be_zipped && is_there(zipped) ? zipped : plain;
 }
 
+std::string called(Dataset dataset, const std::string& source) {
+  return dataset == Dataset::folder ? source : to_string(dataset);
+}
+
+std::string data_command(const std::string& verb, const std::string& name, const fs::path& data) {
+  return "occam data " + verb + " " + shell_word(name) +
+         (data.empty() ? "" : " --data " + shell_word(data.string()));
+}
+
 fs::path find_images(Dataset dataset, const std::string& source, const fs::path& data) {
   if (dataset == Dataset::synthetic) return {};
   const Origin& from = origin(dataset);
-  const std::string name = dataset == Dataset::folder ? source : to_string(dataset);
+  const std::string name = called(dataset, source);
   std::vector<fs::path> all = places(name, data);
   if (dataset == Dataset::cifar20)  // the same files
     for (const fs::path& place : places(to_string(Dataset::cifar100), data))

@@ -39,6 +39,13 @@ const Origin& origin(Dataset dataset);
 std::filesystem::path find_images(Dataset dataset, const std::string& source,
                                   const std::filesystem::path& data);
 
+// What commands call a data set: its own name, or its folder's.
+std::string called(Dataset dataset, const std::string& source);
+
+// "occam data prepare screws --data photos", as a shell takes it: for messages.
+std::string data_command(const std::string& verb, const std::string& name,
+                         const std::filesystem::path& data);
+
 // The file itself, or its ".gz" where it may be zipped and only that is there.
 std::filesystem::path file_of(const std::filesystem::path& folder, const ExpectedFile& file);
 

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "experiments/error.h"
@@ -226,26 +227,84 @@ void remove_parts(const fs::path& path) {
   }
 }
 
-std::string name_for_command(Dataset dataset, const fs::path& folder) {
-  return dataset == Dataset::folder ? folder.filename().string() : to_string(dataset);
+// Its header, where it was made of these files.
+std::optional<PreparedHeader> prepared_of(const fs::path& folder, const std::string& sources) {
+  if (!fs::exists(prepared_path(folder))) return std::nullopt;
+  try {
+    PreparedHeader known = read_prepared_header(folder, "");
+    if (known.sources == sources) return known;
+  } catch (const Error&) {
+    // One that is damaged is made anew.
+  }
+  return std::nullopt;
 }
+
+// The right to prepare a folder: a lock that the kernel drops with its holder, on a file that its
+// holder removes. A file system without locks goes without.
+class PrepareLock {
+ public:
+  PrepareLock(fs::path path, const std::function<void()>& on_wait) : path_(std::move(path)) {
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    do {
+      file_ = std::make_unique<Descriptor>(path_, O_RDWR | O_CREAT | O_CLOEXEC);
+      if (fcntl(file_->number(), F_OFD_SETLK, &whole) == 0 || (errno != EAGAIN && errno != EACCES))
+        continue;
+      on_wait();
+      while (fcntl(file_->number(), F_OFD_SETLKW, &whole) != 0 && errno == EINTR) {
+      }
+    } while (!is_in_place());
+  }
+  ~PrepareLock() { unlink(path_.c_str()); }
+  PrepareLock(const PrepareLock&) = delete;
+
+ private:
+  bool is_in_place() const {
+    struct stat here {
+    }, opened{};
+    return stat(path_.c_str(), &here) == 0 && fstat(file_->number(), &opened) == 0 &&
+           here.st_ino == opened.st_ino;
+  }
+
+  fs::path path_;
+  std::unique_ptr<Descriptor> file_;
+};
 
 }  // namespace
 
 fs::path prepared_path(const fs::path& folder) { return folder / "occam-images.bin"; }
 
-bool is_current(const PreparedHeader& header, const fs::path& folder, const ImageFiles& files) {
-  return header.sources == digest_of_sources(folder, files);
+std::string changes_since(const PreparedHeader& header, const fs::path& folder,
+                          const ImageFiles& files) {
+  if (header.sources == digest_of_sources(folder, files)) return "";
+  const auto train = static_cast<std::int64_t>(files.train.size());
+  const auto test = static_cast<std::int64_t>(files.test.size());
+  if (train != header.train_rows || test != header.test_rows)
+    return "it has " + std::to_string(train) + " train and " + std::to_string(test) +
+           " test images, where " + std::to_string(header.train_rows) + " and " +
+           std::to_string(header.test_rows) + " were decoded";
+  const auto time_of = [](const struct stat& file) {
+    return std::pair(file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+  };
+  struct stat decoded {};
+  stat(prepared_path(folder).c_str(), &decoded);
+  for (const auto* part : {&files.train, &files.test})
+    for (const ImageFile& file : *part) {
+      struct stat facts {};
+      if (stat((folder / file.path).c_str(), &facts) != 0) return file.path + " is missing";
+      if (time_of(facts) > time_of(decoded)) return file.path + " is newer";
+    }
+  return "their names, sizes, times or labels are others";
 }
 
 PreparedHeader prepare(const fs::path& folder, const ImageFiles& files, int threads,
-                       const std::function<void(const PrepareProgress&)>& on_progress) {
+                       const std::function<void(const PrepareProgress&)>& on_progress,
+                       const std::function<void()>& on_wait) {
   const fs::path path = prepared_path(folder);
   const std::string sources = digest_of_sources(folder, files);
-  if (fs::exists(path)) {
-    PreparedHeader known = read_prepared_header(Dataset::folder, folder);
-    if (known.sources == sources) return known;
-  }
+  if (const auto known = prepared_of(folder, sources)) return *known;
+  const PrepareLock lock(path.string() + ".lock", on_wait);
+  if (const auto known = prepared_of(folder, sources)) return *known;
   // Named by what they are made of, so that a part of other files is never taken for one of these.
   const fs::path partial = path.string() + "." + sources + ".partial";
   const fs::path marks = path.string() + "." + sources + ".done";
@@ -285,14 +344,12 @@ PreparedHeader prepare(const fs::path& folder, const ImageFiles& files, int thre
   return header;
 }
 
-PreparedHeader read_prepared_header(Dataset dataset, const fs::path& folder) {
+PreparedHeader read_prepared_header(const fs::path& folder, const std::string& command) {
   const fs::path path = prepared_path(folder);
   std::ifstream file(path, std::ios::binary);
   std::string text(kHeaderBytes, '\0');
   if (!file)
-    throw Error(folder.string() +
-                ": its images have not been decoded yet; run: occam data prepare " +
-                name_for_command(dataset, folder));
+    throw Error(folder.string() + ": its images have not been decoded yet; run: " + command);
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   try {
     const json header = json::parse(text.substr(0, static_cast<std::size_t>(file.gcount())));
@@ -303,19 +360,18 @@ PreparedHeader read_prepared_header(Dataset dataset, const fs::path& folder) {
       throw Error("another size than its header says");
     return read;
   } catch (const std::exception& problem) {
-    throw Error(path.string() + ": is damaged (" + problem.what() +
-                "); remove it and run: occam data prepare " + name_for_command(dataset, folder));
+    throw Error(path.string() + ": is damaged (" + problem.what() + "); run: " + command);
   }
 }
 
-ImageSets read_prepared(Dataset dataset, const fs::path& folder, bool verify) {
-  const PreparedHeader header = read_prepared_header(dataset, folder);
+ImageSets read_prepared(const fs::path& folder, const std::string& command, bool verify) {
+  const PreparedHeader header = read_prepared_header(folder, command);
   const Layout layout(header.train_rows, header.test_rows, header.side);
   const fs::path path = prepared_path(folder);
   const std::shared_ptr<const std::uint8_t> file = mapped(path, layout.end);
   if (verify && xxh3(file.get() + kHeaderBytes, layout.end - kHeaderBytes) != header.digest)
     throw Error(path.string() + ": is damaged: its digest is not " + header.digest +
-                "; remove it and run: occam data prepare " + name_for_command(dataset, folder));
+                "; remove it and run: " + command);
   const auto part = [&](std::int64_t rows, std::size_t images, std::size_t labels) {
     ImageSet set{rows,
                  3,

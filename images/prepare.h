@@ -29,21 +29,27 @@ struct PrepareProgress {
 };
 
 // Decodes all files, `threads` at once, unless the prepared file is there and made of these very
-// files. A preparation that was stopped goes on where it stopped. Every file that cannot be used is
-// named: Error lists up to 20 and says how many there are; the others stay decoded for the next
-// call.
-PreparedHeader prepare(const std::filesystem::path& folder, const ImageFiles& files, int threads,
-                       const std::function<void(const PrepareProgress&)>& on_progress);
+// files. Of several processes at one folder one decodes; the others call `on_wait`, wait, and find
+// the work done. A preparation that was stopped goes on where it stopped. Every file that cannot be
+// used is named: Error lists up to 20 and says how many there are; the others stay decoded for the
+// next call.
+PreparedHeader prepare(
+    const std::filesystem::path& folder, const ImageFiles& files, int threads,
+    const std::function<void(const PrepareProgress&)>& on_progress,
+    const std::function<void()>& on_wait = [] {});
 
-// Reads the header. Throws Error that names the command where the images have not been prepared, or
-// the file where it is damaged.
-PreparedHeader read_prepared_header(Dataset dataset, const std::filesystem::path& folder);
+// Reads the header. Throws Error that names the file and `command`, which prepares it, where the
+// images have not been prepared or the file is damaged.
+PreparedHeader read_prepared_header(const std::filesystem::path& folder,
+                                    const std::string& command);
 
-// Whether the prepared file was made of the files as they are now.
-bool is_current(const PreparedHeader& header, const std::filesystem::path& folder,
-                const ImageFiles& files);
+// How the files differ from those that the prepared file was made of: "train/good/3.png is newer".
+// "" where they do not.
+std::string changes_since(const PreparedHeader& header, const std::filesystem::path& folder,
+                          const ImageFiles& files);
 
 // The images, mapped; the digest is the header's, and `verify` reads every byte to compare it.
-ImageSets read_prepared(Dataset dataset, const std::filesystem::path& folder, bool verify);
+ImageSets read_prepared(const std::filesystem::path& folder, const std::string& command,
+                        bool verify);
 
 }  // namespace occam

@@ -44,7 +44,7 @@ Examples:
 
 struct DataOptions {
   std::string data;
-  int side = 64, threads = 0;
+  int side = kUsualSide, threads = 0;
 };
 
 struct Named {
@@ -152,9 +152,9 @@ int list(const DataOptions& options) {
         const fs::path folder = find_images(dataset, "", options.data);
         where = folder.string();
         if (origin(dataset).is_prepared && !fs::exists(prepared_path(folder)))
-          where += "  (occam data prepare " + name + ")";
+          where += "  (" + data_command("prepare", name, options.data) + ")";
       } catch (const Error&) {
-        where = "missing; occam data check " + name + " says how to get it";
+        where = "missing; " + data_command("check", name, options.data) + " says how to get it";
       }
     fmt::print("{:<14} {:>7} {:>11} {:>10} {:>5}  {}\n", name, known.classes.size(),
                number(known.train_rows_per_class), number(known.test_rows), number(known.side),
@@ -177,12 +177,9 @@ int check(const std::string& name, const DataOptions& options) {
   if (!whole) throw Error(name + ": files are missing or wrong; get " + from.get_it);
   const ImageSets sets = load(what.dataset, what.source, options.data, true);
   if (from.is_prepared) {
-    const PreparedHeader header = read_prepared_header(what.dataset, folder);
-    const ImageFiles files = image_files(what.dataset, folder, static_cast<int>(header.side));
-    if (!is_current(header, folder, files))
-      throw Error(
-          name + ": its files have changed since they were decoded; run: occam data prepare " +
-          shell_word(name) + (options.data.empty() ? "" : " --data " + shell_word(options.data)));
+    const std::string changed = changed_since_prepared(what.dataset, what.source, options.data);
+    if (!changed.empty()) throw Error(changed);
+    const PreparedHeader header = read_prepared_header(folder, "");
     for (std::size_t kind = 0; kind < header.labels.size(); ++kind)
       fmt::print("  {:<8} {} test images\n", header.labels[kind],
                  std::count(sets.test.labels.begin(), sets.test.labels.end(),
@@ -230,8 +227,11 @@ int prepare(const std::string& name, const DataOptions& options) {
   const int threads =
       options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
   PrepareBar bar(name);
-  const PreparedHeader header =
-      prepare(folder, files, threads, [&](const PrepareProgress& progress) { bar.show(progress); });
+  const PreparedHeader header = prepare(
+      folder, files, threads, [&](const PrepareProgress& progress) { bar.show(progress); },
+      [&] {
+        fmt::print(stderr, "{}: another occam data prepare decodes it; waiting for that\n", name);
+      });
   fmt::print("{}: {} train and {} test images of {} x {} pixels in {}\n", name, header.train_rows,
              header.test_rows, header.side, header.side, prepared_path(folder).string());
   return 0;
@@ -242,7 +242,7 @@ int run(const std::vector<std::string>& words) {
   po::options_description described("Options");
   described.add_options()(
       "data", po::value(&options.data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
-      "folder of the data sets")("side", po::value(&options.side)->default_value(64),
+      "folder of the data sets")("side", po::value(&options.side)->default_value(kUsualSide),
                                  "prepare, your own images: pixels of a side")(
       "threads", po::value(&options.threads)->default_value(0, "one a core"), "prepare: at once");
   const Arguments arguments(words, described, 1, 2, kUsage);

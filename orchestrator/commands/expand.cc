@@ -26,8 +26,7 @@ int run(const std::vector<std::string>& words) {
       "folder of the data sets, read for celeba and your own images alone");
   const Arguments arguments(words, described, 1, 1, kUsage);
   if (arguments.helped()) return 0;
-  const Expansion expansion =
-      expand(read_spec(arguments.positional().front()), source_finder(data));
+  const Expansion expansion = expand_with_images(read_spec(arguments.positional().front()), data);
   std::ios::sync_with_stdio(false);
   for (const PlannedTrial& planned : expansion.trials) {
     nlohmann::json evaluations = nlohmann::json::array();

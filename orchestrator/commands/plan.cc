@@ -123,7 +123,7 @@ int run(const std::vector<std::string>& words) {
 
   check_named(database);
   const Spec spec = read_spec(arguments.positional().front());
-  Expansion expansion = expand(spec, source_finder(data));
+  Expansion expansion = expand_with_images(spec, data);
   check_tables(spec, expansion);
   wanted.trial = asked_for(only, spec, expansion);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";

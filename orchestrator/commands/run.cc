@@ -203,7 +203,7 @@ std::string others_text(const std::vector<SweepStatus>& all, const std::string& 
 int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const Clock::time_point began = Clock::now();
   Spec spec = read_spec(options.spec);
-  Expansion expansion = expand(spec, source_finder(options.data));
+  Expansion expansion = expand_with_images(spec, options.data);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   check_tables(spec, expansion);
   std::function<bool(const PlannedTrial&)> chosen = chosen_trials(options, spec, expansion);
@@ -239,7 +239,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   if (const std::string grown = grown_from(store, spec); !grown.empty()) {
     spec = parse_spec(grown, options.spec);
     const std::size_t before = expansion.trials.size();
-    expansion = expand(spec, source_finder(options.data));
+    expansion = expand_with_images(spec, options.data);
     chosen = chosen_trials(options, spec, expansion);
     if (!options.quiet)
       std::cerr << fmt::format(

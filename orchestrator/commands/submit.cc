@@ -246,7 +246,7 @@ int run(const std::vector<std::string>& words) {
   BatchJob& job = options.job;
   check_named(job.database);
   const Spec spec = read_spec(job.spec);
-  const Expansion expansion = expand(spec, source_finder(options.data));
+  const Expansion expansion = expand_with_images(spec, options.data);
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   check_tables(spec, expansion);
   const Site site = read_site();

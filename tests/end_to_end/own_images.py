@@ -41,7 +41,7 @@ for i in range(4):
 
 occam = lambda *words: run([OCCAM, *words, "--data", str(data)])
 result = occam("run", folder.spec, "--db", folder.db, "--device", "cpu")
-expect(result.returncode == 1 and "run: occam data prepare screws" in result.stderr,
+expect(result.returncode == 1 and f"run: occam data prepare screws --data {data}" in result.stderr,
        f"a run before the images are prepared says how: {result.stderr.strip()[-150:]}")
 expect(not pathlib.Path(folder.db).exists(), "and leaves no database")
 write("train/good/broken.png", b"\x89PNG no more")
@@ -72,6 +72,10 @@ expect(again.returncode == 0 and "0 to run" in again.stderr, "whose results are 
 write("../nails/test/bent/9.png", png(40, lambda y, x: 7 * x))
 result = occam("data", "check", "nails")
 expect(result.returncode == 1 and "have changed since they were decoded" in result.stderr, "a new image is noticed")
+again = occam("run", folder.spec, "--db", folder.db, "--device", "cpu")
+expect(again.returncode == 0 and f"warning: nails: its files have changed since they were decoded (it has 12 train and 9 test "
+       f"images, where 12 and 8 were decoded), and trials see them as they were; run: occam data prepare nails --data {data}\n"
+       in again.stderr, f"also by run: {again.stderr}")
 expect(occam("data", "prepare", "nails").returncode == 0, "and prepared")
 expect(json.loads(occam("expand", folder.spec).stdout)["id"] != trial["id"], "other images are other trials")
 finish()

@@ -1,5 +1,7 @@
 #include "images/prepare.h"
 
+#include <chrono>
+#include <future>
 #include <map>
 
 #include "images/load.h"
@@ -165,10 +167,74 @@ TEST(Prepare, DoesNothingTwiceAndAllAgainWhenAFileChanges) {
   EXPECT_EQ(screws.prepare().digest, first);
   EXPECT_EQ(screws.calls, 0);
   screws.write("test/bent/1", 31);
-  EXPECT_FALSE(is_current(read_prepared_header(Dataset::folder, screws.path), screws.path,
-                          folder_files(screws.path, 16)));
   EXPECT_NE(screws.prepare().digest, first);
   EXPECT_EQ(screws.calls, 9);
+}
+
+TEST(Prepare, WaitsForAnotherAtTheSameFolderAndFindsItsWorkDone) {
+  Screws screws;
+  const ImageFiles files = folder_files(screws.path, 16);
+  std::promise<void> waits;
+  std::future<PreparedHeader> other;
+  int calls = 0;
+  const auto begin_other = [&](const PrepareProgress&) {
+    if (other.valid()) return;
+    other = std::async(std::launch::async, [&] {
+      return prepare(
+          screws.path, files, 1, [&](const PrepareProgress&) { ++calls; },
+          [&] { waits.set_value(); });
+    });
+    waits.get_future().wait();
+  };
+  const std::string digest = prepare(screws.path, files, 1, begin_other).digest;
+  EXPECT_EQ(other.get().digest, digest);
+  EXPECT_EQ(calls, 0);
+  EXPECT_FALSE(fs::exists(screws.path / "occam-images.bin.lock"));
+}
+
+TEST(Prepare, SaysHowTheFilesHaveChangedSince) {
+  Screws screws;
+  const auto changed = [&] {
+    return changed_since_prepared(Dataset::folder, "screws", screws.folder.path());
+  };
+  const std::string start = "screws: its files have changed since they were decoded (",
+                    end =
+                        "), and trials see them as they were; run: occam data prepare screws "
+                        "--data " +
+                        screws.folder.path().string() + " --side 16";
+  screws.prepare();
+  EXPECT_EQ(changed(), "");
+  const fs::path image = screws.path / "train/good/1.npy";
+  const auto later = fs::last_write_time(prepared_path(screws.path)) + std::chrono::hours(1);
+  fs::last_write_time(image, later);
+  EXPECT_EQ(changed(), start + "train/good/1.npy is newer" + end);
+  fs::last_write_time(image, later - std::chrono::hours(3));
+  EXPECT_EQ(changed(), start + "their names, sizes, times or labels are others" + end);
+  screws.write("test/bent/1", 31);
+  EXPECT_EQ(changed(),
+            start + "it has 3 train and 6 test images, where 3 and 5 were decoded" + end);
+  fs::remove_all(screws.path / "test");
+  EXPECT_EQ(changed(),
+            start + (screws.path / "test/good").string() + ": there is no such folder" + end);
+}
+
+TEST(Prepare, IsAdvisedWithTheFolderThatWasNamed) {
+  const Screws screws;
+  EXPECT_TRUE(
+      message_of([&] {
+        screws.read();
+      }).ends_with("; run: occam data prepare screws --data " + screws.folder.path().string()));
+  EXPECT_EQ(data_command("prepare", "my screws", ""), "occam data prepare 'my screws'");
+  EXPECT_EQ(data_command("check", "cifar10", "my data"),
+            "occam data check cifar10 --data 'my data'");
+}
+
+TEST(Prepare, MakesADamagedFileAnew) {
+  Screws screws;
+  const std::string digest = screws.prepare().digest;
+  fs::resize_file(prepared_path(screws.path), 100);
+  EXPECT_EQ(screws.prepare().digest, digest);
+  EXPECT_EQ(screws.calls, 8);
 }
 
 TEST(Prepare, DoesNotDependOnHowManyDecodeAtOnce) {
