@@ -11,6 +11,7 @@
 #include "experiments/error.h"
 #include "experiments/json_document.h"
 #include "experiments/listed_values.h"
+#include "experiments/number.h"
 
 namespace occam {
 namespace {
@@ -173,12 +174,14 @@ Enum named(const JsonNode& node, std::string_view what) {
   }
 }
 
-double parameter(const JsonNode& node, double least, double most) {
+// Below, a kernel is as good as flat, and fewer rows than one may be outliers.
+constexpr double kLeastParameter = 1e-9;
+
+double parameter(const JsonNode& node, double most) {
   if (!node.scalar.is_number()) node.fail("must be a number");
   const double value = node.scalar.get<double>();
-  if (!(value > least && value <= most))
-    node.fail(node.scalar.dump() + " is not above " + nlohmann::json(least).dump() +
-              " and at most " + nlohmann::json(most).dump());
+  if (!(value >= kLeastParameter && value <= most))
+    node.fail(spelled(value) + " is not in " + spelled(kLeastParameter) + ".." + spelled(most));
   return value;
 }
 
@@ -211,8 +214,8 @@ std::vector<std::pair<Classifier, ClassifierParameters>> classifiers(const JsonN
       for (const JsonNode* value : choices) {
         more.push_back(sofar);
         if (key == "k") more.back().second.k = neighbours(*value);
-        if (key == "nu") more.back().second.nu = parameter(*value, 0, 1);
-        if (key == "gamma_scale") more.back().second.gamma_scale = parameter(*value, 0, 1e6);
+        if (key == "nu") more.back().second.nu = parameter(*value, 1);
+        if (key == "gamma_scale") more.back().second.gamma_scale = parameter(*value, 1e6);
       }
     all = std::move(more);
   }

@@ -253,7 +253,10 @@ TEST(Evaluate, RefusesWhatItDoesNotUnderstandWhereItStands) {
   EXPECT_EQ(problem(R"({"classifiers": [{"name": "kde", "nu": 0.1}]})"),
             ".classifiers[0].nu: unknown key; known here: name, gamma_scale");
   EXPECT_EQ(problem(R"({"classifiers": [{"name": "oc-svm-rbf", "nu": [0.1, 0]}]})"),
-            ".classifiers[0].nu[1]: 0 is not above 0.0 and at most 1.0");
+            ".classifiers[0].nu[1]: 0 is not in 1e-9..1");
+  for (const std::string scale : {"1e-300", "1e-10", "1e+300", "-1", "0"})
+    EXPECT_EQ(problem(R"({"classifiers": [{"name": "kde", "gamma_scale": )" + scale + "}]}"),
+              ".classifiers[0].gamma_scale: " + scale + " is not in 1e-9..1e+6");
   EXPECT_EQ(problem(R"({"classifiers": [{"name": "oc-svm-rbf", "nu": "0.1"}]})"),
             ".classifiers[0].nu: must be a number");
   for (const char* limit : {"-1", "1.5", "\"5\"", "[5]", "{}", "18446744073709551615"})
