@@ -158,6 +158,7 @@ class Sweep {
   std::map<std::size_t, std::vector<EvaluationRequest>> wider_;
   SweepOptions options_;
   Store& store_;
+  std::string database_;  // as it was named, wherever its copy is by now
   Link& link_;
   ProgressLine& progress_;
   EventLog events_;

@@ -56,7 +56,6 @@ bool Sweep::mind_the_files() {
   nameless_ = !gone.empty();
   if (!nameless_) return true;
   drain("the database was removed or replaced");
-  const std::string path = store_.path();
   try {
     store_.rescue();
   } catch (const Error& problem) {
@@ -69,8 +68,8 @@ bool Sweep::mind_the_files() {
       "{}: was removed, or another file put in its place, while this run wrote it; all that was "
       "recorded is in {}\n  to go on: {}mv {} {}, and the same command again",
       gone, store_.path(),
-      std::filesystem::exists(path) ? "give what has its name now another, then " : "",
-      shell_word(store_.path()), shell_word(path));
+      std::filesystem::exists(database_) ? "give what has its name now another, then " : "",
+      shell_word(store_.path()), shell_word(database_));
   progress_.say(displaced_);
   return true;
 }

@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import sqlite3
 
 import fakes
@@ -114,6 +115,20 @@ sweep = Sweep(step_ms=20, beat_ms=100)
 sweep.break_calls("write *occam.db.rescued* 1+ ENOSPC")
 output, _ = loses(sweep).communicate(timeout=60)
 expect("can be copied nowhere" in output and "all that was recorded is in" not in output, f"no room anywhere: it says so {output[-600:]}")
+
+# ---- and the copy of it, too, while a worker still keeps the run ----
+sweep = Sweep(step_ms=20, beat_ms=100)
+process = sweep.start("--silence", "8")
+wait_until(lambda: sweep.count("outcome") >= 4)
+fakes.send(fakes.children(process.pid)[0], signal.SIGSTOP)
+remove("", "-wal", "-shm", ".lock")(sweep)
+copy = pathlib.Path(sweep.db + ".rescued")
+wait_until(lambda: copy.exists() and copy.stat().st_size > 0 and pathlib.Path(f"{copy}-wal").exists())
+remove(".rescued", ".rescued-wal", ".rescued-shm", ".rescued.lock")(sweep)
+output, _ = process.communicate(timeout=60)
+said = re.findall(r"mv (\S+) (\S+), and the same command again", output)
+expect(process.returncode == 1 and said and said[-1] == (f"{copy}.rescued", sweep.db),
+       f"the copy is removed as well: its own copy takes the name that was given: {process.returncode} {output[-600:]}")
 
 # The lock alone can be taken anew.
 sweep, process = begun()
