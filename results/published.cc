@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/number.h"
+#include "experiments/received_json.h"
 #include "results/statistics/welch.h"
 
 namespace occam {
@@ -39,9 +40,10 @@ const PublishedValues& PublishedValues::of_the_paper() {
 
 PublishedValues PublishedValues::parse(const std::string& text, const std::string& file) {
   PublishedValues values;
+  std::int64_t runs = 0, least = 1;
   try {
     const auto json = nlohmann::ordered_json::parse(text, nullptr, true, true);
-    values.runs_ = json.at("runs").get<std::size_t>();
+    runs = json.at("runs").get<std::int64_t>();
     for (const auto& [name, fields] : json.at("methods").items()) {
       Method& method = values.methods_.emplace_back();
       method.name = name;
@@ -65,6 +67,7 @@ PublishedValues PublishedValues::parse(const std::string& text, const std::strin
                             ? std::nullopt
                             : std::optional(record.at("std").get<double>() / 100),
                         record.at("table").get<std::string>()};
+      if (value.deviation) least = 2;
       const bool known_method = std::any_of(values.methods_.begin(), values.methods_.end(),
                                             [&](const Method& one) { return one.name == method; });
       const auto classifier = known_name<Classifier>(
@@ -90,12 +93,16 @@ PublishedValues PublishedValues::parse(const std::string& text, const std::strin
       }
     }
   } catch (const nlohmann::json::exception& problem) {
-    throw UsageError(file + ": " + problem.what() +
+    throw UsageError(file + ": " + json_problem(problem) +
                      "; its form is that of results/published.json: runs, datasets, methods, "
                      "classifiers, records");
   } catch (const UsageError& problem) {
     throw UsageError(file + ": methods: " + problem.what());
   }
+  if (runs < least)
+    throw UsageError(file + ": runs " + std::to_string(runs) + " is below " +
+                     std::to_string(least) + (least > 1 ? ", which a std needs" : ""));
+  values.runs_ = static_cast<std::size_t>(runs);
   return values;
 }
 

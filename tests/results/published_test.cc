@@ -253,5 +253,26 @@ TEST(AgainstPublished, ReadsAUsersFileAndSaysWhatIsWrongInIt) {
               HasSubstr("did you mean 'loss'?"));
 }
 
+TEST(PublishedFile, OfNoRunsIsRefused) {
+  const auto problem = [](const char* runs, const char* std) {
+    try {
+      PublishedValues::parse(R"({"methods": {}, "datasets": {}, "classifiers": {}, "records": [
+          {"method": "", "class": "", "classifier": "", "dataset": "", "mean": 1, "table": "",
+           "std": )" + std::string(std) +
+                                 R"(}], "runs": )" + runs + "}",
+                             "theirs.json");
+    } catch (const UsageError& refused) {
+      return std::string(refused.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_EQ(problem("0", "null"), "theirs.json: runs 0 is below 1");
+  EXPECT_EQ(problem("-5", "null"), "theirs.json: runs -5 is below 1");
+  EXPECT_EQ(problem("1", "0.5"), "theirs.json: runs 1 is below 2, which a std needs");
+  EXPECT_EQ(problem("1", "null"), "no error");
+  EXPECT_EQ(problem("2", "0.5"), "no error");
+  EXPECT_EQ(problem("\"2\"", "0.5").find("json.exception"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace occam
