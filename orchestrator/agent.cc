@@ -43,6 +43,12 @@ void Agent::note_down(Seat& seat, const std::string& line, Time now) {
     seat.leaving.try_emplace(leave->lease, Seat::Asked{leave->trial, now});
 }
 
+void Agent::check_is_of_a_worker(const UpMessage& message) {
+  if (std::holds_alternative<Lost>(message) || std::holds_alternative<Crew>(message) ||
+      std::holds_alternative<Empty>(message) || std::holds_alternative<Gone>(message))
+    throw Error("not for a worker to say: " + to_line(message));
+}
+
 void Agent::check_is_of(const Seat& seat, const Outcome& outcome) {
   const std::string& trial = seat.running.at(outcome.lease);
   if (outcome.trial != trial)
@@ -136,6 +142,7 @@ void Agent::receive(std::int64_t number, const std::string& line, Time now) {
   Seat& seat = seats_[number];
   try {
     UpMessage message = read_up(line);
+    check_is_of_a_worker(message);
     if (auto* ready = std::get_if<Ready>(&message)) {
       ready->host = options_.host;
       seat.ready = true;

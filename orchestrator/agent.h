@@ -80,6 +80,7 @@ class Agent {
   bool is_deaf_to_stop(const Seat& seat, Time now) const;
   static void note_down(Seat& seat, const std::string& line, Time now);
   static void note_up(Seat& seat, const UpMessage& message);
+  static void check_is_of_a_worker(const UpMessage& message);
   static void check_is_of(const Seat& seat, const Outcome& outcome);
   std::int64_t crew() const;
   void handle_own(const DownMessage& message, Time now);

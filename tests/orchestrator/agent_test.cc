@@ -184,6 +184,12 @@ TEST_F(AgentTest, GivesUpAWorkerWhoseReadyIsOfNoUse) {
   next<Empty>();
 }
 
+TEST_F(AgentTest, HandsOnNothingOfAWorkersThatItAloneSays) {
+  begin({shell(kReady + R"(; echo '{"type":"gone"}'; read line)")});
+  EXPECT_EQ(next<Log>().text, R"(not for a worker to say: {"type":"gone"})");
+  EXPECT_EQ(said<Gone>(), 0U);
+}
+
 TEST_F(AgentTest, HandsOnNoOutcomeOfWhatItsWorkerWasNotGiven) {
   const auto outcome = [](const std::string& trial, const std::string& lease) {
     return "; echo '{\"type\":\"outcome\",\"trial\":\"" + trial + "\",\"lease\":" + lease +
