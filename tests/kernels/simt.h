@@ -328,6 +328,9 @@ inline int __shfl_xor_sync(unsigned mask, int value, int lanes) {
 
 namespace occam::cuda {
 
+inline void put_far(std::uint64_t* to, std::uint64_t word) { *to = word; }
+inline std::uint64_t get_far(const std::uint64_t* from) { return *from; }
+
 using Shared = std::uint32_t;
 inline Shared shared_memory() { return 0; }
 
@@ -518,17 +521,18 @@ inline void store_transposed(Shared row, const std::uint32_t (&from)[4]) {
 
 // Every block finds shared memory full of NaN.
 template <class... Parameters, class... Arguments>
-void launch(const char*, void (*kernel)(Parameters...), unsigned blocks, unsigned threads,
+void launch(const char*, void (*kernel)(Parameters...), dim3 blocks, unsigned threads,
             int shared_bytes, Stream, Arguments... arguments) {
   if (shared_bytes > static_cast<int>(simt::kSharedBytes))
     throw std::logic_error("more shared memory than a block can have");
-  simt::grid = {blocks, 1, 1};
+  simt::grid = {blocks.x, blocks.y, 1};
   simt::block_size = {threads, 1, 1};
   simt::body = [&] { kernel(static_cast<Parameters>(arguments)...); };
-  for (simt::block = {0, 0, 0}; simt::block.x < blocks; ++simt::block.x) {
-    std::memset(simt::shared, 0xff, sizeof simt::shared);
-    simt::run_block(threads);
-  }
+  for (simt::block = {0, 0, 0}; simt::block.y < blocks.y; ++simt::block.y)
+    for (simt::block.x = 0; simt::block.x < blocks.x; ++simt::block.x) {
+      std::memset(simt::shared, 0xff, sizeof simt::shared);
+      simt::run_block(threads);
+    }
 }
 
 }  // namespace occam::cuda

@@ -24,8 +24,8 @@ struct LossCase {
   double bound;  // of the gradient's relative error
 };
 void PrintTo(const LossCase& one, std::ostream* stream) {
-  *stream << to_string(one.loss) << " of " << one.rows << " x " << one.width << ", " << one.negatives
-          << " negatives, " << one.type;
+  *stream << to_string(one.loss) << " of " << one.rows << " x " << one.width << ", "
+          << one.negatives << " negatives, " << one.type;
 }
 
 double relative(const Tensor& found, const Tensor& expected) {

@@ -2,36 +2,27 @@
 
 namespace occam::cuda {
 
-void check_launch(const char* what) {
-  const cudaError_t error = cudaGetLastError();
-  if (error != cudaSuccess) throw Error(std::string(what) + ": " + cudaGetErrorString(error));
-}
-
 namespace {
 
-constexpr int kUnroll = 4;
 constexpr float kEps = 1e-5F;
 
 // One vector of x - origin and its square summed over a thread's rows.
 template <class T, int V>
 __device__ inline void sum_rows(const T* x, const NormLayout& layout, const NormPlace& place,
                                 const float (&origin)[V], float (&sum)[V], float (&square)[V]) {
-  for (std::int64_t row = place.row; row < place.end; row += kUnroll * place.step) {
-    float value[kUnroll][V];
+  const auto x_of = [&](std::int64_t row) {
+    return fetch<V>(x + row * layout.channels + place.channel);
+  };
+  for_rows<8>(place, x_of, [&](std::int64_t, const Packed<T, V>& packed) {
+    float value[V];
+    unpack(packed, value);
 #pragma unroll
-    for (int u = 0; u < kUnroll; ++u)
-      if (row + u * place.step < place.end)
-        load<V>(x + (row + u * place.step) * layout.channels + place.channel, value[u]);
-#pragma unroll
-    for (int u = 0; u < kUnroll; ++u)
-      if (row + u * place.step < place.end)
-#pragma unroll
-        for (int i = 0; i < V; ++i) {
-          const float centred = value[u][i] - origin[i];
-          sum[i] += centred;
-          square[i] += centred * centred;
-        }
-  }
+    for (int i = 0; i < V; ++i) {
+      const float centred = value[i] - origin[i];
+      sum[i] += centred;
+      square[i] += centred * centred;
+    }
+  });
 }
 
 // From the sums over so many rows to what is kept, by the threads of one block for the slab's
@@ -138,29 +129,27 @@ __device__ inline void apply_rows(const T* x, const float* saved, const T* resid
 #pragma unroll
     for (int i = 0; i < V; ++i) residual_scale[i] = 1;
   }
-  for (std::int64_t row = place.row; row < place.end; row += kUnroll * place.step) {
-    float value[kUnroll][V], other[kUnroll][V];
+  struct Loaded {
+    Packed<T, V> x, residual;
+  };
+  const auto both_of = [&](std::int64_t row) {
+    const std::int64_t at = row * layout.channels + place.channel;
+    Loaded loaded{fetch<V>(x + at), {}};
+    if (residual) loaded.residual = fetch<V>(residual + at);
+    return loaded;
+  };
+  for_rows<4>(place, both_of, [&](std::int64_t row, const Loaded& loaded) {
+    float value[V], other[V];
+    unpack(loaded.x, value);
+    unpack(loaded.residual, other);
 #pragma unroll
-    for (int u = 0; u < kUnroll; ++u) {
-      const std::int64_t at = (row + u * place.step) * layout.channels + place.channel;
-      if (row + u * place.step < place.end) {
-        load<V>(x + at, value[u]);
-        if (residual) load<V>(residual + at, other[u]);
-      }
+    for (int i = 0; i < V; ++i) {
+      float out = fmaf(value[i], scale[i], shift[i]);
+      if (residual) out = fmaf(other[i], residual_scale[i], out);
+      value[i] = relu ? fmaxf(out, 0.0F) : out;
     }
-#pragma unroll
-    for (int u = 0; u < kUnroll; ++u) {
-      const std::int64_t at = (row + u * place.step) * layout.channels + place.channel;
-      if (row + u * place.step >= place.end) continue;
-#pragma unroll
-      for (int i = 0; i < V; ++i) {
-        float out = fmaf(value[u][i], scale[i], shift[i]);
-        if (residual) out = fmaf(other[u][i], residual_scale[i], out);
-        value[u][i] = relu ? fmaxf(out, 0.0F) : out;
-      }
-      store<V>(value[u], y + at);
-    }
-  }
+    store<V>(value, y + row * layout.channels + place.channel);
+  });
 }
 
 template <class T, int V>
@@ -196,48 +185,43 @@ void norm_statistics(const NormShape& shape, const void* x, const NormParameters
                      float* saved, void* scratch, Stream stream, const NormMembers& members) {
   with_element(shape, [&]<class T, class V>(T, V) {
     const NormLayout layout = layout_of_sums<T, V::value>(shape);
-    statistics<T, V::value>
-        <<<grid(layout), kThreads, 0, stream>>>(layout, static_cast<const T*>(x), parameters, saved,
-                                                partials(scratch), counters(scratch), members);
+    launch("norm_statistics", statistics<T, V::value>, grid(layout), kThreads, 0, stream, layout,
+           static_cast<const T*>(x), parameters, saved, partials(scratch), counters(scratch),
+           members);
   });
-  check_launch("norm_statistics");
 }
 
 void norm_statistics_of_parts(std::int64_t rows, std::int64_t channels, int parts,
                               const float* of_parts, const NormParameters& parameters, float* saved,
                               Stream stream, const NormMembers& members) {
-  const auto blocks = static_cast<unsigned>(channels / kPartsChannels);
-  finish_statistics_of_parts<<<blocks, kPartsThreads, 0, stream>>>(
-      layout_of_all(rows, channels), of_parts, parts, parameters, saved, members);
-  check_launch("norm_statistics_of_parts");
+  launch("norm_statistics_of_parts", finish_statistics_of_parts,
+         static_cast<unsigned>(channels / kPartsChannels), kPartsThreads, 0, stream,
+         layout_of_all(rows, channels), of_parts, parts, parameters, saved, members);
 }
 
 void norm_finish_statistics(std::int64_t rows, std::int64_t channels, const float* sums,
                             const NormParameters& parameters, float* saved, Stream stream) {
-  finish_statistics_of<<<1, kThreads, 0, stream>>>(layout_of_all(rows, channels), sums, parameters,
-                                                   saved);
-  check_launch("norm_finish_statistics");
+  launch("norm_finish_statistics", finish_statistics_of, 1U, kThreads, 0, stream,
+         layout_of_all(rows, channels), sums, parameters, saved);
 }
 
 void norm_apply(const NormShape& shape, const void* x, const float* saved, const void* residual,
                 const float* residual_saved, bool relu, void* y, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
     const NormLayout layout = layout_of<T, V::value>(shape, 8 * shape.processors, 8);
-    apply<T, V::value><<<grid(layout), kThreads, 0, stream>>>(
-        layout, static_cast<const T*>(x), saved, static_cast<const T*>(residual), residual_saved,
-        relu, static_cast<T*>(y));
+    launch("norm_apply", apply<T, V::value>, grid(layout), kThreads, 0, stream, layout,
+           static_cast<const T*>(x), saved, static_cast<const T*>(residual), residual_saved, relu,
+           static_cast<T*>(y));
   });
-  check_launch("norm_apply");
 }
 
 void norm_forward_few(const NormShape& shape, const void* x, const NormParameters& parameters,
                       float* saved, void* y, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
     const NormLayout layout = layout_of<T, V::value>(shape, 1, 1);
-    forward_few<T, V::value><<<grid(layout), kThreads, 0, stream>>>(
-        layout, static_cast<const T*>(x), parameters, saved, static_cast<T*>(y));
+    launch("norm_forward_few", forward_few<T, V::value>, grid(layout), kThreads, 0, stream, layout,
+           static_cast<const T*>(x), parameters, saved, static_cast<T*>(y));
   });
-  check_launch("norm_forward_few");
 }
 
 }  // namespace occam::cuda

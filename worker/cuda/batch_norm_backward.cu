@@ -19,11 +19,21 @@ struct Gradient {
       load<V>(saved + layout.channels + place.channel, shift);
     }
   }
-  __device__ void at(std::int64_t index, const float (&x)[V], float (&g)[V]) const {
-    load<V>(a + index, g);
+  struct Loaded {
+    Packed<T, V> a, b, y;
+  };
+  __device__ Loaded at(std::int64_t index) const {
+    Loaded loaded;
+    loaded.a = fetch<V>(a + index);
+    if constexpr (kTwo) loaded.b = fetch<V>(b + index);
+    if constexpr (M == NormGradient::Mask::y) loaded.y = fetch<V>(y + index);
+    return loaded;
+  }
+  __device__ void of(const Loaded& loaded, const float (&x)[V], float (&g)[V]) const {
+    unpack(loaded.a, g);
     if constexpr (kTwo) {
       float more[V];
-      load<V>(b + index, more);
+      unpack(loaded.b, more);
 #pragma unroll
       for (int i = 0; i < V; ++i) g[i] += more[i];
     }
@@ -34,7 +44,7 @@ struct Gradient {
     }
     if constexpr (M == NormGradient::Mask::y) {
       float value[V];
-      load<V>(y + index, value);
+      unpack(loaded.y, value);
 #pragma unroll
       for (int i = 0; i < V; ++i)
         if (!(value[i] > 0)) g[i] = 0;
@@ -42,34 +52,41 @@ struct Gradient {
   }
 };
 
+// Calls use(index of the vector, its x, its g) for a thread's rows.
+template <class T, int V, class G, class Use>
+__device__ inline void for_gradients(const G& gradient, const T* x, const NormLayout& layout,
+                                     const NormPlace& place, Use use) {
+  struct Loaded {
+    Packed<T, V> x;
+    typename G::Loaded gradient;
+  };
+  const auto index_of = [&](std::int64_t row) { return row * layout.channels + place.channel; };
+  const auto both_of = [&](std::int64_t row) {
+    return Loaded{fetch<V>(x + index_of(row)), gradient.at(index_of(row))};
+  };
+  for_rows<4>(place, both_of, [&](std::int64_t row, const Loaded& loaded) {
+    float value[V], g[V];
+    unpack(loaded.x, value);
+    gradient.of(loaded.gradient, value, g);
+    use(index_of(row), value, g);
+  });
+}
+
 template <class T, int V, class G>
 __device__ inline void sum_gradient(const G& gradient, const T* x, const float* saved, T* g_out,
                                     const NormLayout& layout, const NormPlace& place,
                                     float (&sum)[V], float (&product)[V]) {
   float mean[V];
   load<V>(saved + 2 * layout.channels + place.channel, mean);
-  constexpr int kRows = 2;
-  for (std::int64_t row = place.row; row < place.end; row += kRows * place.step) {
-    float value[kRows][V], g[kRows][V];
+  for_gradients<T, V>(gradient, x, layout, place,
+                      [&](std::int64_t index, const float(&value)[V], const float(&g)[V]) {
 #pragma unroll
-    for (int u = 0; u < kRows; ++u) {
-      const std::int64_t at = (row + u * place.step) * layout.channels + place.channel;
-      if (row + u * place.step < place.end) {
-        load<V>(x + at, value[u]);
-        gradient.at(at, value[u], g[u]);
-      }
-    }
-#pragma unroll
-    for (int u = 0; u < kRows; ++u) {
-      if (row + u * place.step >= place.end) continue;
-#pragma unroll
-      for (int i = 0; i < V; ++i) {
-        sum[i] += g[u][i];
-        product[i] += g[u][i] * (value[u][i] - mean[i]);
-      }
-      if (g_out) store<V>(g[u], g_out + (row + u * place.step) * layout.channels + place.channel);
-    }
-  }
+                        for (int i = 0; i < V; ++i) {
+                          sum[i] += g[i];
+                          product[i] += g[i] * (value[i] - mean[i]);
+                        }
+                        if (g_out) store<V>(g, g_out + index);
+                      });
 }
 
 // The gradients of gamma and beta, and dx' coefficients, from the sums over so many rows.
@@ -100,26 +117,13 @@ __device__ inline void apply_gradient(const G& gradient, const T* x, const float
   load<V>(saved + 4 * layout.channels + place.channel, of_g);
   load<V>(saved + 5 * layout.channels + place.channel, of_x);
   load<V>(saved + 6 * layout.channels + place.channel, constant);
-  constexpr int kRows = 2;
-  for (std::int64_t row = place.row; row < place.end; row += kRows * place.step) {
-    float value[kRows][V], g[kRows][V];
+  for_gradients<T, V>(gradient, x, layout, place,
+                      [&](std::int64_t index, const float(&value)[V], float(&g)[V]) {
 #pragma unroll
-    for (int u = 0; u < kRows; ++u) {
-      const std::int64_t at = (row + u * place.step) * layout.channels + place.channel;
-      if (row + u * place.step < place.end) {
-        load<V>(x + at, value[u]);
-        gradient.at(at, value[u], g[u]);
-      }
-    }
-#pragma unroll
-    for (int u = 0; u < kRows; ++u) {
-      if (row + u * place.step >= place.end) continue;
-#pragma unroll
-      for (int i = 0; i < V; ++i)
-        g[u][i] = fmaf(g[u][i], of_g[i], fmaf(value[u][i], of_x[i], constant[i]));
-      store<V>(g[u], dx + (row + u * place.step) * layout.channels + place.channel);
-    }
-  }
+                        for (int i = 0; i < V; ++i)
+                          g[i] = fmaf(g[i], of_g[i], fmaf(value[i], of_x[i], constant[i]));
+                        store<V>(g, dx + index);
+                      });
 }
 
 template <class T, int V, NormGradient::Mask M, bool kTwo>
@@ -205,22 +209,20 @@ void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, co
   with_element(shape, [&]<class T, class V>(T, V) {
     with_gradient(gradient, [&]<class M, class Two>(M, Two) {
       const NormLayout layout = layout_of_sums<T, V::value>(shape);
-      backward_sums<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
-          layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
-          static_cast<const T*>(gradient.y), static_cast<const T*>(x), gamma, saved,
-          static_cast<T*>(g), gamma_gradient, beta_gradient, partials(scratch), counters(scratch),
-          members);
+      launch("norm_backward_sums", backward_sums<T, V::value, M::value, Two::value>, grid(layout),
+             kThreads, 0, stream, layout, static_cast<const T*>(gradient.a),
+             static_cast<const T*>(gradient.b), static_cast<const T*>(gradient.y),
+             static_cast<const T*>(x), gamma, saved, static_cast<T*>(g), gamma_gradient,
+             beta_gradient, partials(scratch), counters(scratch), members);
     });
   });
-  check_launch("norm_backward_sums");
 }
 
 void norm_finish_backward(std::int64_t rows, std::int64_t channels, const float* sums,
                           const float* gamma, float* saved, float* gamma_gradient,
                           float* beta_gradient, Stream stream) {
-  finish_backward_of<<<1, kThreads, 0, stream>>>(layout_of_all(rows, channels), sums, gamma, saved,
-                                                 gamma_gradient, beta_gradient);
-  check_launch("norm_finish_backward");
+  launch("norm_finish_backward", finish_backward_of, 1U, kThreads, 0, stream,
+         layout_of_all(rows, channels), sums, gamma, saved, gamma_gradient, beta_gradient);
 }
 
 void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, const void* x,
@@ -228,12 +230,12 @@ void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, c
   with_element(shape, [&]<class T, class V>(T, V) {
     with_gradient(gradient, [&]<class M, class Two>(M, Two) {
       const NormLayout layout = layout_of<T, V::value>(shape, 8 * shape.processors, 8);
-      backward_apply<T, V::value, M::value, Two::value><<<grid(layout), kThreads, 0, stream>>>(
-          layout, static_cast<const T*>(gradient.a), static_cast<const T*>(gradient.b),
-          static_cast<const T*>(gradient.y), static_cast<const T*>(x), saved, static_cast<T*>(dx));
+      launch("norm_backward_apply", backward_apply<T, V::value, M::value, Two::value>, grid(layout),
+             kThreads, 0, stream, layout, static_cast<const T*>(gradient.a),
+             static_cast<const T*>(gradient.b), static_cast<const T*>(gradient.y),
+             static_cast<const T*>(x), saved, static_cast<T*>(dx));
     });
   });
-  check_launch("norm_backward_apply");
 }
 
 void norm_backward_few(const NormShape& shape, const void* gradient, const void* x,
@@ -241,11 +243,10 @@ void norm_backward_few(const NormShape& shape, const void* gradient, const void*
                        float* beta_gradient, void* dx, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
     const NormLayout layout = layout_of<T, V::value>(shape, 1, 1);
-    backward_few<T, V::value><<<grid(layout), kThreads, 0, stream>>>(
-        layout, static_cast<const T*>(gradient), static_cast<const T*>(x), gamma, saved,
-        gamma_gradient, beta_gradient, static_cast<T*>(dx));
+    launch("norm_backward_few", backward_few<T, V::value>, grid(layout), kThreads, 0, stream,
+           layout, static_cast<const T*>(gradient), static_cast<const T*>(x), gamma, saved,
+           gamma_gradient, beta_gradient, static_cast<T*>(dx));
   });
-  check_launch("norm_backward_few");
 }
 
 }  // namespace occam::cuda

@@ -27,10 +27,17 @@ __device__ inline void from_float(float value, __nv_bfloat16& out) {
 }
 
 template <int V, class T>
-__device__ inline void load(const T* from, float (&to)[V]) {
-  const auto packed = *reinterpret_cast<const Packed<T, V>*>(from);
+__device__ inline Packed<T, V> fetch(const T* from) {
+  return *reinterpret_cast<const Packed<T, V>*>(from);
+}
+template <int V, class T>
+__device__ inline void unpack(const Packed<T, V>& packed, float (&to)[V]) {
 #pragma unroll
   for (int i = 0; i < V; ++i) to[i] = to_float(packed.values[i]);
+}
+template <int V, class T>
+__device__ inline void load(const T* from, float (&to)[V]) {
+  unpack(fetch<V>(from), to);
 }
 
 template <int V, class T>

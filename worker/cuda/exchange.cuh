@@ -13,6 +13,19 @@ __host__ __device__ inline std::int64_t place_of_round(const Exchange& exchange)
 // under this number, which nobody waits for.
 constexpr std::uint32_t kNoRound = ~0U;
 
+// A word of another member's memory, or that another member writes. Without nvcc,
+// tests/kernels/simt.h has these for a CPU.
+#ifdef __CUDACC__
+__device__ inline void put_far(std::uint64_t* to, std::uint64_t word) {
+  asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(to), "l"(word) : "memory");
+}
+__device__ inline std::uint64_t get_far(const std::uint64_t* from) {
+  std::uint64_t word;
+  asm volatile("ld.relaxed.sys.global.u64 %0, [%1];" : "=l"(word) : "l"(from) : "memory");
+  return word;
+}
+#endif
+
 __device__ inline std::uint32_t round_of(const Exchange& exchange) {
   return static_cast<std::uint32_t>(exchange.of_rank[exchange.rank][place_of_round(exchange)]);
 }
@@ -22,10 +35,7 @@ __device__ inline void send(const Exchange& exchange, std::uint32_t round, std::
   const std::uint64_t word = std::uint64_t{round} << 32 | __float_as_uint(value);
   const std::int64_t at = exchange.rank * exchange.values + exchange.first + place;
   for (int rank = 0; rank < exchange.size; ++rank)
-    if (rank != exchange.rank)
-      asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(exchange.of_rank[rank] + at),
-                   "l"(word)
-                   : "memory");
+    if (rank != exchange.rank) put_far(exchange.of_rank[rank] + at, word);
 }
 
 // What that member has sent; anything once the gang is broken.
@@ -35,8 +45,7 @@ __device__ inline float received(const Exchange& exchange, std::uint32_t round, 
   std::uint64_t* const mine = exchange.of_rank[exchange.rank];
   const std::uint64_t* const from = mine + rank * exchange.values + exchange.first + place;
   for (unsigned looks = 1; round != kNoRound; ++looks) {
-    std::uint64_t word;
-    asm volatile("ld.relaxed.sys.global.u64 %0, [%1];" : "=l"(word) : "l"(from) : "memory");
+    const std::uint64_t word = get_far(from);
     if (static_cast<std::uint32_t>(word >> 32) == round)
       return __uint_as_float(static_cast<std::uint32_t>(word));
     if (looks % kLooks == 0 && *static_cast<const volatile std::int32_t*>(exchange.broken) != 0)

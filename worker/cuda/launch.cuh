@@ -12,7 +12,7 @@ namespace occam::cuda {
 
 // Puts a kernel on the stream, with so many bytes of shared memory beside its own arrays.
 template <class... Parameters, class... Arguments>
-void launch(const char* name, void (*kernel)(Parameters...), unsigned blocks, unsigned threads,
+void launch(const char* name, void (*kernel)(Parameters...), dim3 blocks, unsigned threads,
             int shared_bytes, Stream stream, Arguments... arguments) {
   // A kernel has 48 KiB without asking, its own arrays and what CUDA keeps there included.
   constexpr int kSurelyGiven = 32 << 10;

@@ -6,6 +6,7 @@
 #include "worker/cuda/batch_norm.h"
 #include "worker/cuda/element.cuh"
 #include "worker/cuda/exchange.cuh"
+#include "worker/cuda/launch.cuh"
 
 // How the norms' kernels divide rows and channels among their blocks, and how these add up.
 
@@ -61,15 +62,38 @@ __device__ inline NormPlace place_of(const NormLayout& layout) {
   return place;
 }
 
+// Calls use(row, what load(row) gave) for a thread's rows, so many of which are loaded before the
+// first is used: one that is used at once is waited for before the next is asked for. Of the last
+// ones those behind the strip's end are loaded as its last row, and not used.
+template <int kAtOnce, class Load, class Use>
+__device__ inline void for_rows(const NormPlace& place, Load load, Use use) {
+  using Loaded = decltype(load(place.row));
+  std::int64_t row = place.row;
+  for (; row + (kAtOnce - 1) * place.step < place.end; row += kAtOnce * place.step) {
+    Loaded loaded[kAtOnce];
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) loaded[u] = load(row + u * place.step);
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) use(row + u * place.step, loaded[u]);
+  }
+  if (row >= place.end) return;
+  Loaded loaded[kAtOnce - 1];
+#pragma unroll
+  for (int u = 0; u < kAtOnce - 1; ++u) loaded[u] = load(min(row + u * place.step, place.end - 1));
+#pragma unroll
+  for (int u = 0; u < kAtOnce - 1; ++u)
+    if (row + u * place.step < place.end) use(row + u * place.step, loaded[u]);
+}
+
 // Sums two vectors over the rows of a block: into sums[0…slab) and sums[slab…2 slab), slab = lanes
 // V.
 template <int V>
 __device__ inline void sum_over_block(float (&first)[V], float (&second)[V],
                                       const NormLayout& layout, int lane, float* sums) {
   __shared__ float warps[kWarps][2 * kMostLanes * V];
+  for (int offset = 16; offset >= layout.lanes; offset /= 2)
 #pragma unroll
-  for (int i = 0; i < V; ++i)
-    for (int offset = 16; offset >= layout.lanes; offset /= 2) {
+    for (int i = 0; i < V; ++i) {
       first[i] += __shfl_xor_sync(~0U, first[i], offset);
       second[i] += __shfl_xor_sync(~0U, second[i], offset);
     }

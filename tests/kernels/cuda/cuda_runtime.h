@@ -7,6 +7,7 @@
 #include <cstring>
 
 #define __device__
+#define __host__
 #define __global__
 #define __shared__ static  // one block at a time
 #define __launch_bounds__(...)
@@ -14,6 +15,13 @@
 
 struct float2 {
   float x, y;
+};
+struct float4 {
+  float x, y, z, w;
+};
+struct dim3 {
+  unsigned x = 1, y = 1, z = 1;
+  dim3(unsigned width, unsigned height = 1, unsigned depth = 1) : x(width), y(height), z(depth) {}
 };
 struct uint4 {
   std::uint32_t x, y, z, w;
@@ -32,6 +40,13 @@ inline std::uint32_t __float_as_uint(float value) {
 template <class T>
 T __ldcg(const T* from) {
   return *from;
+}
+// Blocks run one after the other.
+inline void __threadfence() {}
+inline unsigned atomicAdd(unsigned* to, unsigned value) {
+  const unsigned was = *to;
+  *to += value;
+  return was;
 }
 inline float rsqrtf(float value) { return 1 / std::sqrt(value); }
 using std::max;
