@@ -88,6 +88,8 @@ void add_images_in(const fs::path& inner, std::vector<fs::path> above,
       add_images_in(entry.path(), above, found);
     else if (is_image_name(entry.path()) && entry.is_regular_file())
       found.push_back(entry.path());
+    else if (entry.is_symlink() && !entry.exists())
+      throw Error(entry.path().string() + ": is a link to nothing; mend or remove it");
     else
       throw Error(entry.path().string() + ": is no JPEG, PNG or .npy; move it elsewhere");
   }
@@ -347,6 +349,31 @@ ImageFiles folder_files(const fs::path& folder, int side) {
   }
   check_folder(folder, files);
   return files;
+}
+
+std::vector<std::string> left_out(const fs::path& folder, const ImageFiles& files) {
+  std::vector<std::string> all;
+  if (fs::exists(folder / "images.csv")) {
+    std::set<fs::path> listed;
+    for (const auto* part : {&files.train, &files.test})
+      for (const ImageFile& file : *part) listed.insert(folder / file.path);
+    std::size_t unlisted = 0;
+    std::error_code problem;
+    fs::recursive_directory_iterator entry(folder, problem), end;
+    for (; !problem && entry != end; entry.increment(problem))
+      unlisted += is_image_name(entry->path()) && !is_hidden(entry->path()) &&
+                  entry->is_regular_file(problem) && !listed.count(entry->path());
+    if (unlisted > 0)
+      all.push_back(std::to_string(unlisted) +
+                    (unlisted == 1 ? " image file is" : " image files are") +
+                    " in the folder but not in images.csv");
+  } else {
+    std::vector<std::size_t> of_kind(files.labels.size());
+    for (const ImageFile& file : files.test) ++of_kind[static_cast<std::size_t>(file.label)];
+    for (std::size_t kind = 0; kind < of_kind.size(); ++kind)
+      if (of_kind[kind] == 0) all.push_back("test/" + files.labels[kind] + " holds no image");
+  }
+  return all;
 }
 
 ImageFiles image_files(Dataset dataset, const fs::path& folder, int side) {

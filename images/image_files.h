@@ -45,6 +45,10 @@ ImageFiles celeba_files(const std::filesystem::path& folder);
 // begins with a dot are left out; any other that is no image is an error.
 ImageFiles folder_files(const std::filesystem::path& folder, int side);
 
+// What lies in a folder of one's own images and is not among its files, for its owner to hear:
+// "37 image files are in the folder but not in images.csv", "test/bent holds no image".
+std::vector<std::string> left_out(const std::filesystem::path& folder, const ImageFiles& files);
+
 ImageFiles image_files(Dataset dataset, const std::filesystem::path& folder, int side);
 
 // numpy.random.seed(0), then numpy.random.permutation(count) for each count in turn.

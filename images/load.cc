@@ -66,8 +66,7 @@ std::string changed_since_prepared(Dataset dataset, const std::string& source,
   const std::string name = called(dataset, source);
   return name + ": its files have changed since they were decoded (" + what +
          "), and trials see them as they were; run: " + data_command("prepare", name, data) +
-         (dataset == Dataset::folder && side != kUsualSide ? " --side " + std::to_string(side)
-                                                           : "");
+         side_option(side);
 }
 
 FindSource source_finder(const std::filesystem::path& data) {

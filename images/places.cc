@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "experiments/error.h"
+#include "images/prepare.h"
 
 namespace occam {
 namespace {
@@ -127,6 +128,14 @@ fs::path find_images(Dataset dataset, const std::string& source, const fs::path&
   if (dataset == Dataset::synthetic) return {};
   const Origin& from = origin(dataset);
   const std::string name = called(dataset, source);
+  if (dataset == Dataset::folder && fs::path(name) != fs::path(name).filename()) {
+    fs::path path = fs::weakly_canonical(name);
+    if (!path.has_filename()) path = path.parent_path();
+    throw UsageError("'" + name +
+                     "' is a path; give the folder's name, and its parent with --data: " +
+                     shell_word(path.filename().string()) + " --data " +
+                     shell_word(path.parent_path().string()));
+  }
   std::vector<fs::path> all = places(name, data);
   if (dataset == Dataset::cifar20)  // the same files
     for (const fs::path& place : places(to_string(Dataset::cifar100), data))
@@ -141,7 +150,8 @@ fs::path find_images(Dataset dataset, const std::string& source, const fs::path&
       looked.push_back(candidate.string());
       const bool found =
           dataset == Dataset::folder
-              ? is_there(candidate / "images.csv") || is_there(candidate / "train/good")
+              ? is_there(candidate / "images.csv") || is_there(candidate / "train/good") ||
+                    is_there(prepared_path(candidate))
               : std::any_of(from.files.begin(), from.files.end(), [&](const ExpectedFile& file) {
                   return is_there(file_of(candidate, file));
                 });

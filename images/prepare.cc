@@ -227,12 +227,14 @@ void remove_parts(const fs::path& path) {
   }
 }
 
-// Its header, where it was made of these files.
+// Its header, where it was made of these files and is whole.
 std::optional<PreparedHeader> prepared_of(const fs::path& folder, const std::string& sources) {
   if (!fs::exists(prepared_path(folder))) return std::nullopt;
   try {
     PreparedHeader known = read_prepared_header(folder, "");
-    if (known.sources == sources) return known;
+    if (known.sources != sources) return std::nullopt;
+    read_prepared(folder, "", true);
+    return known;
   } catch (const Error&) {
     // One that is damaged is made anew.
   }
@@ -273,6 +275,10 @@ class PrepareLock {
 }  // namespace
 
 fs::path prepared_path(const fs::path& folder) { return folder / "occam-images.bin"; }
+
+std::string side_option(std::int64_t side) {
+  return side == kUsualSide ? "" : " --side " + std::to_string(side);
+}
 
 std::string changes_since(const PreparedHeader& header, const fs::path& folder,
                           const ImageFiles& files) {
@@ -359,7 +365,9 @@ PreparedHeader read_prepared_header(const fs::path& folder, const std::string& c
     if (fs::file_size(path) != Layout(read.train_rows, read.test_rows, read.side).end)
       throw Error("another size than its header says");
     return read;
-  } catch (const std::exception& problem) {
+  } catch (const json::exception&) {
+    throw Error(path.string() + ": is damaged (its header cannot be read); run: " + command);
+  } catch (const Error& problem) {
     throw Error(path.string() + ": is damaged (" + problem.what() + "); run: " + command);
   }
 }
@@ -371,7 +379,7 @@ ImageSets read_prepared(const fs::path& folder, const std::string& command, bool
   const std::shared_ptr<const std::uint8_t> file = mapped(path, layout.end);
   if (verify && xxh3(file.get() + kHeaderBytes, layout.end - kHeaderBytes) != header.digest)
     throw Error(path.string() + ": is damaged: its digest is not " + header.digest +
-                "; remove it and run: " + command);
+                "; run: " + command + side_option(header.side));
   const auto part = [&](std::int64_t rows, std::size_t images, std::size_t labels) {
     ImageSet set{rows,
                  3,

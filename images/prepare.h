@@ -43,6 +43,9 @@ PreparedHeader prepare(
 PreparedHeader read_prepared_header(const std::filesystem::path& folder,
                                     const std::string& command);
 
+// What `occam data prepare` must be given for images of this side: " --side 32", or nothing.
+std::string side_option(std::int64_t side);
+
 // How the files differ from those that the prepared file was made of: "train/good/3.png is newer".
 // "" where they do not.
 std::string changes_since(const PreparedHeader& header, const std::filesystem::path& folder,

@@ -32,8 +32,9 @@ NAME is a data set, or a folder of your own images below --data:
   screws/train/good/*.png  screws/test/good/*.png  screws/test/bent/*.png  …    or
   screws/images.csv        with the columns path, split (train, test) and label ("good" or another)
 
-JPEG, PNG (8 bits a channel) and .npy (bytes, height x width [x 3]). In a spec: "dataset":
-"folder", "source": "screws". The trials' ids hold what the images are, not where they lie.
+JPEG, PNG (8 bits a channel, without its alpha) and .npy (bytes, height x width [x 3]). In a spec:
+"dataset": "folder", "source": "screws", "class": "all". The trials' ids hold what the images are,
+not where they lie.
 
 Examples:
   occam data list
@@ -133,6 +134,12 @@ void check_counts(const Named& what, const ImageSets& sets) {
               std::to_string(known.test_rows) + " test images; get " + origin(what.dataset).get_it);
 }
 
+void print_left_out(const Named& what, const fs::path& folder, int side) {
+  if (what.dataset != Dataset::folder) return;
+  for (const std::string& one : left_out(folder, image_files(what.dataset, folder, side)))
+    fmt::print("  note: {}\n", one);
+}
+
 int list(const DataOptions& options) {
   fmt::print("{:<14} {:>7} {:>10} {:>10} {:>5}  {}\n", "data set", "classes", "train/class", "test",
              "side", "where");
@@ -187,6 +194,7 @@ int check(const std::string& name, const DataOptions& options) {
   }
   print_sets(sets);
   check_counts(what, sets);
+  print_left_out(what, folder, static_cast<int>(sets.train.side));
   return 0;
 }
 
@@ -234,6 +242,7 @@ int prepare(const std::string& name, const DataOptions& options) {
       });
   fmt::print("{}: {} train and {} test images of {} x {} pixels in {}\n", name, header.train_rows,
              header.test_rows, header.side, header.side, prepared_path(folder).string());
+  print_left_out(what, folder, options.side);
   return 0;
 }
 

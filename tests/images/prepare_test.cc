@@ -46,6 +46,10 @@ struct Screws {
   int calls = 0;
 };
 
+void put(const fs::path& path, int place, char byte) {
+  std::fstream(path, std::ios::in | std::ios::out | std::ios::binary).seekp(place).put(byte);
+}
+
 std::vector<int> grays(const ImageSet& set) {
   std::vector<int> found;
   for (std::int64_t row = 0; row < set.rows; ++row)
@@ -235,6 +239,12 @@ TEST(Prepare, MakesADamagedFileAnew) {
   fs::resize_file(prepared_path(screws.path), 100);
   EXPECT_EQ(screws.prepare().digest, digest);
   EXPECT_EQ(screws.calls, 8);
+  for (const int place : {60000, 65536 + 5}) {  // of the header, and of an image
+    put(prepared_path(screws.path), place, '\xff');
+    EXPECT_EQ(screws.prepare().digest, digest);
+    EXPECT_EQ(screws.calls, 8) << place;
+    EXPECT_EQ(screws.read().digest, digest);
+  }
 }
 
 TEST(Prepare, DoesNotDependOnHowManyDecodeAtOnce) {
@@ -246,10 +256,14 @@ TEST(Prepare, SeesADamagedFileWhenAskedToVerify) {
   Screws screws;
   screws.prepare();
   const fs::path path = prepared_path(screws.path);
-  std::fstream(path, std::ios::in | std::ios::out | std::ios::binary).seekp(65536 + 5).put('x');
+  put(path, 65536 + 5, 'x');
   EXPECT_TRUE(has(message_of([&] { screws.read(); }), "is damaged: its digest is not"));
   fs::resize_file(path, fs::file_size(path) - 1);
   EXPECT_TRUE(has(message_of([&] { screws.read(); }), "another size than its header says"));
+  put(path, 60000, '\xff');
+  EXPECT_TRUE(message_of([&] {
+                screws.read();
+              }).starts_with(path.string() + ": is damaged (its header cannot be read); run: "));
 }
 
 TEST(FolderFiles, AreRefusedWithAFileThatIsNoImage) {
@@ -282,12 +296,28 @@ TEST(FolderFiles, ThatCannotBeReadAreNamed) {
                            ": cannot be read: Too many levels of symbolic links; mend that, or "
                            "move it elsewhere");
   fs::remove(loop);
+  fs::create_symlink("nowhere", loop);
+  EXPECT_EQ(problem(), loop.string() + ": is a link to nothing; mend or remove it");
+  fs::remove(loop);
   const fs::path odd = screws.path / "test/ray\xe9";
   fs::create_directory(odd);
   EXPECT_EQ(problem(), odd.string() + ": its name is not UTF-8; rename it");
   fs::remove(odd);
   screws.write("train/good/ray\xe9", 7);
   EXPECT_EQ(screws.prepare().train_rows, 4) << "a file's name is no label";
+}
+
+TEST(FolderFiles, TellWhatTheyLeaveOut) {
+  const Screws screws;
+  const auto said = [&] { return left_out(screws.path, folder_files(screws.path, 16)); };
+  EXPECT_EQ(said(), std::vector<std::string>{});
+  fs::create_directory(screws.path / "test/loose");
+  EXPECT_EQ(said(), std::vector<std::string>{"test/loose holds no image"});
+  screws.folder.write("screws/images.csv",
+                      "path,split,label\ntrain/good/1.npy,train,good\n"
+                      "test/good/0.npy,test,good\ntest/bent/0.npy,test,bent\n");
+  EXPECT_EQ(said(),
+            std::vector<std::string>{"5 image files are in the folder but not in images.csv"});
 }
 
 TEST(FolderFiles, LeaveOutWhatIsHidden) {
@@ -319,6 +349,17 @@ TEST(FolderFiles, AreNoneOfAnotherSource) {
   EXPECT_EQ(find_images(Dataset::folder, "screws", screws.path), screws.path);
   EXPECT_TRUE(has(message_of([&] { find_images(Dataset::folder, "bolts", screws.path); }),
                   "bolts: no train/good or images.csv in "));
+  EXPECT_EQ(message_of([&] { find_images(Dataset::folder, screws.path.string(), ""); }),
+            "'" + screws.path.string() +
+                "' is a path; give the folder's name, and its parent with --data: screws --data " +
+                screws.folder.path().string());
+}
+
+TEST(FolderFiles, NeedNotBeThereOnceTheyAreDecoded) {
+  Screws screws;
+  const std::string digest = screws.prepare().digest;
+  for (const char* part : {"train", "test"}) fs::remove_all(screws.path / part);
+  EXPECT_EQ(screws.read().digest, digest);
 }
 
 TEST(FindSource, TellsWhatATrialOfAFolderNeedsToKnow) {
