@@ -268,18 +268,32 @@ std::vector<Command> Coordinator::on_lost(WorkerId worker, const std::string& re
   return commands;
 }
 
-std::vector<Command> Coordinator::on_outcome(std::int64_t lease, OutcomeStatus status, bool again) {
+std::vector<Command> Coordinator::on_outcome(std::int64_t lease, OutcomeStatus status) {
   const auto [task, worker, share, gained, scoring] = running_.at(lease);
   std::vector<Command> commands;
   std::vector<WorkerId> took_part{worker};
   if (const auto gang = gangs_.find(lease); gang != gangs_.end()) took_part = gang->second.all;
   release(lease, commands);
   suspect_[task] = false;
-  if (!again) tasks_[task].failed_attempts = options_.max_attempts - 1;  // this was the last
   if (status == OutcomeStatus::failed)
     fail(task, worker, commands);
   else
     for (const WorkerId& id : took_part) failed_tasks_.erase(id);
+  fill(commands);
+  return commands;
+}
+
+std::vector<Command> Coordinator::on_unscored(std::int64_t lease, const std::string& error,
+                                              bool trains) {
+  const std::size_t task = task_of(lease);
+  std::vector<Command> commands{EndAttempt{lease, AttemptState::lost, error}};
+  release(lease, commands);
+  if (trains) {
+    await(task);
+  } else {
+    tasks_[task].failed_attempts = options_.max_attempts;
+    ++failed_;
+  }
   fill(commands);
   return commands;
 }

@@ -107,9 +107,11 @@ class Coordinator {
   // `culprit` is the lease of the attempt that is known to have ended it, or 0.
   std::vector<Command> on_lost(WorkerId worker, const std::string& reason,
                                std::int64_t culprit = 0);
-  // An outcome that the store has taken (completed or diverged), or an attempt that failed; with
-  // `again` false the trial's others would fail in the same way, and none is made.
-  std::vector<Command> on_outcome(std::int64_t lease, OutcomeStatus status, bool again = true);
+  // An outcome that the store has taken (completed or diverged), or an attempt that failed.
+  std::vector<Command> on_outcome(std::int64_t lease, OutcomeStatus status);
+  // The trial could not be scored by what an earlier attempt had kept of it, which is no fault of a
+  // training: the attempt does not count. It is trained, or where nothing `trains`, given up.
+  std::vector<Command> on_unscored(std::int64_t lease, const std::string& error, bool trains);
   // An attempt for which the device's memory was too small: beside others it is tried again with
   // twice the share, or alone where that is all, and does not count; with the worker to itself it
   // has failed.

@@ -83,6 +83,8 @@ class Sweep {
   bool work_left() const { return coordinator_.pending() + coordinator_.running() > 0; }
   // Trials given up; some may have an earlier outcome, which stands, and lack scores.
   bool some_failed() const { return coordinator_.failed() > 0; }
+  // Of those, without a training that failed: kept features could not be scored.
+  std::size_t unscored() const { return unscored_.size(); }
   // No worker could be started anywhere: why. Empty while there is hope.
   const std::string& hopeless() const { return hopeless_; }
   // The database could not be written: why, and where its outcomes are. Empty while it can.
@@ -142,6 +144,7 @@ class Sweep {
   std::vector<Command> run_again(std::size_t task);
   GangMachine machine() const;
   void out_of_memory(const Outcome& outcome);
+  void take_up_unscored(const Outcome& outcome, std::size_t task);
   void finish(const Outcome& outcome, std::size_t task);
   void mind_the_time(Time now);
   void mind_the_nodes(Time now);
@@ -154,6 +157,7 @@ class Sweep {
   std::unordered_map<std::string, std::size_t> task_of_trial_;
   std::vector<bool> has_outcome_;  // by task: one that counts, of an earlier run or of this
   std::vector<bool> done_;         // by task: it brought what it was asked for
+  std::set<std::size_t> unscored_;
   // What tasks are asked for from their next attempt on, where that is more.
   std::map<std::size_t, std::vector<EvaluationRequest>> wider_;
   SweepOptions options_;

@@ -121,6 +121,8 @@ void Sweep::on(WorkerId id, const Outcome& message) {
   }
   if (outcome.status == OutcomeStatus::failed && is_out_of_memory(outcome.error))
     out_of_memory(outcome);
+  else if (outcome.status == OutcomeStatus::failed && starts_[task].keep.score_only)
+    take_up_unscored(outcome, task);
   else
     finish(outcome, task);
 }
@@ -130,6 +132,16 @@ void Sweep::out_of_memory(const Outcome& outcome) {
   carry_out(coordinator_.on_out_of_memory(outcome.lease, outcome.error));
 }
 
+// Whatever is wrong with what was kept of it, a training needs none of that.
+void Sweep::take_up_unscored(const Outcome& outcome, std::size_t task) {
+  const bool trains = options_.trains;
+  progress_.say(fmt::format("trial {} cannot be scored by its kept features{}: {}", outcome.trial,
+                            trains ? " and is trained again now" : "", outcome.error));
+  starts_[task].keep.score_only = !trains;
+  if (!trains) unscored_.insert(task);
+  carry_out(coordinator_.on_unscored(outcome.lease, outcome.error, trains));
+}
+
 void Sweep::finish(const Outcome& outcome, std::size_t task) {
   record(outcome);
   events_.add("outcome", {{"trial", outcome.trial},
@@ -137,18 +149,12 @@ void Sweep::finish(const Outcome& outcome, std::size_t task) {
                           {"status", to_string(outcome.status)},
                           {"error", outcome.error},
                           {"seconds", outcome.train_seconds + outcome.evaluate_seconds}});
-  // Whatever is wrong with what was kept of it, a training needs none of that; without one it
-  // stays.
-  const bool has_others = options_.trains || outcome.status != OutcomeStatus::failed;
   if (outcome.status == OutcomeStatus::failed) {
-    const std::string which =
-        has_others
-            ? fmt::format("(attempt {} of {})", coordinator_.tasks()[task].failed_attempts + 1,
-                          options_.coordinator.max_attempts)
-            : "and is not scored again";
-    progress_.say(fmt::format("trial {} failed {}: {}", outcome.trial, which, outcome.error));
-    starts_[task].keep.score_only = !has_others;
+    progress_.say(fmt::format("trial {} failed (attempt {} of {}): {}", outcome.trial,
+                              coordinator_.tasks()[task].failed_attempts + 1,
+                              options_.coordinator.max_attempts, outcome.error));
   } else {
+    unscored_.erase(task);
     if (outcome.status == OutcomeStatus::diverged)
       progress_.say(fmt::format("trial {} diverged: {}", outcome.trial, outcome.error));
     if (!outcome.collapsed.empty())
@@ -161,8 +167,7 @@ void Sweep::finish(const Outcome& outcome, std::size_t task) {
     timed_seconds_ += (outcome.train_seconds + outcome.evaluate_seconds) *
                       static_cast<double>(coordinator_.tasks()[task].speedup);
   }
-  std::vector<Command> commands =
-      coordinator_.on_outcome(outcome.lease, outcome.status, has_others);
+  std::vector<Command> commands = coordinator_.on_outcome(outcome.lease, outcome.status);
   if (outcome.status == OutcomeStatus::completed && wider_.count(task)) {
     const std::vector<Command> again = run_again(task);
     commands.insert(commands.end(), again.begin(), again.end());

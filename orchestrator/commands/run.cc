@@ -316,6 +316,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
   // Also of trials that have an outcome, and lack scores.
   const bool failed = all_failed || sweep.some_failed() || status->failed > 0;
+  const int code = sweep.work_left() ? 75 : untrained > 0 || failed || status->diverged > 0 ? 3 : 0;
   if (!options.quiet)
     std::cerr << summary(*status, seconds)
               << (sweep.work_left() ? "; the same command goes on"
@@ -325,11 +326,14 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
               << "\n"
               << others_text(all, name);
   store.close();
-  if (sweep.work_left()) return 75;
+  if (sweep.work_left()) return code;
   if (untrained > 0)
     std::cerr << untrained << " of its trials have no kept features for these scores; `occam run "
               << options.spec << "` trains them\n";
-  return untrained > 0 || failed || status->diverged > 0 ? 3 : 0;
+  if (sweep.unscored() > 0)
+    std::cerr << sweep.unscored() << " of its trials could not be scored by their kept features; "
+              << "where those are at fault, `occam run " << options.spec << "` trains them again\n";
+  return code;
 }
 
 int serve(const RunOptions& options) {

@@ -388,10 +388,19 @@ TEST(Coordinator, GivesATrialAllItsAttemptsAgainWhenItIsToBeRetried) {
   EXPECT_TRUE(coordinator.finished());
 }
 
-TEST(Coordinator, MakesNoOtherAttemptThatWouldFailInTheSameWayUnlessItIsToBeRetried) {
+TEST(Coordinator, TrainsWhatCannotBeScoredByWhatWasKeptAndCountsNoAttempt) {
+  Coordinator coordinator({task()}, {.max_attempts = 1});
+  coordinator.on_joined(worker(0), 1);
+  const auto commands = coordinator.on_unscored(1, "damaged", true);
+  EXPECT_EQ(only<EndAttempt>(commands).at(0).state, AttemptState::lost);
+  EXPECT_EQ(started(commands), (Tasks{0}));
+  EXPECT_EQ(coordinator.tasks()[0].failed_attempts, 0);
+}
+
+TEST(Coordinator, GivesUpWhatCannotBeScoredWhereNothingTrainsUnlessItIsToBeRetried) {
   Coordinator coordinator({task()}, {});
   coordinator.on_joined(worker(0), 1);
-  EXPECT_TRUE(coordinator.on_outcome(1, OutcomeStatus::failed, false).empty());
+  EXPECT_TRUE(started(coordinator.on_unscored(1, "damaged", false)).empty());
   EXPECT_EQ(coordinator.failed(), 1U);
   EXPECT_TRUE(coordinator.finished());
   EXPECT_EQ(started(coordinator.retry(0)), (Tasks{0}));

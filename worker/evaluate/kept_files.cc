@@ -162,8 +162,7 @@ void write_kept(const fs::path& folder, const KeptTraining& training, const Tria
 KeptFeatures read_kept(const fs::path& folder, const std::vector<EvaluationRequest>& requests,
                        torch::Device device) {
   const auto refuse = [](const fs::path& path, const std::string& why) {
-    throw Error(path.string() + ": " + why +
-                "; remove the folder, and `occam run` trains this trial again");
+    throw Error(path.string() + ": " + why);
   };
   KeptFeatures kept;
   try {

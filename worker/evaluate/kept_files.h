@@ -27,7 +27,7 @@ void write_kept(const std::filesystem::path& folder, const KeptTraining& trainin
                 const TrialFeatures& features, const OneClassData& data, Network* network);
 
 // The folder's features that the requests need, on the device, and its manifest. The size and
-// checksum of each file of theirs are checked; throws Error naming the file and what helps.
+// checksum of each file of theirs are checked; throws Error naming the file.
 struct KeptFeatures {
   Kept manifest;
   TrialFeatures features;
