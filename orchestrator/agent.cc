@@ -36,7 +36,8 @@ void Agent::note_down(Seat& seat, const std::string& line, Time now) {
   if (!speaks_of(R"("type":"start")") && !speaks_of(R"("type":"leave")")) return;
   const DownMessage message = read_down(line);
   if (const auto* start = std::get_if<Start>(&message)) {
-    seat.running[start->lease] = start->trial;
+    seat.given[start->lease] = start->trial;
+    seat.running.insert(start->lease);
     if (start->gang) seat.gangs.insert(start->lease);
   }
   if (const auto* leave = std::get_if<Leave>(&message); leave && seat.gangs.count(leave->lease))
@@ -50,10 +51,12 @@ void Agent::check_is_of_a_worker(const UpMessage& message) {
 }
 
 void Agent::check_is_of(const Seat& seat, const Outcome& outcome) {
-  const std::string& trial = seat.running.at(outcome.lease);
-  if (outcome.trial != trial)
-    throw Error("it is of trial '" + outcome.trial + "' where lease " +
-                std::to_string(outcome.lease) + " was given for trial " + trial);
+  const std::string lease = "lease " + std::to_string(outcome.lease);
+  const auto given = seat.given.find(outcome.lease);
+  if (given == seat.given.end()) throw Error("it is of " + lease + ", which it was never given");
+  if (outcome.trial != given->second)
+    throw Error("it is of trial '" + outcome.trial + "' where " + lease + " was given for trial " +
+                given->second);
 }
 
 void Agent::note_up(Seat& seat, const UpMessage& message) {
@@ -74,7 +77,7 @@ const Agent::Seat::Asked* Agent::overdue(const Seat& seat, Time now) const {
 }
 
 bool Agent::is_deaf_to_stop(const Seat& seat, Time now) const {
-  const auto is_left_out = [&](const auto& one) { return seat.advances.count(one.first) == 0; };
+  const auto is_left_out = [&](std::int64_t lease) { return seat.advances.count(lease) == 0; };
   return seat.stops_since && now - *seat.stops_since > options_.stall &&
          std::any_of(seat.running.begin(), seat.running.end(), is_left_out);
 }
@@ -151,11 +154,12 @@ void Agent::receive(std::int64_t number, const std::string& line, Time now) {
     }
     if (const auto* alive = std::get_if<Alive>(&message)) follow(seat, *alive, now);
     if (const auto* outcome = std::get_if<Outcome>(&message)) {
+      // It may be meant for what runs, which would never end.
+      if (!seat.running.empty()) check_is_of(seat, *outcome);
       if (seat.running.count(outcome->lease) == 0)
         return say(number,
                    Log{"an outcome of lease " + std::to_string(outcome->lease) +
                        ", which this worker was not given or has ended, counts for nothing"});
-      check_is_of(seat, *outcome);
     }
     note_up(seat, message);
     outbox_.push_back(addressed(number, line));
@@ -183,6 +187,7 @@ void Agent::lose(std::int64_t number, const std::string& reason, Time now, std::
   seat.process.reset();
   seat.ready = false;
   seat.advances.clear();
+  seat.given.clear();
   seat.running.clear();
   seat.stops_since.reset();
   seat.gangs.clear();

@@ -59,11 +59,11 @@ class Agent {
     std::unique_ptr<WorkerProcess> process;
     Time started, heard, start_at;
     bool ready = false;
-    int failed_starts = 0;                          // in a row
-    int early_ends = 0;                             // in a row
-    std::map<std::int64_t, Advance> advances = {};  // of the trials in it, by lease
-    // Trials by lease, listed in its heartbeats or not.
-    std::map<std::int64_t, std::string> running = {};
+    int failed_starts = 0;                           // in a row
+    int early_ends = 0;                              // in a row
+    std::map<std::int64_t, Advance> advances = {};   // of the trials in it, by lease
+    std::map<std::int64_t, std::string> given = {};  // trials by lease, be they over
+    std::set<std::int64_t> running = {};             // leases, listed in its heartbeats or not
     std::optional<Time> stops_since = {};
     std::set<std::int64_t> gangs = {};  // in which it takes part, by lease
     struct Asked {

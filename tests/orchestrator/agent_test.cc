@@ -195,24 +195,37 @@ TEST_F(AgentTest, HandsOnNoOutcomeOfWhatItsWorkerWasNotGiven) {
     return "; echo '{\"type\":\"outcome\",\"trial\":\"" + trial + "\",\"lease\":" + lease +
            R"(,"status":"failed","evaluations":[]}')";
   };
-  begin({shell(kReady + "; read line" + outcome("t", "9") + outcome("t", "4") + outcome("t", "4") +
-               "; read line" + outcome("u", "5") + "; read line")});
+  begin({shell(kReady + outcome("t", "9") + "; read line" + outcome("t", "4") + "; read line" +
+               outcome("t", "4") + outcome("u", "5") + "; read line")});
+  next<Ready>();
+  EXPECT_EQ(next<Log>().text,
+            "an outcome of lease 9, which this worker was not given or has ended, counts for "
+            "nothing");
+  Start start;
+  start.trial = "t";
+  start.lease = 4;
+  agent_->handle({0, start}, now_);
+  EXPECT_EQ(next<Outcome>().lease, 4);
+  start.lease = 5;
+  agent_->handle({0, start}, now_);
+  EXPECT_THAT(next<Log>().text, testing::HasSubstr("lease 4"));
+  EXPECT_EQ(next<Lost>().reason,
+            "the worker brought an outcome that is of no use and was killed: it is of trial 'u' "
+            "where lease 5 was given for trial t");
+  EXPECT_EQ(said<Outcome>(), 1U);
+}
+
+TEST_F(AgentTest, KillsAWorkerThatWasNeverGivenTheLeaseOfItsOutcome) {
+  begin({shell(kReady + "; read line; echo '" +
+               R"({"type":"outcome","trial":"t","lease":9,"status":"failed"}'; read line)")});
   next<Ready>();
   Start start;
   start.trial = "t";
   start.lease = 4;
   agent_->handle({0, start}, now_);
-  EXPECT_EQ(next<Log>().text,
-            "an outcome of lease 9, which this worker was not given or has ended, counts for "
-            "nothing");
-  EXPECT_EQ(next<Outcome>().lease, 4);
-  EXPECT_THAT(next<Log>().text, testing::HasSubstr("lease 4"));
-  start.lease = 5;
-  agent_->handle({0, start}, now_);
   EXPECT_EQ(next<Lost>().reason,
-            "the worker brought an outcome that is of no use and was killed: it is of trial 'u' "
-            "where lease 5 was given for trial t");
-  EXPECT_EQ(said<Outcome>(), 1U);
+            "the worker brought an outcome that is of no use and was killed: it is of lease 9, "
+            "which it was never given");
 }
 
 TEST_F(AgentTest, ReportsAWorkersEndWithItsLastWords) {
