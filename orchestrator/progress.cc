@@ -51,7 +51,10 @@ void ProgressLine::show(const SweepProgress& progress, Time now) {
 }
 
 void ProgressLine::say(const std::string& text) {
-  if (quiet_) return;
+  if (!quiet_) warn(text);
+}
+
+void ProgressLine::warn(const std::string& text) {
   write((terminal_ && shown_ ? "\r\033[K" : "") + text + "\n");
 }
 

@@ -22,6 +22,8 @@ class ProgressLine {
   void show(const SweepProgress& progress, Time now);
   // A line of its own, above the progress line.
   void say(const std::string& text);
+  // Such a line of what went wrong, which is no progress: also where quiet.
+  void warn(const std::string& text);
   void finish();
 
  private:

@@ -138,7 +138,7 @@ void Sweep::carry_out(const EndWorker& command) {
 }
 
 void Sweep::carry_out(const Quarantine& command) {
-  progress_.say(fmt::format(
+  progress_.warn(fmt::format(
       "node {} worker {}: {} different trials failed on it, one after the other; it gets no more",
       command.worker.node, command.worker.number, command.failed_trials));
   events_.add("quarantined", place_of(command.worker));
@@ -203,7 +203,7 @@ void Sweep::mind_the_nodes(Time now) {
     nodes_lost_.insert(node);
     nodes_left_.insert(node);
     events_.add("node lost", {{"node", node}});
-    progress_.say(
+    progress_.warn(
         fmt::format("node {} has said nothing for {:.0f} s and counts as lost; checkpointing the "
                     "others' trials, and the next occam run goes on",
                     node, silent));

@@ -128,15 +128,15 @@ void Sweep::on(WorkerId id, const Outcome& message) {
 }
 
 void Sweep::out_of_memory(const Outcome& outcome) {
-  progress_.say(fmt::format("trial {} ran out of memory: {}", outcome.trial, outcome.error));
+  progress_.warn(fmt::format("trial {} ran out of memory: {}", outcome.trial, outcome.error));
   carry_out(coordinator_.on_out_of_memory(outcome.lease, outcome.error));
 }
 
 // Whatever is wrong with what was kept of it, a training needs none of that.
 void Sweep::take_up_unscored(const Outcome& outcome, std::size_t task) {
   const bool trains = options_.trains;
-  progress_.say(fmt::format("trial {} cannot be scored by its kept features{}: {}", outcome.trial,
-                            trains ? " and is trained again now" : "", outcome.error));
+  progress_.warn(fmt::format("trial {} cannot be scored by its kept features{}: {}", outcome.trial,
+                             trains ? " and is trained again now" : "", outcome.error));
   starts_[task].keep.score_only = !trains;
   if (!trains) unscored_.insert(task);
   carry_out(coordinator_.on_unscored(outcome.lease, outcome.error, trains));
@@ -150,13 +150,13 @@ void Sweep::finish(const Outcome& outcome, std::size_t task) {
                           {"error", outcome.error},
                           {"seconds", outcome.train_seconds + outcome.evaluate_seconds}});
   if (outcome.status == OutcomeStatus::failed) {
-    progress_.say(fmt::format("trial {} failed (attempt {} of {}): {}", outcome.trial,
-                              coordinator_.tasks()[task].failed_attempts + 1,
-                              options_.coordinator.max_attempts, outcome.error));
+    progress_.warn(fmt::format("trial {} failed (attempt {} of {}): {}", outcome.trial,
+                               coordinator_.tasks()[task].failed_attempts + 1,
+                               options_.coordinator.max_attempts, outcome.error));
   } else {
     unscored_.erase(task);
     if (outcome.status == OutcomeStatus::diverged)
-      progress_.say(fmt::format("trial {} diverged: {}", outcome.trial, outcome.error));
+      progress_.warn(fmt::format("trial {} diverged: {}", outcome.trial, outcome.error));
     if (!outcome.collapsed.empty())
       progress_.say(fmt::format("trial {} collapsed: {}", outcome.trial, outcome.collapsed));
     has_outcome_[task] = done_[task] = true;
@@ -205,8 +205,8 @@ void Sweep::on(WorkerId id, const Left& message) {
   events_.add("left gang", facts);
   // Those that were asked to have nothing to tell.
   if (!message.reason.empty() && !coordinator_.is_broken(message.lease))
-    progress_.say(fmt::format("node {} worker {} left the gang of trial {}: {}", id.node, id.number,
-                              message.trial, message.reason));
+    progress_.warn(fmt::format("node {} worker {} left the gang of trial {}: {}", id.node,
+                               id.number, message.trial, message.reason));
   carry_out(
       coordinator_.on_left(id, message.lease, message.reason, is_out_of_memory(message.reason)));
 }
@@ -226,7 +226,7 @@ void Sweep::on(WorkerId id, const Lost& message) {
   if (ending_.erase(id) == 0) {
     // One that fails to start does so three times, with the same words.
     if (why != last_loss_)
-      progress_.say(fmt::format("node {} worker {}: {}", id.node, id.number, why));
+      progress_.warn(fmt::format("node {} worker {}: {}", id.node, id.number, why));
     last_loss_ = why;
     nlohmann::ordered_json facts = place_of(id);
     facts["reason"] = why;

@@ -317,7 +317,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   // Also of trials that have an outcome, and lack scores.
   const bool failed = all_failed || sweep.some_failed() || status->failed > 0;
   const int code = sweep.work_left() ? 75 : untrained > 0 || failed || status->diverged > 0 ? 3 : 0;
-  if (!options.quiet)
+  if (!options.quiet || code != 0)
     std::cerr << summary(*status, seconds)
               << (sweep.work_left() ? "; the same command goes on"
                   : failed && (some_used_up || !options.score_only)

@@ -62,7 +62,9 @@ expect(result.returncode == 3 and result.stderr.count("test.pool.npy: is damaged
        and "occam retry" not in result.stderr,
        f"a damaged feature file is named, once, and what helps: {result.returncode} {result.stderr.strip()[-300:]}")
 for _ in range(2):
-    evaluate()
+    result = run([OCCAM, "evaluate", folder.spec, "--db", folder.db, "--device", "cpu", "-q"])
+expect(result.returncode == 3 and "test.pool.npy: is damaged" in result.stderr and "trains them again" in result.stderr,
+       f"also where it is asked to be quiet: {result.returncode} {result.stderr.strip()[-300:]}")
 copied = Folder(more)
 shutil.copy(folder.db, copied.db)
 shutil.copytree(kept, copied.db + ".kept")

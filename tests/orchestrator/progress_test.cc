@@ -72,9 +72,15 @@ TEST_F(ProgressText, ComesAtEveryTenthAndAtLeastEveryMinute) {
 TEST_F(ProgressText, IsNothingWhenQuiet) {
   ProgressLine line(true, start_);
   line.show({20, 20, 0, 0}, start_ + 3600s);
-  line.say("a trial failed");
+  line.say("a trial collapsed");
   line.finish();
   EXPECT_EQ(shown(), "");
+}
+
+TEST_F(ProgressText, SaysWhatWentWrongAlsoWhenQuiet) {
+  ProgressLine line(true, start_);
+  line.warn("a trial failed");
+  EXPECT_EQ(shown(), "a trial failed\n");
 }
 
 TEST_F(ProgressText, GivesWhatIsSaidALineOfItsOwn) {
