@@ -19,11 +19,6 @@ std::span<const std::string_view> names_of<OutcomeStatus>() {
 
 namespace {
 
-// JSON has no NaN or infinity: they travel as null and come back as NaN.
-double real_at(const json& text, const std::string& name) {
-  return text.contains(name) && text.at(name).is_null() ? std::nan("") : number_at(text, name);
-}
-
 json to_json(const Evaluation& evaluation) {
   json text = to_json(evaluation.request);
   text["auroc"] = evaluation.auroc;
@@ -45,9 +40,62 @@ double rate_in(const json& text, const char* name) {
 }
 
 Evaluation evaluation_from_json(const json& text) {
-  return {request_from_json(text),   rate_in(text, "auroc"),     rate_in(text, "average_precision"),
-          rate_in(text, "fpr95"),    count_at(text, "outliers"), count_at(text, "inliers"),
-          amount_at(text, "seconds")};
+  return {
+      request_from_json(text),   rate_in(text, "auroc"),        rate_in(text, "average_precision"),
+      rate_in(text, "fpr95"),    count_at(text, "outliers", 1), count_at(text, "inliers", 1),
+      amount_at(text, "seconds")};
+}
+
+Progress progress_from_json(const json& text) {
+  // JSON has no NaN or infinity: they travel as null, or not at all, and come back as NaN.
+  const auto known = [&](const char* name, auto read) {
+    return text.contains(name) && !text.at(name).is_null() ? read(text, name) : std::nan("");
+  };
+  const auto real = [](const json& from, const char* name) { return number_at(from, name); };
+  const auto amount = [](const json& from, const char* name) { return amount_at(from, name); };
+  Progress progress{text_at(text, "trial"),
+                    integer_at(text, "lease"),
+                    count_at(text, "epoch", 1),
+                    count_at(text, "of", 1),
+                    known("loss", real),
+                    known("accuracy", rate_in),
+                    known("learning_rate", amount),
+                    known("images_per_second", amount)};
+  if (progress.epoch > progress.of)
+    throw Error("there is no epoch " + std::to_string(progress.epoch) + " of " +
+                std::to_string(progress.of));
+  return progress;
+}
+
+Ready ready_from_json(const json& text) {
+  constexpr std::int64_t kMostSlots = 10'000;
+  Ready ready{text_at(text, "host", ""),
+              text_at(text, "device"),
+              count_at(text, "slots", 1),
+              count_at(text, "memory", 0, 0),
+              text_at(text, "build", ""),
+              text_at(text, "libraries", ""),
+              flag_at(text, "deterministic", false),
+              text_at(text, "revision", "")};
+  if (ready.device.empty()) throw Error("device is empty");
+  if (ready.slots > kMostSlots)
+    throw Error("slots " + std::to_string(ready.slots) + " is above " + std::to_string(kMostSlots));
+  return ready;
+}
+
+// People read on terminals what workers say, and control characters would command those.
+void make_printable(json& said) {
+  if (said.is_structured())
+    for (json& part : said) make_printable(part);
+  auto* text = said.get_ptr<std::string*>();
+  if (!text) return;
+  for (std::size_t i = 0; i < text->size(); ++i) {
+    const auto at = [&](std::size_t place) { return static_cast<unsigned char>((*text)[place]); };
+    // The upper ones are U+0080 to U+009F, of two bytes.
+    const bool upper = i > 0 && at(i - 1) == 0xc2 && at(i) >= 0x80 && at(i) < 0xa0;
+    if (upper) (*text)[i - 1] = ' ';
+    if (upper || at(i) == 127 || (at(i) < 32 && at(i) != '\n' && at(i) != '\t')) (*text)[i] = ' ';
+  }
 }
 
 // One overload a message: its type's name and its members.
@@ -186,15 +234,7 @@ DownMessage down_from_json(const json& m) {
 
 UpMessage up_from_json(const json& m) {
   const std::string type = text_at(m, "type");
-  if (type == "ready")
-    return Ready{text_at(m, "host", ""),
-                 text_at(m, "device"),
-                 count_at(m, "slots", 1),
-                 count_at(m, "memory", 0, 0),
-                 text_at(m, "build", ""),
-                 text_at(m, "libraries", ""),
-                 flag_at(m, "deterministic", false),
-                 text_at(m, "revision", "")};
+  if (type == "ready") return ready_from_json(m);
   if (type == "alive") {
     Alive alive;
     for (const json& slot : list_at(m, "slots"))
@@ -202,11 +242,7 @@ UpMessage up_from_json(const json& m) {
                              text_at(slot, "phase"), count_at(slot, "count")});
     return alive;
   }
-  if (type == "progress")
-    return Progress{text_at(m, "trial"),         integer_at(m, "lease"),
-                    count_at(m, "epoch"),        count_at(m, "of"),
-                    real_at(m, "loss"),          real_at(m, "accuracy"),
-                    real_at(m, "learning_rate"), real_at(m, "images_per_second")};
+  if (type == "progress") return progress_from_json(m);
   if (type == "outcome") {
     Outcome outcome{text_at(m, "trial"),
                     integer_at(m, "lease"),
@@ -253,8 +289,7 @@ UpMessage up_from_json(const json& m) {
   if (type == "gone") return Gone{};
   throw Error(
       "type '" + type +
-      "' is none of: ready, alive, progress, saved, ticket, scoring, outcome, stopped, left, log, "
-      "lost, crew, empty, gone");
+      "' is none of: ready, alive, progress, saved, ticket, scoring, outcome, stopped, left, log");
 }
 
 template <class Read>
@@ -290,7 +325,12 @@ Addressed read_address(const std::string& line) {
 }
 
 DownMessage read_down(const std::string& line) { return reading(line, down_from_json); }
-UpMessage read_up(const std::string& line) { return reading(line, up_from_json); }
+UpMessage read_up(const std::string& line) {
+  return reading(line, [](json message) {
+    make_printable(message);
+    return up_from_json(message);
+  });
+}
 Down read_addressed_down(const std::string& line) {
   const Addressed read = read_address(line);
   return {read.worker, read_down(read.line)};

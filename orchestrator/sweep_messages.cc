@@ -93,7 +93,8 @@ void Sweep::on(WorkerId id, const Alive& message) {
 
 void Sweep::on(WorkerId id, const Progress& message) {
   if (!coordinator_.is_running(id, message.lease)) return;
-  workers_[id].progress[message.lease].images_per_second = message.images_per_second;
+  workers_[id].progress[message.lease].images_per_second =
+      std::max(0.0, message.images_per_second);  // 0 if it did not say
   curves_.push_back({message});
 }
 

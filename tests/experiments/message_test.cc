@@ -165,6 +165,17 @@ TEST(Messages, OfAWorkerMayLackWhatOnlyOursKnow) {
   const auto outcome = std::get<Outcome>(
       read_up(R"({"type": "outcome", "trial": "t", "lease": 1, "status": "completed"})"));
   EXPECT_TRUE(outcome.evaluations.empty());
+  const auto row = std::get<Progress>(
+      read_up(R"({"type":"progress","trial":"t","lease":1,"epoch":2,"of":2,"loss":null})"));
+  for (const double none : {row.loss, row.accuracy, row.learning_rate, row.images_per_second})
+    EXPECT_TRUE(std::isnan(none));
+}
+
+TEST(Messages, OfAWorkerCommandNoTerminal) {
+  const auto outcome =
+      std::get<Outcome>(read_up(R"({"type":"outcome","trial":"t","lease":1,"status":"failed",)"
+                                R"("error":"\u001b[31mred\r\u007f\u009b2J\n\tété"})"));
+  EXPECT_EQ(outcome.error, " [31mred    2J\n\tété");
 }
 
 TEST(Messages, RefuseALineThatIsNoneAndQuoteIt) {
@@ -202,11 +213,22 @@ TEST(Messages, RefuseWhatNoWorkerCanMeanAndNameTheField) {
   EXPECT_EQ(problem(ready + R"(,"slots":1,"memory":-5)"), stands + "memory -5 is below 0");
   EXPECT_EQ(problem(ready + R"(,"slots":1,"build":7)"), stands + "build 7 is not a text");
   EXPECT_EQ(problem(R"("type":"ready","slots":1)"), stands + "it has no device");
+  EXPECT_EQ(problem(R"("type":"ready","slots":1,"device":"")"), stands + "device is empty");
+  EXPECT_EQ(problem(ready + R"(,"slots":1000000000)"), stands + "slots 1000000000 is above 10000");
   EXPECT_EQ(problem(R"("type":"saved","trial":"t","lease":1,"step":-1)"),
             stands + "step -1 is below 0");
   EXPECT_EQ(problem(R"("type":"alive","slots":{})"), stands + "slots {} is not a list");
   EXPECT_EQ(problem(R"("type":"progress","trial":"t","lease":1,"epoch":1,"of":2,"loss":"low")"),
             stands + "loss \"low\" is not a number");
+  const auto row = [&](const std::string& members) {
+    return problem(R"("type":"progress","trial":"t","lease":1,)" + members);
+  };
+  EXPECT_EQ(row(R"("epoch":5,"of":2)"), stands + "there is no epoch 5 of 2");
+  EXPECT_EQ(row(R"("epoch":0,"of":2)"), stands + "epoch 0 is below 1");
+  EXPECT_EQ(row(R"("epoch":1,"of":2,"accuracy":7)"), stands + "accuracy 7 is not in 0..1");
+  EXPECT_EQ(row(R"("epoch":1,"of":2,"learning_rate":-1)"), stands + "learning_rate -1 is below 0");
+  EXPECT_EQ(row(R"("epoch":1,"of":2,"images_per_second":-1)"),
+            stands + "images_per_second -1 is below 0");
   EXPECT_EQ(problem(R"("type":"outcome","trial":"t","lease":1,"status":"completed",)"
                     R"("train_seconds":-0.5)"),
             stands + "train_seconds -0.5 is below 0");
@@ -223,7 +245,8 @@ TEST(Messages, OfScoresThatCannotBeSayWhichMemberIsWrong) {
         .error;
   };
   const std::string stands = "its scores cannot be read: ";
-  EXPECT_EQ(error(R"("outliers":-4,"inliers":1,"seconds":0)"), stands + "outliers -4 is below 0");
+  EXPECT_EQ(error(R"("outliers":0,"inliers":1,"seconds":0)"), stands + "outliers 0 is below 1");
+  EXPECT_EQ(error(R"("outliers":1,"inliers":0,"seconds":0)"), stands + "inliers 0 is below 1");
   EXPECT_EQ(error(R"("outliers":4,"inliers":1)"), stands + "it has no seconds");
   EXPECT_EQ(error(R"("outliers":4,"inliers":1,"seconds":"1 s")"),
             stands + "seconds \"1 s\" is not a number");
@@ -267,7 +290,7 @@ TEST(Messages, RefuseATypeThatIsNotOfTheirDirection) {
   EXPECT_EQ(problem_with(R"({"type":"stop"})"),
             "not a message: type 'stop' is none of: ready, alive, progress, saved, ticket, "
             "scoring, outcome, "
-            R"(stopped, left, log, lost, crew, empty, gone: {"type":"stop"})");
+            R"(stopped, left, log: {"type":"stop"})");
   EXPECT_EQ(message_of([] { read_down(R"({"type":"ready"})"); }),
             "not a message: type 'ready' is none of: begin, start, leave, stop, exit: "
             R"({"type":"ready"})");
