@@ -242,6 +242,7 @@ std::vector<EvaluationRequest> evaluations(const JsonNode& node) {
     if (!limit->scalar.is_number_unsigned() || limit->scalar.get<std::uint64_t>() > kMostTestRows)
       limit->fail("must be a number of test rows, or 0 for all");
     test_limit = limit->scalar.get<std::int64_t>();
+    if (test_limit == 1) limit->fail("is one row, where a score needs an outlier and an inlier");
   }
   std::vector<std::pair<Classifier, ClassifierParameters>> chosen;
   if (const JsonNode* list = node.find("classifiers")) {

@@ -262,6 +262,8 @@ TEST(Evaluate, RefusesWhatItDoesNotUnderstandWhereItStands) {
   for (const char* limit : {"-1", "1.5", "\"5\"", "[5]", "{}", "18446744073709551615"})
     EXPECT_EQ(problem("{\"test_limit\": " + std::string(limit) + "}"),
               ".test_limit: must be a number of test rows, or 0 for all");
+  EXPECT_EQ(problem(R"({"test_limit": 1})"),
+            ".test_limit: is one row, where a score needs an outlier and an inlier");
 }
 
 TEST(Tables, NameRowsColumnsAndReferences) {
