@@ -146,7 +146,7 @@ class TableMaker {
       check_not_mixed(entries,
                       place_of(is_reference ? Labels{} : spec().rows, table_.rows[row]) + ", " +
                           place_of(spec().columns, table_.columns[column]),
-                      spec().rows, spec().mean);
+                      spec(), !validation_.empty());
     else if (const auto mix = mixed_field(entries, spec().mean))
       pooled_.insert(mix->field + " " + joined(mix->values));
     Cell cell = cell_of(entries, cell_options_);
@@ -233,7 +233,7 @@ class TableMaker {
     note_budget(table_, shown_.regular);
     note_subsets(table_, shown);
     note_unequal_seeds(table_);
-    note_gaps(table_, options_.partial);
+    note_gaps(table_, shown, options_.partial);
     note_comparisons(table_);
     if (options_.against) note_published(table_);
     note_choices(table_);

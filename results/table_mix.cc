@@ -57,16 +57,20 @@ std::optional<Mix> mixed_field(const TableEntries& cell, bool span) {
   return std::nullopt;
 }
 
-void check_not_mixed(const TableEntries& cell, const std::string& place, const Labels& rows,
-                     bool span) {
-  const auto mix = mixed_field(cell, span);
+void check_not_mixed(const TableEntries& cell, const std::string& place, const TableSpec& spec,
+                     bool has_validation) {
+  const auto mix = mixed_field(cell, spec.mean);
   if (!mix) return;
   const auto wanted = std::find_if(mix->values.begin(), mix->values.end(),
                                    [](const std::string& value) { return value != kNoValue; });
-  std::string ways = "part them with --rows " + joined(rows, ",") + "," + mix->field +
+  std::string ways = "part them with --rows " + joined(spec.rows, ",") + "," + mix->field +
                      ", or choose with --where " + shell_word(mix->field + "=" + *wanted);
-  ways += mix->field == "dataset" ? ", or average over all data sets with --mean"
-                                  : ", or take them together with --pool";
+  Labels select = spec.select;
+  select.push_back(mix->field);
+  ways += mix->field == "dataset"
+              ? ", or average over all data sets with --mean"
+              : ", or by their scores with --select " + joined(select, ",") +
+                    (has_validation ? "" : " --on test") + ", or take them together with --pool";
   throw UsageError("the cell " + place + " would mix " + mix->field + " " + joined(mix->values) +
                    "; " + ways);
 }

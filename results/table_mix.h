@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/table_spec.h"
 #include "results/table_entry.h"
 
 namespace occam {
@@ -18,9 +19,9 @@ struct Mix {
 std::optional<Mix> mixed_field(const TableEntries& cell, bool span);
 
 // Throws UsageError that names the field, its values and the --rows or --where that would part
-// them.
-void check_not_mixed(const TableEntries& cell, const std::string& place, const Labels& rows,
-                     bool span);
+// them, or the --select that chooses: by the validation split where there is one.
+void check_not_mixed(const TableEntries& cell, const std::string& place, const TableSpec& spec,
+                     bool has_validation);
 
 // What differs in build or content of the data set, as a sentence; empty when nothing does.
 std::string mixed_source(const TableEntries& entries);

@@ -37,16 +37,21 @@ bool is_own(const Table& table, std::size_t row, std::size_t column) {
   return !table.row_is_mean[row] && !table.column_is_mean[column];
 }
 
-void note_per_arm(Table& table, std::int64_t Cell::*count, const std::string& what) {
+// Trials of which this holds, each once whatever its scores, and where the cells that count them
+// are.
+void note_per_arm(Table& table, const TableEntries& entries, bool TableEntry::*holds,
+                  std::int64_t Cell::*count, const std::string& what) {
   std::vector<std::string> places;
-  std::int64_t total = 0;
+  std::set<std::int64_t> trials;  // by their place in the sweep
+  for (const TableEntry* entry : entries)
+    if (entry->*holds) trials.insert(entry->order.first);
   for_each_cell(table, [&](std::size_t row, std::size_t column, const Cell& cell) {
     if (cell.*count == 0 || !is_own(table, row, column)) return;
-    total += cell.*count;
     places.push_back(fmt::format("{} of {} at {}", cell.*count, cell.expected,
                                  place_of_cell(table, row, column)));
   });
-  if (total > 0) table.notes.push_back(fmt::format("{} {} ({})", total, what, some_of(places)));
+  if (!places.empty())
+    table.notes.push_back(fmt::format("{} {} ({})", trials.size(), what, some_of(places)));
 }
 
 }  // namespace
@@ -140,7 +145,7 @@ void note_unequal_seeds(Table& table) {
   }
 }
 
-void note_gaps(Table& table, bool partial) {
+void note_gaps(Table& table, const TableEntries& entries, bool partial) {
   std::int64_t incomplete = 0, cells = 0, without_meaning = 0;
   std::vector<std::string> left_out;
   for_each_cell(table, [&](std::size_t row, std::size_t column, const Cell& cell) {
@@ -156,11 +161,11 @@ void note_gaps(Table& table, bool partial) {
     table.notes.push_back(fmt::format(
         "…: {} of {} cells lack planned scores{}", incomplete, cells,
         partial ? "; their means are of what there is" : ", so they have no mean (see --partial)"));
-  note_per_arm(table, &Cell::diverged,
+  note_per_arm(table, entries, &TableEntry::diverged, &Cell::diverged,
                "diverged: the loss left the real numbers, so there is no score");
-  note_per_arm(table, &Cell::failed, "failed: not missing at random");
+  note_per_arm(table, entries, &TableEntry::failed, &Cell::failed, "failed: not missing at random");
   if (left_out.empty())
-    note_per_arm(table, &Cell::collapsed,
+    note_per_arm(table, entries, &TableEntry::collapsed, &Cell::collapsed,
                  "collapsed, judged by training data alone, and in the means");
   else
     table.notes.push_back("collapsed, judged by training data alone, and left out: " +

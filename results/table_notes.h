@@ -14,7 +14,8 @@ std::string what_numbers_are(Spread spread, bool span);
 void note_budget(Table& table, const TableEntries& entries);  // what was held fixed
 void note_subsets(Table& table, const TableEntries& entries);
 void note_unequal_seeds(Table& table);
-void note_gaps(Table& table, bool partial);  // incomplete, diverged, failed, collapsed, per arm
+// Incomplete, diverged, failed, collapsed, per arm.
+void note_gaps(Table& table, const TableEntries& entries, bool partial);
 void note_comparisons(Table& table);
 void note_published(Table& table);
 void note_choices(Table& table);

@@ -13,6 +13,7 @@ using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 Trial rotating(std::int64_t inlier, std::int64_t seed = 1, std::int64_t batch_size = 32) {
   Trial one = trial(inlier, seed, batch_size);
@@ -203,6 +204,14 @@ TEST(Ablation, CountsCollapsedTrainingsAndKeepsThemInTheMean) {
   EXPECT_THAT(without.notes, Contains(HasSubstr("90.0 without, 70.0 with")));
 }
 
+TEST(Ablation, CountsACollapsedTrainingOnceWhateverItsScores) {
+  Plan plan;
+  plan.collapsed(trial(0), kKde, 0.5).collapsed(trial(0), kGde, 0.5);
+  EXPECT_THAT(ablation(plan.sweep(), by({"loss"}, {"classifier"})).notes,
+              Contains(AllOf(StartsWith("1 collapsed, judged by"), HasSubstr("classifier=gde"),
+                             HasSubstr("classifier=kde"))));
+}
+
 TEST(Ablation, NamesTheArmsWithFailuresAndUnequalSeeds) {
   Plan plan;
   plan.done(trial(0, 1), kKde, 0.8).done(trial(0, 2), kKde, 0.8);
@@ -218,7 +227,13 @@ TEST(Ablation, RefusesTrialsOfACellThatDifferByClassOrSeed) {
   longer.epochs = 30;
   const Plan plan = Plan().done(trial(0), kKde, 0.7).done(canonical(longer), kKde, 0.8);
   EXPECT_THAT(message_of([&] { ablation(plan.sweep(), kByBatchSize); }),
-              AllOf(HasSubstr("would mix epochs 20, 30"), HasSubstr("--pool")));
+              AllOf(HasSubstr("would mix epochs 20, 30"),
+                    HasSubstr("or by their scores with --select epochs --on test, or take them "
+                              "together with --pool")));
+  TableOptions select = kByBatchSize;
+  select.spec.select = {"epochs"};
+  select.spec.select_on = "test";
+  EXPECT_NEAR(*ablation(plan.sweep(), select).cells[0][0].mean, 0.8, 1e-12);
   TableOptions pool = kByBatchSize;
   pool.pool = true;
   const Table table = ablation(plan.sweep(), pool);
