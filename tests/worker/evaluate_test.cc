@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "experiments/error.h"
+#include "tests/message_of.h"
 #include "tests/worker/sample.h"
 #include "worker/evaluate/classifiers.h"
 #include "worker/evaluate/extract.h"
@@ -191,6 +192,18 @@ TEST(Evaluate, RefusesFeaturesThatAreNotFinite) {
        {EvaluationRequest{Features::pool, Classifier::nearest, {}},
         EvaluationRequest{Features::logit, Classifier::rotation, {}}})
     EXPECT_THROW(evaluate(*rotation, data(), {request}, ignore), Error);
+}
+
+TEST(Evaluate, RefusesAKernelThatIsTooNarrowForAnyRowButNotFeaturesThatAreAllTheSame) {
+  const auto contrastive = network(Loss::contrastive);
+  const EvaluationRequest narrow{Features::pixels, Classifier::oc_svm_rbf, {.gamma_scale = 1e6}};
+  const std::string problem = message_of([&] { evaluate(*contrastive, data(), {narrow}, ignore); });
+  EXPECT_EQ(problem.substr(0, problem.find(", 0:")),
+            "pixels, oc-svm-rbf: with {\"gamma_scale\":1e+06} all scores are the same");
+  OneClassData same = data();
+  same.train = at::full_like(same.train, 7);
+  same.test.images = at::full_like(same.test.images, 7);
+  EXPECT_EQ(evaluate(*contrastive, same, {narrow}, ignore)[0].auroc, 0.5);
 }
 
 }  // namespace

@@ -72,12 +72,23 @@ std::vector<Scores> score(const TrialFeatures& features, const Seen& seen,
                           scorings, on_part);
 }
 
+// An RBF's kernel that is 0 between all test and train rows tells nothing apart, and would rate as
+// chance. Features that are all the same have a kernel of 1.
+void check_reach(const EvaluationRequest& request, const std::vector<double>& scores) {
+  if (request.classifier == Classifier::oc_svm_rbf &&
+      std::all_of(scores.begin(), scores.end(), [](double score) { return score == 0; }))
+    throw Error("with " + parameters_text(request) +
+                " all scores are the same, 0: its kernel is too narrow for any test row to be near "
+                "a train row; a smaller gamma_scale makes it wider");
+}
+
 ScoredRequest rated(const EvaluationRequest& request, Scores scores,
                     const std::vector<std::uint8_t>& all_outliers) {
   const std::vector<std::uint8_t> is_outlier(
       all_outliers.begin(),
       all_outliers.begin() + static_cast<std::ptrdiff_t>(scores.of_rows.size()));
   const Metrics metrics = rate(scores.of_rows, is_outlier);
+  check_reach(request, scores.of_rows);
   const std::int64_t outliers = std::count(is_outlier.begin(), is_outlier.end(), 1);
   return {{request, metrics.auroc, metrics.average_precision, metrics.fpr95, outliers,
            static_cast<std::int64_t>(is_outlier.size()) - outliers, scores.seconds},

@@ -16,7 +16,7 @@ struct ScoredRequest {
 
 // All requested scores. `on_part` hears how many parts of the work are done (one-class scores have
 // several, a rotation score is one), and may throw to stop. Throws Error, with the features' name,
-// for features that are not finite.
+// for features that are not finite and for a kernel so narrow that all scores are 0.
 std::vector<ScoredRequest> evaluate(const TrialFeatures& features,
                                     const std::vector<EvaluationRequest>& requests,
                                     const std::function<void(std::int64_t)>& on_part);
