@@ -127,7 +127,8 @@ wait_until(lambda: copy.exists() and copy.stat().st_size > 0 and pathlib.Path(f"
 remove(".rescued", ".rescued-wal", ".rescued-shm", ".rescued.lock")(sweep)
 output, _ = process.communicate(timeout=60)
 said = re.findall(r"mv (\S+) (\S+), and the same command again", output)
-expect(process.returncode == 1 and said and said[-1] == (f"{copy}.rescued", sweep.db),
+# A copy that went while it was made has another's name, and is no copy of the copy.
+expect(process.returncode == 1 and said and said[-1][0].startswith(f"{copy}") and said[-1][1] == sweep.db,
        f"the copy is removed as well: its own copy takes the name that was given: {process.returncode} {output[-600:]}")
 
 # The lock alone can be taken anew.

@@ -22,6 +22,8 @@ def missing():
     """Why there can be no Slurm here, or an empty text."""
     if os.getuid() != 0:
         return "only root can start slurmd"
+    if not os.path.isdir("/sys/fs/cgroup"):
+        return "no /sys/fs/cgroup, which slurmd wants"
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     programs = [name for name in ("munged", "slurmctld", "slurmd", "sbatch", "srun") if not shutil.which(name)]
     return f"not installed: {', '.join(programs)} (packages slurmctld slurmd slurm-client munge)" if programs else ""
