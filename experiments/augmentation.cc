@@ -78,15 +78,26 @@ AugmentationOperation parse_amount(Kind kind, std::string_view word, std::string
 
 AugmentationOperation parse_operation(std::string_view word) {
   if (word == "hflip") return {Kind::hflip};
+  if (word == "vflip") return {Kind::vflip};
+  if (word == "shift") return {Kind::shift};
+  for (const int quarters : {1, 2, 3})
+    if (word == "rotate" + std::to_string(90 * quarters))
+      return {Kind::rotate, static_cast<double>(quarters)};
+  if (word == "x" || word == "base" || word.starts_with("resize") ||
+      (word.starts_with("crop") && !word.starts_with("crop_and_resize")))
+    throw UsageError("augmentation '" + std::string(word) +
+                     "' would change the image's size, which is the data set's; cnr0.5 crops and "
+                     "makes it as large again");
   for (const std::string_view name : {"cnr", "crop_and_resize"})
     if (word.starts_with(name)) return parse_amount(Kind::crop, word, name, 0.5, 0.05);
   if (word.starts_with("gray")) return parse_amount(Kind::gray, word, "gray", 0.2, 0);
   if (word.starts_with("blur")) return parse_amount(Kind::blur, word, "blur", 0.5, 0);
   if (word == kJitter || word.starts_with("jitter_")) return parse_jitter(word);
-  throw UsageError("'" + std::string(word) +
-                   "' is no augmentation; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, "
-                   "gray0.2, blur0.5 (jitter_..._shuffled draws its order for every image), joined "
-                   "by '+', or none");
+  throw UsageError(
+      "'" + std::string(word) +
+      "' is no augmentation; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, "
+      "gray0.2, blur0.5, vflip, shift, rotate90, rotate180, rotate270 (jitter_..._shuffled "
+      "draws its order for every image), joined by '+', or none");
 }
 
 std::vector<AugmentationOperation> parse(std::string_view text) {
@@ -107,6 +118,12 @@ std::string spelled(const AugmentationOperation& operation) {
       return "cnr" + shortest(operation.amount);
     case Kind::hflip:
       return "hflip";
+    case Kind::vflip:
+      return "vflip";
+    case Kind::shift:
+      return "shift";
+    case Kind::rotate:
+      return "rotate" + shortest(90 * operation.amount);
     case Kind::gray:
       return "gray" + shortest(operation.amount);
     case Kind::blur:

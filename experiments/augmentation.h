@@ -6,12 +6,14 @@
 
 namespace occam {
 
-// One operation of the released augmentation grammar, of those that its scripts train with
-// (deep_representation_one_class, data/augment_ops.py:79-90, 238-401).
+// One operation of the released augmentation grammar (deep_representation_one_class,
+// data/augment.py:24-39), but for those that change an image's size (base, crop, resize), which the
+// data set decides here. Formulas: data/augment_ops.py:62-90, 210-401.
 struct AugmentationOperation {
-  enum class Kind { crop, hflip, jitter, gray, blur };
+  enum class Kind { crop, hflip, jitter, gray, blur, vflip, shift, rotate };
   Kind kind;
-  // crop: smallest side as a share of the image's; gray, blur: probability.
+  // crop: smallest side as a share of the image's; gray, blur: probability; rotate: quarters of a
+  // turn, counter-clockwise. A shift is by an eighth of the image's side at most.
   double amount = 0;
   // jitter alone: largest brightness, contrast, saturation and hue changes.
   double brightness = 0, contrast = 0, saturation = 0, hue = 0;

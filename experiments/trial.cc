@@ -268,11 +268,6 @@ namespace {
 
 void check_on_gpu(const Trial& trial) {
   if (!is_trained(trial) || trial.extra != ExtraFields{}) return;
-  for (const AugmentationOperation& operation : trial.augmentations.operations())
-    if (operation.order_per_image)
-      refuse(trial,
-             "jitter_..._shuffled is not made on a GPU so far; take jitter with one order, "
-             "or --device cpu");
   // What a thread reads at once.
   const std::int64_t together = trial.precision == Precision::bf16 ? 8 : 4;
   const auto channels = static_cast<std::int64_t>(trial.width * 64);

@@ -17,6 +17,7 @@ TEST(AugmentationSet, IsHeldInItsCanonicalSpelling) {
   EXPECT_EQ(canonical_text("none"), "none");
   EXPECT_EQ(canonical_text("cnr+gray+blur"), "cnr0.5+gray0.2+blur0.5");
   EXPECT_EQ(canonical_text("crop_and_resize0.3"), "cnr0.3");
+  EXPECT_EQ(canonical_text("vflip+shift+rotate270"), "vflip+shift+rotate270");
   EXPECT_EQ(AugmentationSet(), AugmentationSet(AugmentationSet().text()));
 }
 
@@ -42,13 +43,20 @@ TEST(AugmentationSet, NamesAJitterThatIsShuffledForEveryImage) {
 TEST(AugmentationSet, RefusesWhatItDoesNotUnderstand) {
   const std::string grammar =
       " is no augmentation; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, gray0.2, "
-      "blur0.5 (jitter_..._shuffled draws its order for every image), joined by '+', or none";
+      "blur0.5, vflip, shift, rotate90, rotate180, rotate270 (jitter_..._shuffled draws its order "
+      "for every image), joined by '+', or none";
   EXPECT_EQ(problem_with("flip"), "'flip'" + grammar);
   EXPECT_EQ(problem_with(""), "''" + grammar);
   EXPECT_EQ(problem_with("hflip+"), "''" + grammar);
   EXPECT_EQ(problem_with("none+hflip"), "'none'" + grammar);
   EXPECT_EQ(problem_with("jitters"), "'jitters'" + grammar);
+  EXPECT_EQ(problem_with("rotate45"), "'rotate45'" + grammar);
   EXPECT_EQ(problem_with("hflip+hflip"), "'hflip' repeats an augmentation of its kind");
+  EXPECT_EQ(problem_with("rotate90+rotate180"), "'rotate180' repeats an augmentation of its kind");
+  for (const char* text : {"x", "base", "crop", "crop28", "resize"})
+    EXPECT_EQ(problem_with(text).find("augmentation '" + std::string(text) +
+                                      "' would change the image's size"),
+              0U);
 }
 
 TEST(AugmentationSet, RefusesAnAmountThatIsNoneOrOutOfRange) {

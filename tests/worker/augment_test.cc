@@ -233,6 +233,33 @@ TEST(Flip, HappensToHalfOfTheViews) {
   EXPECT_NEAR(flips, draws / 2, 3.3 * std::sqrt(draws / 4.0));
 }
 
+TEST(Flip, UpsideDownHappensToHalfOfTheViewsWhateverTheOther) {
+  constexpr int draws = 4000;
+  const Augmenter augmenter(trial("hflip+vflip"),
+                            image_of(2, [](int y, int x) { return 100 * y + 50 * x; }));
+  std::map<int, int> corners;
+  for (int epoch = 0; epoch < draws; ++epoch)
+    ++corners[static_cast<int>(
+        std::lround(255 * view_of(augmenter, 0, epoch).data_ptr<float>()[0]))];
+  EXPECT_EQ(corners.size(), 4);
+  EXPECT_LT(chi_square(corners, draws, 4), 16.27);  // p = 0.001, 3 degrees of freedom
+}
+
+TEST(Shift, TakesEveryPlaceUpToAnEighthEquallyOften) {
+  constexpr int draws = 10000, side = 16;
+  const Augmenter augmenter(trial("shift"),
+                            image_of(side, [](int y, int x) { return 16 * y + x; }));
+  std::map<int, int> places;
+  for (int epoch = 0; epoch < draws; ++epoch) {
+    const torch::Tensor view = view_of(augmenter, 0, epoch)[0];
+    ++places[static_cast<int>(std::lround(255 * view[8][8].item<float>()))];
+  }
+  EXPECT_EQ(places.size(), 25);
+  EXPECT_EQ(places.begin()->first, 16 * 6 + 6);
+  EXPECT_EQ(places.rbegin()->first, 16 * 10 + 10);
+  EXPECT_LT(chi_square(places, draws, 25), 51.18);  // p = 0.001, 24 degrees of freedom
+}
+
 TEST(Gray, HappensWithItsProbabilityAndOnlyThen) {
   constexpr int draws = 5000;
   torch::Tensor red = at::zeros({1, 3, 1, 1}, torch::kUInt8);

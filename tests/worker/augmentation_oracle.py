@@ -15,6 +15,7 @@ import numpy
 PURPOSE_AUGMENTATION, PURPOSE_JITTER_ORDER = 3, 4
 (CROP_SIDE, CROP_Y, CROP_X, FLIP, BRIGHTNESS, CONTRAST, SATURATION, HUE, GRAY, BLUR,
  SIGMA, ORDER) = range(12)
+VFLIP, SHIFT_Y, SHIFT_X = 14, 15, 16  # the order takes three
 RELEASED = "cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2"
 
 
@@ -99,6 +100,15 @@ def blur(image, sigma):
                for i in range(2 * radius + 1) for j in range(2 * radius + 1))
 
 
+def shift(image, draws):
+    """tf.pad with mode REFLECT by an eighth of the side, then a crop of the old size anywhere."""
+    side = image.shape[0]
+    pad = int(0.125 * side)
+    padded = numpy.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="reflect")
+    top, left = draws.below(SHIFT_Y, 2 * pad + 1), draws.below(SHIFT_X, 2 * pad + 1)
+    return padded[top:top + side, left:left + side]
+
+
 def to_gray(image):
     return numpy.repeat((image @ [0.2989, 0.5870, 0.1140])[..., None], 3, axis=-1)
 
@@ -156,6 +166,12 @@ def view(case, images):
                                     draws.below(CROP_X, side - crop_side + 1), crop_side)
         elif word == "hflip":
             image = image[:, ::-1] if draws.uniform(FLIP) < 0.5 else image
+        elif word == "vflip":
+            image = image[::-1] if draws.uniform(VFLIP) < 0.5 else image
+        elif word == "shift":
+            image = shift(image, draws)
+        elif word.startswith("rotate"):
+            image = numpy.rot90(image, int(word[6:]) // 90)
         elif word.startswith("jitter"):
             parts = word.split("_")[1:]
             amounts = {part[0]: float(part[1:]) for part in parts if part != "shuffled"}
@@ -174,11 +190,14 @@ def cases():
     usual = {"augmentations": "none", "distribution_augmentation": "none", "channels": 3, "side": 8,
              "seed": 1, "epoch": 0, "row": 0, "view": 0, "turns": 0}
     for word in ("none", "cnr0.5", "cnr0.3", "hflip", "jitter_b0.4", "jitter_c0.4", "jitter_s0.4",
-                 "jitter_s1", "jitter_h0.4", "jitter_h0.5", "gray1"):
+                 "jitter_s1", "jitter_h0.4", "jitter_h0.5", "gray1", "vflip", "rotate90", "rotate180", "rotate270"):
         for row in (0, 1) if word == "none" else (0, 1, 2):
             yield dict(usual, augmentations=word, row=row, view=row % 2)
     yield dict(usual, augmentations="blur1", side=20)
     yield dict(usual, augmentations="blur1", side=20, channels=1, row=1)
+    for row in range(3):
+        yield dict(usual, augmentations="shift", side=16, row=row)
+    yield dict(usual, augmentations="shift+rotate90+vflip+cnr0.5", side=20, channels=1, row=2, turns=1)
     for turns in (1, 2, 3):
         yield dict(usual, turns=turns)
     for name, count in (("rotation", 4), ("hflip", 2), ("vflip", 2), ("8", 8)):

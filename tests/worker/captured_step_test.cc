@@ -389,6 +389,10 @@ INSTANTIATE_TEST_SUITE_P(
                                 Loss::contrastive, DistributionAugmentation::none, 3, 64},
                     AugmentCase{"hflip+blur1+cnr0.3", Loss::contrastive,
                                 DistributionAugmentation::vflip, 3, 32},
+                    AugmentCase{"shift+rotate90+vflip+jitter_b0.4_c0.4_s0.4_h0.4_shuffled",
+                                Loss::contrastive, DistributionAugmentation::none, 3, 32},
+                    AugmentCase{"rotate270+cnr0.5+shift+blur1", Loss::rotation,
+                                DistributionAugmentation::none, 1, 32},
                     AugmentCase{"none", Loss::rotation, DistributionAugmentation::none, 1, 32}));
 
 // Through a captured step, whose input buffer is what the CPU's Augmenter makes.

@@ -109,6 +109,29 @@ __device__ void flip(const Canvas& image) {
   }
 }
 
+__device__ void flip_upside_down(const Canvas& image) {
+  const int half = image.side / 2 * image.side;  // pixels of the upper rows
+  for (int i = threadIdx.x; i < image.channels * half; i += kThreads) {
+    float* const plane = image.plane(i / half);
+    const int upper = i % half, x = upper % image.side;
+    const int lower = (image.side - 1 - upper / image.side) * image.side + x;
+    const float kept = plane[upper];
+    plane[upper] = plane[lower];
+    plane[lower] = kept;
+  }
+}
+
+// Each pixel of `out` is the one of `from` that place(y, x, from_y, from_x) says.
+template <class Place>
+__device__ void take_from(const Canvas& from, const Canvas& out, Place place) {
+  for (int pixel = threadIdx.x; pixel < out.pixels(); pixel += kThreads) {
+    int from_y, from_x;
+    place(pixel / out.side, pixel % out.side, from_y, from_x);
+    for (int p = 0; p < out.channels; ++p)
+      out.plane(p)[pixel] = from.plane(p)[from_y * out.side + from_x];
+  }
+}
+
 __device__ void stretch_contrast(const Canvas& image, float factor) {
   for (int p = 0; p < image.channels; ++p) {
     float* plane = image.plane(p);
@@ -121,7 +144,14 @@ __device__ void stretch_contrast(const Canvas& image, float factor) {
 }
 
 __device__ void jitter(const Canvas& image, const AugmentPlan::Operation& amounts,
-                       const std::uint8_t* order, const Drawn& draws) {
+                       const std::uint8_t (&of_view)[4], const Drawn& draws) {
+  int order[4];
+  for (int i = 0; i < 4; ++i) order[i] = amounts.order_per_image ? i : of_view[i];
+  for (int i = 3; amounts.order_per_image && i > 0; --i) {
+    const int j = draws.below(draw_jitter_order + i - 1, i + 1), kept = order[i];
+    order[i] = order[j];
+    order[j] = kept;
+  }
   for (int k = 0; k < 4; ++k) {
     switch (order[k]) {
       case 0:
@@ -207,6 +237,11 @@ __global__ void __launch_bounds__(kThreads)
   const Drawn draws{bits};
   Canvas image{memory, plan.side, plan.channels};
   Canvas other{memory + floats, plan.side, plan.channels};
+  const auto swap_canvases = [&] {
+    const Canvas kept = image;
+    image = other;
+    other = kept;
+  };
 
   // A crop that comes first reads the bytes.
   int first = 0;
@@ -224,9 +259,7 @@ __global__ void __launch_bounds__(kThreads)
       case AugmentPlan::Operation::Kind::crop: {
         const auto from = [&](int p, int y, int x) { return image.plane(p)[y * plan.side + x]; };
         crop_and_resize(from, draw_crop(draws, operation.least_side, plan.side), other);
-        const Canvas kept = image;
-        image = other;
-        other = kept;
+        swap_canvases();
         break;
       }
       case AugmentPlan::Operation::Kind::hflip:
@@ -242,6 +275,28 @@ __global__ void __launch_bounds__(kThreads)
         if (draws.uniform(draw_blur) < operation.amount)
           blur(image, other, 0.1F + 1.9F * draws.uniform(draw_blur_sigma));
         break;
+      case AugmentPlan::Operation::Kind::vflip:
+        if (draws.uniform(draw_vflip) < 0.5F) flip_upside_down(image);
+        break;
+      case AugmentPlan::Operation::Kind::shift: {
+        const int most = operation.most_shift;
+        const int down = draws.below(draw_shift_y, 2 * most + 1) - most;
+        const int right = draws.below(draw_shift_x, 2 * most + 1) - most;
+        take_from(image, other, [&](int y, int x, int& from_y, int& from_x) {
+          from_y = reflected(y + down, plan.side);
+          from_x = reflected(x + right, plan.side);
+        });
+        swap_canvases();
+        break;
+      }
+      case AugmentPlan::Operation::Kind::rotate: {
+        const SquareTransform turn{operation.quarters, false, false};
+        take_from(image, other, [&](int y, int x, int& from_y, int& from_x) {
+          source_of(turn, plan.side, y, x, from_y, from_x);
+        });
+        swap_canvases();
+        break;
+      }
     }
     __syncthreads();
   }
@@ -260,9 +315,10 @@ __global__ void __launch_bounds__(kThreads)
 
 bool needs_two(const AugmentPlan& plan) {
   for (int k = 0; k < plan.operation_count; ++k) {
-    const auto kind = plan.operations[k].kind;
-    if (kind == AugmentPlan::Operation::Kind::blur ||
-        (k > 0 && kind == AugmentPlan::Operation::Kind::crop))
+    using Kind = AugmentPlan::Operation::Kind;
+    const Kind kind = plan.operations[k].kind;
+    if (kind == Kind::blur || kind == Kind::shift || kind == Kind::rotate ||
+        (k > 0 && kind == Kind::crop))
       return true;
   }
   return false;

@@ -11,9 +11,11 @@ namespace occam::cuda {
 struct AugmentPlan {
   static constexpr int kMostOperations = 16, kMostTransforms = 8;
   struct Operation {
-    enum class Kind { crop, hflip, jitter, gray, blur };
+    enum class Kind { crop, hflip, jitter, gray, blur, vflip, shift, rotate };
     Kind kind;
     std::int32_t least_side;  // of a crop
+    std::int32_t most_shift, quarters;
+    bool order_per_image;  // of a jitter: not the state's of its view
     float amount, brightness, contrast, saturation, hue;
   };
   std::int32_t side, channels;    // of the bytes

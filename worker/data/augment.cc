@@ -54,6 +54,40 @@ void flip(Planes& image) {
   }
 }
 
+void flip_upside_down(Planes& image) {
+  for (int p = 0; p < image.count; ++p)
+    for (int y = 0; y < image.side / 2; ++y)
+      std::swap_ranges(image.plane(p) + y * image.side, image.plane(p) + (y + 1) * image.side,
+                       image.plane(p) + (image.side - 1 - y) * image.side);
+}
+
+// Each pixel is the one that place(y, x, from_y, from_x) says.
+template <class Place>
+void take_from(Planes& image, Place place) {
+  const Planes was = image;
+  for (int p = 0; p < image.count; ++p)
+    for (int y = 0; y < image.side; ++y)
+      for (int x = 0; x < image.side; ++x) {
+        int from_y, from_x;
+        place(y, x, from_y, from_x);
+        image.plane(p)[y * image.side + x] = was.plane(p)[from_y * image.side + from_x];
+      }
+}
+
+void shift(Planes& image, int down, int right) {
+  take_from(image, [&](int y, int x, int& from_y, int& from_x) {
+    from_y = reflected(y + down, image.side);
+    from_x = reflected(x + right, image.side);
+  });
+}
+
+void rotate(Planes& image, int quarters) {
+  const SquareTransform turn{quarters, false, false};
+  take_from(image, [&](int y, int x, int& from_y, int& from_x) {
+    source_of(turn, image.side, y, x, from_y, from_x);
+  });
+}
+
 void brighten(Planes& image, float delta) {
   for (float& value : image.values) value += delta;
 }
@@ -252,6 +286,20 @@ void Augmenter::augment(std::int64_t row, std::int64_t epoch, std::uint32_t view
       case AugmentationOperation::Kind::blur:
         if (draws.uniform(draw_blur) < static_cast<float>(operation.amount))
           blur(image, 0.1F + 1.9F * draws.uniform(draw_blur_sigma));
+        break;
+      case AugmentationOperation::Kind::vflip:
+        if (draws.uniform(draw_vflip) < 0.5F) flip_upside_down(image);
+        break;
+      case AugmentationOperation::Kind::shift: {
+        const int most = most_shift(side_);
+        const auto by = [&](std::uint32_t draw) {
+          return static_cast<int>(draws.below(draw, 2 * most + 1)) - most;
+        };
+        shift(image, by(draw_shift_y), by(draw_shift_x));
+        break;
+      }
+      case AugmentationOperation::Kind::rotate:
+        rotate(image, static_cast<int>(operation.amount));
         break;
     }
 

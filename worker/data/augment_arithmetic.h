@@ -24,7 +24,10 @@ enum AugmentationDraw : std::uint32_t {
   draw_blur,
   draw_blur_sigma,
   draw_jitter_order,  // three of them, from here on
-  kAugmentationDraws = draw_jitter_order + 3,
+  draw_vflip = draw_jitter_order + 3,
+  draw_shift_y,
+  draw_shift_x,
+  kAugmentationDraws,
 };
 
 struct Rgb {
@@ -36,6 +39,15 @@ struct Rgb {
 inline int least_crop_side(double amount, int side) {
   const auto least = static_cast<int>(amount * side);
   return least < 1 ? 1 : least;
+}
+
+// The furthest that a shift goes in each direction (augment_ops.py:66).
+inline int most_shift(int side) { return side / 8; }
+// Where a shifted image's pixel lies: beyond an edge it goes on as a mirror image of what lies
+// inside of the edge's pixels (tf.pad, REFLECT).
+OCCAM_SHARED inline int reflected(int at, int side) {
+  if (at < 0) return -at;
+  return at < side ? at : 2 * (side - 1) - at;
 }
 
 // Where an output pixel's centre falls in a crop that is resized without antialiasing, with

@@ -20,14 +20,14 @@ cuda::AugmentPlan augment_plan(const Trial& trial, int side, int channels,
     if (plan.operation_count == cuda::AugmentPlan::kMostOperations)
       throw Error("a GPU makes at most " + std::to_string(cuda::AugmentPlan::kMostOperations) +
                   " augmentations in a row");
-    if (operation.order_per_image)
-      throw Error(
-          "jitter_..._shuffled is not made on a GPU so far; use --device cpu, or one order");
     auto& made = plan.operations[plan.operation_count++];
-    static_assert(static_cast<int>(Kind::blur) ==
-                  static_cast<int>(cuda::AugmentPlan::Operation::Kind::blur));
+    static_assert(static_cast<int>(Kind::rotate) ==
+                  static_cast<int>(cuda::AugmentPlan::Operation::Kind::rotate));
     made.kind = static_cast<cuda::AugmentPlan::Operation::Kind>(operation.kind);
     made.least_side = least_crop_side(operation.amount, side);
+    made.most_shift = most_shift(side);
+    made.quarters = static_cast<std::int32_t>(operation.amount);
+    made.order_per_image = operation.order_per_image;
     made.amount = static_cast<float>(operation.amount);
     made.brightness = static_cast<float>(operation.brightness);
     made.contrast = static_cast<float>(operation.contrast);
