@@ -328,6 +328,7 @@ inline int __shfl_xor_sync(unsigned mask, int value, int lanes) {
 
 namespace occam::cuda {
 
+inline float* shared_floats() { return reinterpret_cast<float*>(simt::shared); }
 inline void put_far(std::uint64_t* to, std::uint64_t word) { *to = word; }
 inline std::uint64_t get_far(const std::uint64_t* from) { return *from; }
 

@@ -219,7 +219,7 @@ __device__ void blur(const Canvas& image, const Canvas& other, float sigma) {
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     make_views(AugmentPlan plan, const StepState* state, T* out) {
-  extern __shared__ float memory[];
+  float* const memory = shared_floats();
   const int view = blockIdx.x / plan.batch;
   const int place = blockIdx.x % plan.batch;
   const std::int32_t row = state->order[state->index * plan.step_rows + plan.first + place];

@@ -10,6 +10,12 @@
 
 namespace occam::cuda {
 
+// The shared memory that launch() was asked for.
+__device__ inline float* shared_floats() {
+  extern __shared__ float memory[];
+  return memory;
+}
+
 // Puts a kernel on the stream, with so many bytes of shared memory beside its own arrays.
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), dim3 blocks, unsigned threads,
