@@ -12,8 +12,8 @@ namespace occam::cuda {
 
 // The shared memory that launch() was asked for.
 __device__ inline float* shared_floats() {
-  extern __shared__ float memory[];
-  return memory;
+  extern __shared__ float floats_of_launch[];
+  return floats_of_launch;
 }
 
 // Puts a kernel on the stream, with so many bytes of shared memory beside its own arrays.
