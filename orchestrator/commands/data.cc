@@ -134,10 +134,8 @@ void check_counts(const Named& what, const ImageSets& sets) {
               std::to_string(known.test_rows) + " test images; get " + origin(what.dataset).get_it);
 }
 
-void print_left_out(const Named& what, const fs::path& folder, int side) {
-  if (what.dataset != Dataset::folder) return;
-  for (const std::string& one : left_out(folder, image_files(what.dataset, folder, side)))
-    fmt::print("  note: {}\n", one);
+void print_left_out(const fs::path& folder, const ImageFiles& files) {
+  for (const std::string& one : left_out(folder, files)) fmt::print("  note: {}\n", one);
 }
 
 int list(const DataOptions& options) {
@@ -194,7 +192,8 @@ int check(const std::string& name, const DataOptions& options) {
   }
   print_sets(sets);
   check_counts(what, sets);
-  print_left_out(what, folder, static_cast<int>(sets.train.side));
+  if (what.dataset == Dataset::folder)
+    print_left_out(folder, folder_files(folder, static_cast<int>(sets.train.side)));
   return 0;
 }
 
@@ -242,7 +241,7 @@ int prepare(const std::string& name, const DataOptions& options) {
       });
   fmt::print("{}: {} train and {} test images of {} x {} pixels in {}\n", name, header.train_rows,
              header.test_rows, header.side, header.side, prepared_path(folder).string());
-  print_left_out(what, folder, options.side);
+  if (what.dataset == Dataset::folder) print_left_out(folder, files);
   return 0;
 }
 

@@ -329,14 +329,10 @@ bool needs_two(const AugmentPlan& plan) {
 void augment(const AugmentPlan& plan, const StepState* state, void* out, Element element,
              Stream stream) {
   const int shared = plan.channels * plan.side * plan.side * 4 * (needs_two(plan) ? 2 : 1);
-  const auto make = [&]<class T>(T* to) {
+  with_element(element, [&]<class T>(T) {
     launch("augment", make_views<T>, static_cast<unsigned>(plan.views * plan.batch), kThreads,
-           shared, stream, plan, state, to);
-  };
-  if (element == Element::float32)
-    make(static_cast<float*>(out));
-  else
-    make(static_cast<__nv_bfloat16*>(out));
+           shared, stream, plan, state, static_cast<T*>(out));
+  });
 }
 
 }  // namespace occam::cuda

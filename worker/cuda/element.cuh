@@ -14,6 +14,15 @@ namespace occam::cuda {
 template <class T>
 constexpr int kVector = 16 / sizeof(T);
 
+// Calls work(T{}) for the element.
+template <class Work>
+void with_element(Element element, Work work) {
+  if (element == Element::float32)
+    work(float{});
+  else
+    work(__nv_bfloat16{});
+}
+
 template <class T, int V>
 struct alignas(sizeof(T) * V) Packed {
   T values[V];

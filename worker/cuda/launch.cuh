@@ -1,11 +1,20 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "experiments/error.h"
 #include "worker/cuda/device.h"
 
-// Without nvcc, tests/kernels/simt.h has this for a CPU.
+namespace occam::cuda {
+
+inline unsigned blocks_of(std::int64_t items, std::int64_t a_block) {
+  return static_cast<unsigned>((items + a_block - 1) / a_block);
+}
+
+}  // namespace occam::cuda
+
+// Without nvcc, tests/kernels/simt.h has these for a CPU.
 #ifdef __CUDACC__
 
 namespace occam::cuda {

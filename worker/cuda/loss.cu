@@ -238,19 +238,6 @@ __global__ void four_way(int rows, const T* logits, T* gradient, float* losses, 
   hits[row] = best == target ? 1.0F : 0.0F;
 }
 
-unsigned blocks_of(std::int64_t items, std::int64_t a_block) {
-  return static_cast<unsigned>((items + a_block - 1) / a_block);
-}
-
-// Calls work(T{}) for the element.
-template <class Work>
-void with_element(Element element, Work work) {
-  if (element == Element::float32)
-    work(float{});
-  else
-    work(__nv_bfloat16{});
-}
-
 }  // namespace
 
 std::int64_t info_nce_scratch(const InfoNce& shape) {

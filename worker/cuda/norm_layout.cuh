@@ -211,18 +211,14 @@ constexpr std::int64_t kMostPartials = std::int64_t{2} * kMostBlocks * kMostLane
 // channels.
 template <class Work>
 void with_element(const NormShape& shape, Work work) {
-  const auto with = [&]<class T>(T element) {
+  with_element(shape.element, [&]<class T>(T element) {
     if (shape.channels % kVector<T> == 0)
       work(element, std::integral_constant<int, kVector<T>>{});
     else
       throw Error("a GPU trains networks whose layers have multiples of " +
                   std::to_string(kVector<T>) + " channels; " + std::to_string(shape.channels) +
                   " is none (width, head_width)");
-  };
-  if (shape.element == Element::float32)
-    with(float{});
-  else
-    with(__nv_bfloat16{});
+  });
 }
 
 // Sums of more blocks than this take the last one long to add up.

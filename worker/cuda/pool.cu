@@ -47,35 +47,27 @@ __global__ void __launch_bounds__(kThreads)
 // Calls work(T{}, integral_constant<V>, vectors in all, vectors an image's pixel).
 template <class Work>
 void with_vectors(const PoolShape& shape, Work work) {
-  const auto with = [&]<class T>(T element) {
+  with_element(shape.element, [&]<class T>(T element) {
     constexpr int kWide = kVector<T>;
     const std::int64_t of_channels = shape.channels / kWide;
     work(element, std::integral_constant<int, kWide>{}, shape.images * of_channels,
          static_cast<int>(of_channels));
-  };
-  if (shape.element == Element::float32)
-    with(float{});
-  else
-    with(__nv_bfloat16{});
-}
-
-unsigned blocks_of(std::int64_t vectors) {
-  return static_cast<unsigned>((vectors + kThreads - 1) / kThreads);
+  });
 }
 
 }  // namespace
 
 void pool(const PoolShape& shape, const void* x, void* mean, Stream stream) {
   with_vectors(shape, [&]<class T, class V>(T, V, std::int64_t vectors, int of_channels) {
-    launch("pool", mean_of_pixels<T, V::value>, blocks_of(vectors), kThreads, 0, stream, vectors,
-           shape.pixels, of_channels, static_cast<const T*>(x), static_cast<T*>(mean));
+    launch("pool", mean_of_pixels<T, V::value>, blocks_of(vectors, kThreads), kThreads, 0, stream,
+           vectors, shape.pixels, of_channels, static_cast<const T*>(x), static_cast<T*>(mean));
   });
 }
 
 void pool_backward(const PoolShape& shape, const void* of_mean, void* of_x, Stream stream) {
   with_vectors(shape, [&]<class T, class V>(T, V, std::int64_t vectors, int of_channels) {
-    launch("pool_backward", over_pixels<T, V::value>, blocks_of(vectors), kThreads, 0, stream,
-           vectors, shape.pixels, of_channels, static_cast<const T*>(of_mean),
+    launch("pool_backward", over_pixels<T, V::value>, blocks_of(vectors, kThreads), kThreads, 0,
+           stream, vectors, shape.pixels, of_channels, static_cast<const T*>(of_mean),
            static_cast<T*>(of_x));
   });
 }

@@ -303,19 +303,10 @@ void Augmenter::augment(std::int64_t row, std::int64_t epoch, std::uint32_t view
         break;
     }
 
-  const SquareTransform turn{turns, false, false};
+  if (turns != 0) rotate(image, turns);
   for (int p = 0; p < 3; ++p) {
     const float* plane = image.plane(image.count == 1 ? 0 : p);
-    if (turns == 0) {
-      std::copy(plane, plane + image.pixels(), out + p * image.pixels());
-      continue;
-    }
-    for (int y = 0; y < side_; ++y)
-      for (int x = 0; x < side_; ++x) {
-        int from_y, from_x;
-        source_of(turn, side_, y, x, from_y, from_x);
-        out[(p * side_ + y) * side_ + x] = plane[from_y * side_ + from_x];
-      }
+    std::copy(plane, plane + image.pixels(), out + p * image.pixels());
   }
 }
 
