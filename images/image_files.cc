@@ -360,9 +360,13 @@ std::vector<std::string> left_out(const fs::path& folder, const ImageFiles& file
     std::size_t unlisted = 0;
     std::error_code problem;
     fs::recursive_directory_iterator entry(folder, problem), end;
-    for (; !problem && entry != end; entry.increment(problem))
-      unlisted += is_image_name(entry->path()) && !is_hidden(entry->path()) &&
-                  entry->is_regular_file(problem) && !listed.count(entry->path());
+    for (; !problem && entry != end; entry.increment(problem)) {
+      if (is_hidden(entry->path()))
+        entry.disable_recursion_pending();
+      else
+        unlisted += is_image_name(entry->path()) && entry->is_regular_file(problem) &&
+                    !listed.count(entry->path());
+    }
     if (unlisted > 0)
       all.push_back(std::to_string(unlisted) +
                     (unlisted == 1 ? " image file is" : " image files are") +

@@ -316,6 +316,7 @@ TEST(FolderFiles, TellWhatTheyLeaveOut) {
   screws.folder.write("screws/images.csv",
                       "path,split,label\ntrain/good/1.npy,train,good\n"
                       "test/good/0.npy,test,good\ntest/bent/0.npy,test,bent\n");
+  screws.write("test/.thumbs/0", 1);
   EXPECT_EQ(said(),
             std::vector<std::string>{"5 image files are in the folder but not in images.csv"});
 }

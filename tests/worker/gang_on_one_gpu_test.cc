@@ -188,7 +188,7 @@ class GangOnOneGpu : public testing::TestWithParam<Loss> {
     at::manual_seed(7);
     load_kernels();
     trial = narrow(GetParam());
-    trial.learning_rate = 1e-4;
+    trial.learning_rate = 2e-6;  // at the usual one a rounding grows tenfold a step
   }
   const PrecisionScope exact{Precision::fp32};  // of what comes from ATen
   Trial trial;
@@ -208,10 +208,10 @@ TEST_P(GangOnOneGpu, TrainsAsOneMemberWithTheWholeBatch) {
       EXPECT_TRUE(at::equal(member.parameters, members[0].parameters));
       EXPECT_TRUE(at::equal(member.velocity, members[0].velocity));
       EXPECT_TRUE(at::equal(member.statistics, members[0].statistics));
-      EXPECT_LT(relative(member.velocity, alone.velocity), 3e-2);
-      EXPECT_LT(relative(member.first_statistics, alone.first_statistics), 1e-5);
-      EXPECT_LT(relative(member.statistics, alone.statistics), 1e-4);
-      EXPECT_NEAR(member.loss_sum, alone.loss_sum, 1e-4 * kSteps);
+      EXPECT_LT(relative(member.velocity, alone.velocity), 5e-3);
+      EXPECT_LT(relative(member.first_statistics, alone.first_statistics), 1e-6);
+      EXPECT_LT(relative(member.statistics, alone.statistics), 2e-6);
+      EXPECT_NEAR(member.loss_sum, alone.loss_sum, 1e-5 * kSteps);
     }
   }
 }
