@@ -1,11 +1,10 @@
 #pragma once
 
 #include <cuda.h>
-#include <cuda_runtime_api.h>
 
 #include <string>
 
-#include "experiments/error.h"
+#include "worker/cuda/demand.h"
 
 namespace occam::cuda {
 
@@ -15,9 +14,7 @@ template <class Function>
 Function driver(const char* name, Function) {
   void* found = nullptr;
   cudaDriverEntryPointQueryResult result{};
-  const cudaError_t error =
-      cudaGetDriverEntryPointByVersion(name, &found, 12050, cudaEnableDefault, &result);
-  if (error != cudaSuccess) throw Error(cudaGetErrorString(error));
+  demand(cudaGetDriverEntryPointByVersion(name, &found, 12050, cudaEnableDefault, &result), name);
   if (result != cudaDriverEntryPointSuccess)
     throw Error(std::string("this driver has no ") + name + "; CUDA 12.5 or newer has");
   return reinterpret_cast<Function>(found);

@@ -1,9 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
-#include "experiments/error.h"
 #include "worker/cuda/device.h"
 
 namespace occam::cuda {
@@ -16,6 +14,7 @@ inline unsigned blocks_of(std::int64_t items, std::int64_t a_block) {
 
 // Without nvcc, tests/kernels/simt.h has these for a CPU.
 #ifdef __CUDACC__
+#include "worker/cuda/demand.h"
 
 namespace occam::cuda {
 
@@ -32,9 +31,8 @@ void launch(const char* name, void (*kernel)(Parameters...), dim3 blocks, unsign
   // A kernel has 48 KiB without asking, its own arrays and what CUDA keeps there included.
   constexpr int kSurelyGiven = 32 << 10;
   if (shared_bytes > kSurelyGiven) {
-    const cudaError_t error =
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
-    if (error != cudaSuccess) throw Error(std::string(name) + ": " + cudaGetErrorString(error));
+    demand(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes),
+           name);
   }
   kernel<<<blocks, threads, shared_bytes, stream>>>(static_cast<Parameters>(arguments)...);
   check_launch(name);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "experiments/error.h"
+#include "worker/cuda/demand.h"
 #include "worker/cuda/driver.h"
 
 namespace occam::cuda {
@@ -16,9 +17,6 @@ void demand(CUresult result, const char* what) {
   if (result != CUDA_SUCCESS)
     throw Error(std::string(what) + " failed (" + std::to_string(result) +
                 "): this GPU or driver cannot be divided");
-}
-void demand(cudaError_t error) {
-  if (error != cudaSuccess) throw Error(cudaGetErrorString(error));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "worker/cuda/device.h"
 
@@ -14,8 +15,6 @@ class SideCopies {
  public:
   // Throws Error when CUDA has nothing left for it.
   explicit SideCopies(Stream stream);
-  ~SideCopies();
-  SideCopies(const SideCopies&) = delete;
 
   // What the stream has been given until now comes before the copies from here on.
   void begin();
@@ -24,10 +23,14 @@ class SideCopies {
   void end();
 
  private:
+  struct Destroy {
+    void operator()(CUstream_st* stream) const;
+    void operator()(CUevent_st* event) const;
+  };
+
   const Stream stream_;
-  Stream side_stream_ = nullptr;
-  CUevent_st* made_ = nullptr;
-  CUevent_st* copied_ = nullptr;
+  std::unique_ptr<CUstream_st, Destroy> side_stream_;
+  std::unique_ptr<CUevent_st, Destroy> made_, copied_;
   bool is_begun_ = false;
 };
 

@@ -1,8 +1,6 @@
 #include "worker/cuda/update.h"
 
-#include <string>
-
-#include "experiments/error.h"
+#include "worker/cuda/demand.h"
 #include "worker/cuda/element.cuh"
 #include "worker/cuda/exchange.cuh"
 
@@ -145,10 +143,7 @@ __global__ void advance_state(StepState* state, const float* losses, const float
   state->index += 1;
 }
 
-void demand(cudaError_t error) {
-  if (error != cudaSuccess)
-    throw Error(std::string("the update's table: ") + cudaGetErrorString(error));
-}
+constexpr char kTable[] = "the update's table";
 
 }  // namespace
 
@@ -160,7 +155,9 @@ Update::Update(std::vector<UpdateSegment> segments, Stream stream)
       chunks.push_back({static_cast<std::int32_t>(s), static_cast<std::int32_t>(begin)});
   chunks_ = static_cast<std::int64_t>(chunks.size());
   const std::size_t head = segments_.size() * sizeof(UpdateSegment);
-  demand(cudaMalloc(&table_, head + chunks.size() * sizeof(Chunk)));
+  void* table = nullptr;
+  demand(cudaMalloc(&table, head + chunks.size() * sizeof(Chunk)), kTable);
+  table_.reset(table);
   write(0, segments_.data(), head, stream);
   write(head, chunks.data(), chunks.size() * sizeof(Chunk), stream);
 }
@@ -173,16 +170,17 @@ void Update::read_from(const std::vector<const void*>& gradients, Stream stream)
 // On the stream whose kernels read it: cudaMemcpy may return before the bytes have arrived, and
 // streams that do not wait for the default one then read what was there before.
 void Update::write(std::size_t at, const void* from, std::size_t bytes, Stream stream) {
-  demand(cudaMemcpyAsync(static_cast<char*>(table_) + at, from, bytes, cudaMemcpyHostToDevice,
-                         stream));
-  demand(cudaStreamSynchronize(stream));
+  demand(cudaMemcpyAsync(static_cast<char*>(table_.get()) + at, from, bytes, cudaMemcpyHostToDevice,
+                         stream),
+         kTable);
+  demand(cudaStreamSynchronize(stream), kTable);
 }
 
-Update::~Update() { cudaFree(table_); }
+void Update::Free::operator()(void* memory) const { cudaFree(memory); }
 
 void Update::run(const StepState* state, float momentum, float weight_decay, Stream stream,
                  const SentGradients* sent) const {
-  const auto* segments = static_cast<const UpdateSegment*>(table_);
+  const auto* segments = static_cast<const UpdateSegment*>(table_.get());
   const auto* chunks = reinterpret_cast<const Chunk*>(segments + segments_.size());
   const auto kernel = sent ? update<Kind::gang> : update<Kind::alone>;
   kernel<<<static_cast<unsigned>(chunks_), kThreads, 0, stream>>>(
@@ -191,7 +189,7 @@ void Update::run(const StepState* state, float momentum, float weight_decay, Str
 }
 
 void Update::copy(Stream stream) const {
-  const auto* segments = static_cast<const UpdateSegment*>(table_);
+  const auto* segments = static_cast<const UpdateSegment*>(table_.get());
   const auto* chunks = reinterpret_cast<const Chunk*>(segments + segments_.size());
   update<Kind::copy><<<static_cast<unsigned>(chunks_), kThreads, 0, stream>>>(segments, chunks,
                                                                               nullptr, 0, 0, {});

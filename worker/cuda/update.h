@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "worker/cuda/exchange.h"
@@ -44,8 +45,6 @@ class Update {
   // Throws Error when the device memory for its table cannot be had. `stream` here and below is the
   // one that run() and copy() are given; both wait for it.
   Update(std::vector<UpdateSegment> segments, Stream stream);
-  ~Update();
-  Update(const Update&) = delete;
 
   // Where the gradients lie, one a segment. A captured backward pass says so only when it is whole,
   // so this may come after run() was captured, and must come before it is replayed.
@@ -60,8 +59,12 @@ class Update {
  private:
   void write(std::size_t at, const void* from, std::size_t bytes, Stream stream);
 
+  struct Free {
+    void operator()(void* memory) const;
+  };
+
   std::vector<UpdateSegment> segments_;
-  void* table_ = nullptr;  // segments, then chunks
+  std::unique_ptr<void, Free> table_;  // segments, then chunks
   std::int64_t chunks_ = 0;
 };
 

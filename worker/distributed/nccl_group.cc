@@ -16,11 +16,14 @@
 #include <thread>
 #include <vector>
 
+#include "worker/cuda/demand.h"
 #include "worker/cuda/window.h"
 #include "worker/distributed/group.h"
 
 namespace occam {
 namespace {
+
+using cuda::demand, cuda::is_done;
 
 ncclDataType_t type_of(const torch::Tensor& values) {
   switch (values.scalar_type()) {
@@ -55,10 +58,6 @@ ncclUniqueId id_of(const std::string& text) {
   for (std::size_t i = 0; i < sizeof id.internal; ++i)
     id.internal[i] = static_cast<char>(std::stoi(text.substr(2 * i, 2), nullptr, 16));
   return id;
-}
-
-void demand(cudaError_t error) {
-  if (error != cudaSuccess) throw Error(cudaGetErrorString(error));
 }
 
 // The communicator does not block its caller: what takes long is polled for, so a broken group is
@@ -251,12 +250,6 @@ class NcclGroup final : public Group {
   };
 
   static c10::cuda::CUDAStream stream() { return c10::cuda::getCurrentCUDAStream(); }
-
-  static bool is_done(cudaError_t state) {
-    if (state == cudaErrorNotReady) return false;
-    demand(state);
-    return true;
-  }
 
   static bool is_of_device(const void* pointer) {
     cudaPointerAttributes attributes{};

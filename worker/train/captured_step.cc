@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "experiments/error.h"
+#include "worker/cuda/demand.h"
 #include "worker/cuda/part.h"
 #include "worker/data/augment.h"
 #include "worker/data/order.h"
@@ -25,13 +26,10 @@
 namespace occam {
 namespace {
 
+using cuda::demand, cuda::is_done;
 using torch::Tensor;
 // Of a step for which all of cuDNN's algorithms are tried.
 constexpr std::int64_t kFewImages = 512;
-
-void demand(cudaError_t error) {
-  if (error != cudaSuccess) throw Error(cudaGetErrorString(error));
-}
 
 // The whole step as one graph.
 class CapturedStep final : public TrainingStep {
@@ -145,12 +143,6 @@ class CapturedStep final : public TrainingStep {
   const std::shared_ptr<Network>& network() const override { return passes_->network(); }
 
  private:
-  static bool is_done(cudaError_t state) {
-    if (state == cudaErrorNotReady) return false;
-    demand(state);
-    return true;
-  }
-
   // Waits for the device; in a group so that it hears when the others are gone.
   void finish() const {
     if (group_) group_->wait([&] { return is_done(cudaStreamQuery(stream_)); });
