@@ -4,8 +4,8 @@
     python3 bench/gangs.py build/release/bin/bench_gangs --device cpu     # does it run at all?
 
 Prints every figure as it comes and the table last. Exits 1 when parameters of gangs differ by more
-than 1e-5 in fp32, when a trial whose member is killed ends with another table, when the planner chooses
-wrongly at more than one batch size, by more than 10 %, or when a process fails. --parts takes of
+than 1e-5 in fp32, when a trial whose member is killed ends with another table or without a second start, when
+the planner chooses wrongly at more than one batch size, by more than 10 %, or when a process fails. --parts takes of
   speed      images a second; linear is what the GPUs do without a gang, all at the same time
   kernels    where the time of a step goes on the first GPU of a gang of 2
   equality   the parameters against those of no gang
@@ -15,10 +15,13 @@ wrongly at more than one batch size, by more than 10 %, or when a process fails.
   planner    what a gang of 2 does of 2 packed GPUs' work, and what `occam plan` chooses
 """
 import argparse
+import ctypes
 import glob
 import importlib.util
 import json
 import os
+import queue
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -57,35 +60,55 @@ def start(program, given):
     )
 
 
-def lines_of(process, name, limit):
-    """Its lines as JSON; its end with an error, or after `limit` seconds, is ours."""
-    watch = threading.Timer(limit, process.kill)
-    watch.start()
-    for line in process.stdout:
-        try:
-            yield json.loads(line)
-        except ValueError:
-            shown(f"{name}: {line.rstrip()}")
-    watch.cancel()
-    if process.wait() != 0:
-        raise Failed(f"{name} ended with {process.returncode}" + ("" if process.returncode != -9 else " (too slow?)"))
-
-
-def run(processes, on_line, limit):
-    """Reads rank 0 to its end, then the others; none is left behind."""
+def tell(process, line):
     try:
-        for line in lines_of(processes[0], "rank 0", limit):
-            on_line(line)
-        for rank, process in enumerate(processes[1:], 1):
-            for line in lines_of(process, f"rank {rank}", 60):
-                shown(f"rank {rank}: {line}")
+        os.write(process.stdin.fileno(), (line + "\n").encode())
+    except BrokenPipeError:
+        pass  # its end is seen as well
+
+
+def run(processes, heard, limit=420, spared=()):
+    """Tells heard(rank, line) what they say, lines of JSON, until all have ended. When one fails that is not spared, or
+    after `limit` seconds, that is an error at once; none is left behind."""
+    said, end = queue.Queue(), time.monotonic() + limit
+
+    def read(rank):
+        for line in processes[rank].stdout:
+            said.put((rank, line))
+        said.put((rank, None))
+
+    def left():
+        return max(0, end - time.monotonic())
+
+    readers = [threading.Thread(target=read, args=[rank], daemon=True) for rank in range(len(processes))]
+    try:
+        for reader in readers:
+            reader.start()
+        reading = len(readers)
+        while reading:
+            rank, line = said.get(timeout=left())
+            if line is None:
+                reading -= 1
+                if processes[rank].wait(left()) and rank not in spared:
+                    raise Failed(f"rank {rank} ended with {processes[rank].returncode}")
+                continue
+            try:
+                line = json.loads(line)
+            except ValueError:
+                shown(f"rank {rank}: {line.rstrip()}")
+                continue
+            heard(rank, line)
+    except (queue.Empty, subprocess.TimeoutExpired):
+        raise Failed(f"not done after {limit} s") from None
     finally:
         for process in processes:
             if process.poll() is None:
                 process.kill()
+        for reader in readers:
+            reader.join(5)
 
 
-def gang(program, size, options, limit=420):
+def gang(program, size, options):
     """What rank 0 says."""
     processes = [
         start(program, options | {"work": "gang", "rank": rank, "size": size, "device": device_of(rank)})
@@ -93,51 +116,48 @@ def gang(program, size, options, limit=420):
     ]
     said = []
 
-    def heard(line):
-        if "ticket" in line:
+    def heard(rank, line):
+        if rank > 0:
+            shown(f"rank {rank}: {line}")
+        elif "ticket" in line:
             for process in processes[1:]:
-                process.stdin.write(line["ticket"] + "\n")
-                process.stdin.flush()
-            return
-        shown(f"R={size}: {line}")
-        said.append(line)
+                tell(process, line["ticket"])
+        else:
+            shown(f"R={size}: {line}")
+            said.append(line)
 
-    run(processes, heard, limit)
+    run(processes, heard)
     return said
 
 
 def alone(program, options):
     said = []
 
-    def heard(line):
+    def heard(_, line):
         shown(f"alone: {line}")
         said.append(line)
 
-    run([start(program, {"work": "alone", "device": device_of(0)} | options)], heard, 420)
+    run([start(program, {"work": "alone", "device": device_of(0)} | options)], heard)
     return said
 
 
-def together(program, size, options, meetings):
-    """What `size` processes say, each with a GPU of its own, that are timed at the same times, `meetings` of them."""
+def together(program, size, options):
+    """What `size` processes say, each with a GPU of its own, that are timed at the same times."""
     processes = [start(program, options | {"rank": rank, "device": device_of(rank)}) for rank in range(size)]
     said = [[] for _ in processes]
-    try:
-        readers = [lines_of(process, f"process {rank}", 420) for rank, process in enumerate(processes)]
-        for _ in range(meetings):
-            for rank, reader in enumerate(readers):
-                for line in reader:
-                    if "ready" in line:
-                        break
-                    said[rank].append(line)
+    ready = set()
+
+    def heard(rank, line):
+        if "ready" not in line:
+            said[rank].append(line)
+            return
+        ready.add(rank)
+        if len(ready) == size:
+            ready.clear()
             for process in processes:
-                process.stdin.write("go\n")
-                process.stdin.flush()
-        for rank, reader in enumerate(readers):
-            said[rank] += reader
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.kill()
+                tell(process, "go")
+
+    run(processes, heard)
     for rank, lines in enumerate(said):
         for line in lines:
             shown(f"{options['work']}, {rank} of {size}: {line}")
@@ -146,7 +166,7 @@ def together(program, size, options, meetings):
 
 def packed(program, size, options):
     """Images a second of `size` processes, each with packed trials on a GPU of its own."""
-    said = together(program, size, options | {"work": "packed"}, 1)
+    said = together(program, size, options | {"work": "packed"})
     total = sum(line.get("images_per_second", 0) for lines in said for line in lines)
     shown(f"packed on {size}: {total:,.0f} images/s")
     return total
@@ -158,30 +178,25 @@ def leaving(program, size, options):
         start(program, options | {"work": "leave", "rank": rank, "size": size, "device": device_of(rank)})
         for rank in range(size)
     ]
-    said = {}
+    said, spared = {}, set()
 
-    def heard(line):
+    def heard(rank, line):
+        if rank > 0:
+            return
         shown(f"leaving, R={size}: {line}")
         said.update(line)
         if "ticket" in line:
             for process in processes[1:]:
-                process.stdin.write(line["ticket"] + "\n")
-                process.stdin.flush()
+                tell(process, line["ticket"])
         if "running" in line:
             time.sleep(1)
             if size > 1:
+                spared.add(size - 1)
                 processes[-1].kill()
             time.sleep(0.5)
-            processes[0].stdin.write("leave\n")
-            processes[0].stdin.flush()
+            tell(processes[0], "leave")
 
-    try:
-        for line in lines_of(processes[0], "rank 0", 120):
-            heard(line)
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.kill()
+    run(processes, heard, 120, spared)
     return said
 
 
@@ -190,13 +205,15 @@ def device_of(rank):
 
 
 def gpus():
+    """As many as CUDA sees: those of CUDA_VISIBLE_DEVICES, and no parts of one (MIG)."""
     if arguments.device == "cpu":
         return 2
+    count = ctypes.c_int()
     try:
-        found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True)
-    except FileNotFoundError:
+        cuda = ctypes.CDLL("libcuda.so.1")
+    except OSError:
         return 0
-    return len(found.stdout.splitlines())
+    return count.value if cuda.cuInit(0) == 0 and cuda.cuDeviceGetCount(ctypes.byref(count)) == 0 else 0
 
 
 def equality(program, sizes, folder, small):
@@ -236,9 +253,13 @@ def equality(program, sizes, folder, small):
     return rows
 
 
+def beside(name):
+    """The path of a program in bench_gangs' folder."""
+    return os.path.join(os.path.dirname(os.path.abspath(arguments.program)), name)
+
+
 def occam(*words):
-    """The command of the program beside bench_gangs."""
-    return [os.path.join(os.path.dirname(os.path.abspath(arguments.program)), "occam"), *words]
+    return [beside("occam"), *words]
 
 
 def planned(batch, folder):
@@ -266,6 +287,19 @@ def planner(program, small, folder):
     return rows
 
 
+def kill_worker(process, db):
+    """One of those of an `occam run`, once there is a checkpoint."""
+    while process.poll() is None and not glob.glob(db + ".work/*/*.ckpt"):
+        time.sleep(0.05)
+    try:
+        with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
+            workers = file.read().split()
+        os.kill(int(workers[-1]), 9)
+    except (OSError, IndexError):
+        raise Failed(f"occam run ended too soon, with {process.wait(60)}: no member was killed") from None
+    shown(f"checkpoint seen; kill -9 of {workers[-1]}, one of {len(workers)} workers")
+
+
 def killed():
     """(is the table an undisturbed run's, what was seen) of a sweep of one gang of two, a worker of which is killed."""
     cpu = arguments.device == "cpu"
@@ -273,7 +307,7 @@ def killed():
              "steps": 300 if cpu else 1500}  # fmt: skip
     trial |= {"width": 0.125, "depth": 10} if cpu else {"precision": "bf16"}
     words = ["--workers", "2", "--force-gangs", "--deterministic", "--checkpoint-every", "1", "-q", "--device", arguments.device]
-    tables = []
+    tables, counts = [], []
     with tempfile.TemporaryDirectory() as folder:
         spec = os.path.join(folder, "spec.json")
         with open(spec, "w") as file:
@@ -281,20 +315,28 @@ def killed():
         for disturbed in (False, True):
             db = os.path.join(folder, f"{disturbed}.db")
             process = subprocess.Popen(occam("run", spec, "--db", db, *words), env=environment())
-            if disturbed:
-                while process.poll() is None and not glob.glob(db + ".work/*/*.ckpt"):
-                    time.sleep(0.05)
-                workers = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
-                shown(f"checkpoint seen; kill -9 of {workers[-1]}, one of {len(workers)} workers")
-                os.kill(int(workers[-1]), 9)
-            if process.wait(300):
-                raise Failed(f"occam run ended with {process.returncode}")
+            try:
+                if disturbed:
+                    kill_worker(process, db)
+                if process.wait(300):
+                    raise Failed(f"occam run ended with {process.returncode}")
+            except subprocess.TimeoutExpired:
+                raise Failed("occam run was not done after 300 s") from None
+            finally:
+                if process.poll() is None:
+                    process.terminate()
+                    process.wait()
             with open(db + ".events.jsonl") as file:
-                starts = sum(json.loads(line)["event"] == "started" for line in file)
+                events = [json.loads(line)["event"] for line in file]
+            starts, lost = events.count("started"), events.count("lost")
+            counts.append((starts, lost))
             query = "SELECT classifier, auroc, average_precision, fpr95 FROM results ORDER BY 1"
             made = subprocess.run(occam("query", db, query), capture_output=True, text=True, env=environment())
-            shown(f"{starts} starts\n{made.stdout or made.stderr}")
+            shown(f"{starts} starts, {lost} workers lost\n{made.stdout or made.stderr}")
             tables.append(made.stdout)
+    if counts[1][0] <= counts[0][0] or counts[1][1] <= counts[0][1]:
+        raise Failed("the kill disturbed nothing: {} starts and {} workers lost, without it {} and {}".format(
+            *counts[1], *counts[0]))  # fmt: skip
     return tables[0] == tables[1] and tables[0] != "", f"{starts} starts"
 
 
@@ -302,7 +344,7 @@ def main():
     program = os.path.abspath(arguments.program)
     sizes = [size for size in (1, 2, 4, 8) if size <= (arguments.most or gpus())]
     if not sizes:
-        raise Failed("no GPU is visible; --device cpu shows that the program runs")
+        parser.exit(2, "gangs.py: no GPU is visible; --device cpu shows that the program runs\n")
     small = {} if arguments.device == "cuda" else {"width": 0.125, "depth": 10, "rows": 600}
     batches = arguments.batches
     speed = small | {"batches": batches, "seconds": arguments.seconds, "loss": arguments.loss}
@@ -311,7 +353,7 @@ def main():
     parts = arguments.parts
     if "speed" in parts:
         for size in sizes:
-            without = together(program, size, speed | {"work": "alone", "meets": True}, len(batches))
+            without = together(program, size, speed | {"work": "alone", "meets": True})
             said += without[0]
             for batch in batches:
                 linear[size, batch] = sum(
@@ -407,7 +449,7 @@ parser.add_argument("--seconds", type=float, default=2.0, help="of each timing")
 parser.add_argument("--parts", type=parts_of, default=["equality", "speed", "packed", "leave"])
 parser.add_argument("--planner-batches", type=lambda text: [int(word) for word in text.split(",")],
                     default=[32, 64, 96, 128, 192, 256, 384, 512, 1024, 2048], help="of the part `planner`")  # fmt: skip
-parser.add_argument("--steps", type=int, default=50, help="before parameters are compared")
+parser.add_argument("--steps", type=int, help="before parameters are compared; default: 50 on GPUs, 10 on a CPU")
 parser.add_argument("--equality-batch", type=int, default=64)
 parser.add_argument("--learning-rate", type=float, default=2e-6, help="where parameters are compared; at the "
                     "usual one a rounding grows by far more than 1e-5, without a gang too")  # fmt: skip
@@ -418,6 +460,14 @@ parser.add_argument("--slots", type=int, default=8)
 arguments = parser.parse_args()
 if not arguments.batches:
     arguments.batches = [256, 512, 1024, 2048, 4096] if arguments.device == "cuda" else [32]
+if arguments.steps is None:
+    arguments.steps = 50 if arguments.device == "cuda" else 10
+if not shutil.which(os.path.abspath(arguments.program)):
+    parser.exit(2, f"gangs.py: {arguments.program} is no program; `ninja -C build/cuda bench_gangs` makes "
+                   "build/cuda/bin/bench_gangs\n")  # fmt: skip
+for name in ("occam", "occam-worker") if {"killed", "planner"} & set(arguments.parts) else ():
+    if not shutil.which(beside(name)):
+        parser.exit(2, f"gangs.py: no {name} lies beside {arguments.program}; --parts killed and planner need it\n")
 began = time.monotonic()
 try:
     sys.exit(main())

@@ -3,16 +3,18 @@ far as the tool can, every result durable in an SQLite file.
 
 Usage: python3 bench/orchestrators.py build/release/bin [NAME...]
 
-Makes build/peers, a virtual environment with the pinned versions below, on the first run. Prints one Markdown table; figures
-depend on the machine, so they stand in bench/README.md with its name. Peers are timed from the first trial that is handed in
-to the last result, their own start-up left out; occam is timed as the whole command, its start-up included. The slow ones get
-fewer trials, as the table says.
+Makes build/peers, a virtual environment with the pinned versions below, on the first run with others than occam. Prints
+one Markdown table; figures depend on the machine, so they stand in bench/README.md with its name. Peers are timed from
+the first trial that is handed in to the last result, their own start-up left out; occam is timed as the whole command,
+its start-up included. The slow ones get fewer trials, as the table says.
 """
 
+import argparse
 import json
 import multiprocessing
 import os
 import pathlib
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -204,31 +206,45 @@ def in_folder(run):
             os.chdir(here)
 
 
+def name_of(text):
+    if text != "occam" and text not in PEERS:
+        raise argparse.ArgumentTypeError(f"'{text}' is none of occam, {', '.join(PEERS)}")
+    return text
+
+
 def main():
-    if sys.argv[1] == "--peer":
-        count, _, _, run = PEERS[sys.argv[2]]
-        seconds = in_folder(lambda: run(count))
-        print("seconds", seconds)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("programs", type=pathlib.Path, help="the folder of occam and fake-worker")
+    parser.add_argument("names", nargs="*", type=name_of, metavar="NAME", default=["occam", *PEERS],
+                        help=f"of occam, {', '.join(PEERS)}; default: all")
+    parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)  # what this script starts of itself
+    options = parser.parse_args()
+    if options.peer:
+        count, _, _, run = PEERS[options.peer]
+        print("seconds", in_folder(lambda: run(count)))
         return
-    programs = pathlib.Path(sys.argv[1]).resolve()
+    programs = options.programs.resolve()
+    for name in ("occam", "fake-worker"):
+        if not shutil.which(programs / name):
+            parser.exit(2, f"{parser.prog}: there is no program {programs / name}; name the folder that has it, such "
+                           f"as build/release/bin after `ninja -C build/release {name}`\n")
     environment = pathlib.Path(__file__).resolve().parents[1] / "build/peers"
-    if not (environment / "ready").exists():
+    if set(options.names) != {"occam"} and not (environment / "ready").exists():
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         subprocess.run([environment / "bin/pip", "install", "-q", *PACKAGES], check=True)
         (environment / "ready").touch()
-    chosen = sys.argv[2:] or ["occam", *PEERS]
     print("| two workers | trials | a second | results in |\n|---|---|---|---|", flush=True)
-    if "occam" in chosen:
+    if "occam" in options.names:
         for slots in (32, 1):
             rates = sorted(2000 / in_folder(lambda: occam(2000, programs, slots)) for _ in range(3))
             print(f"| occam, workers of {slots} slot{'s' if slots > 1 else ''}, whole command | 2000 | {rates[1]:.0f} "
                   "| occam.db, FULL |", flush=True)
     peers_environment = {**os.environ, "PATH": f"{environment / 'bin'}:{os.environ['PATH']}"}
     for name, (count, what, store, _) in PEERS.items():
-        if name not in chosen:
+        if name not in options.names:
             continue
-        result = subprocess.run([environment / "bin/python", __file__, "--peer", name], capture_output=True, text=True,
-                                timeout=900, env=peers_environment)
+        result = subprocess.run([environment / "bin/python", __file__, programs, "--peer", name], capture_output=True,
+                                text=True, timeout=900, env=peers_environment)
         seconds = [line.split()[1] for line in result.stdout.splitlines() if line.startswith("seconds ")]
         rate = f"{count / float(seconds[0]):.3g}" if seconds else "failed: " + result.stderr.strip().split("\n")[-1]
         print(f"| {what} | {count} | {rate} | {store} |", flush=True)

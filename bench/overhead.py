@@ -5,18 +5,31 @@ Usage: python3 bench/overhead.py build/release/bin [quickstart.db]
 Prints a Markdown table; figures depend on the machine, so they stand in bench/README.md with its name.
 """
 
+import argparse
 import json
 import os
 import pathlib
 import resource
+import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
-programs = pathlib.Path(sys.argv[1]).resolve()
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("programs", type=pathlib.Path, help="the folder of occam and occam-worker")
+parser.add_argument("database", nargs="?", help="a sweep's, whose table is timed")
+options = parser.parse_args()
+programs = options.programs.resolve()
+for name in ("occam", "occam-worker"):
+    if not shutil.which(programs / name):
+        parser.exit(2, f"{parser.prog}: there is no program {programs / name}; name the folder that has it, such as "
+                       f"build/release/bin after `ninja -C build/release {name}`\n")
+if not shutil.which("mpirun"):
+    parser.exit(2, f"{parser.prog}: there is no mpirun; Debian's is in openmpi-bin\n")
 occam, worker = str(programs / "occam"), str(programs / "occam-worker")
+if options.database and subprocess.run([occam, "table", options.database], stdout=subprocess.DEVNULL).returncode:
+    parser.exit(2)  # occam has said why
 rows = []
 
 
@@ -45,8 +58,8 @@ def children(pid):
 
 
 rows.append(("occam --help", milliseconds([occam, "--help"])))
-if len(sys.argv) > 2:
-    rows.append(("occam table of the quickstart", milliseconds([occam, "table", sys.argv[2]])))
+if options.database:
+    rows.append(("occam table of the quickstart", milliseconds([occam, "table", options.database])))
 
 idle = subprocess.Popen([worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 idle.stdout.readline()  # ready

@@ -12,15 +12,39 @@ Needs torch, numpy and scikit-learn (Debian: python3-torch, python3-sklearn). Fo
 
 import argparse
 import gzip
+import importlib.util
 import json
 import math
 import pathlib
 import sys
 
-import numpy
-import torch
-from torch import nn
-from torch.nn import functional as F
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+commands = parser.add_subparsers(dest="command", required=True)
+again = commands.add_parser("replay")
+again.add_argument("folder", type=pathlib.Path)
+again.add_argument("--free", action="store_true", help="from one's own weights, not every step from occam's")
+one = commands.add_parser("train")
+one.add_argument("data", type=pathlib.Path, help="folder of Fashion-MNIST's four files")
+one.add_argument("--device", default="cpu", help="cuda: in bf16 by autocast, each step a graph")
+options = parser.parse_args()
+for needed in ("numpy", "torch") if options.command == "replay" else ("numpy", "torch", "scipy", "sklearn"):
+    if not importlib.util.find_spec(needed):
+        parser.exit(2, f"{parser.prog}: this Python has no {needed}; Debian's python3-torch and python3-sklearn bring "
+                       "it\n")
+if options.command == "replay" and not (options.folder / "recipe.json").is_file():
+    parser.exit(2, f"{parser.prog}: {options.folder} holds no recipe.json; `occam-worker record CONFIG.json --keep "
+                   f"{options.folder}` writes it\n")
+if options.command == "train" and not (options.data / "train-images-idx3-ubyte.gz").is_file():
+    parser.exit(2, f"{parser.prog}: {options.data} holds no train-images-idx3-ubyte.gz; name the folder of "
+                   "Fashion-MNIST's four files\n")
+
+import numpy  # noqa: E402  after the arguments, for --help
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+if options.command == "train" and options.device != "cpu" and not torch.cuda.is_available():
+    parser.exit(2, f"{parser.prog}: torch sees no GPU; leave --device {options.device} out\n")
 
 
 class Block(nn.Module):
@@ -129,16 +153,16 @@ def loss_of(recipe, network, images):
     _, embed, logits = network(images)
     rows = len(images) // (4 if recipe["loss"] == "rotation" else 2)
     if recipe["loss"] == "rotation":
-        return F.cross_entropy(logits, torch.arange(4).repeat_interleave(rows))
-    unit = F.normalize(embed, dim=1)
+        return F.cross_entropy(logits, torch.arange(4, device=images.device).repeat_interleave(rows))
+    unit = F.normalize(embed.float() if embed.dtype == torch.bfloat16 else embed, dim=1)
     one, two = unit[:rows], unit[rows:]
     if recipe["loss"] == "contrastive":  # one-directional: view 1 against the views 2
         size = recipe["negatives"] + 1 if recipe["negatives"] else rows
         groups = [(one[i:i + size] @ two[i:i + size].T) / recipe["temperature"] for i in range(0, rows, size)]
-        return F.cross_entropy(torch.cat(groups), torch.arange(size).repeat(rows // size))
+        return F.cross_entropy(torch.cat(groups), torch.arange(size, device=images.device).repeat(rows // size))
     similar = unit @ unit.T / recipe["temperature"]
-    similar = similar - torch.diag(torch.full((2 * rows,), math.inf))
-    return F.cross_entropy(similar, torch.arange(2 * rows).roll(-rows))
+    similar = similar - torch.diag(torch.full((2 * rows,), math.inf, device=images.device))
+    return F.cross_entropy(similar, torch.arange(2 * rows, device=images.device).roll(-rows))
 
 
 def learning_rate(recipe, epoch, epochs):
@@ -224,31 +248,36 @@ def replay(folder, restart):
 
 # ---- on its own random streams ----
 
-def crop(images, smallest, generator):
-    side = images.shape[-1]
-    made = torch.empty_like(images)
-    for i, image in enumerate(images):
-        size = int(torch.randint(int(smallest * side), side + 1, (1,), generator=generator))
-        top, left = (int(torch.randint(0, side - size + 1, (1,), generator=generator)) for _ in range(2))
-        part = image[None, :, top:top + size, left:left + size]
-        made[i] = F.interpolate(part, size=(side, side), mode="bilinear", align_corners=False)[0]
-    return made
+def crop(images, smallest, draw):
+    """Squares of a uniform side, anywhere, made as large as the image by bilinear interpolation inside of them."""
+    count, channels, side, _ = images.shape
+    least = int(smallest * side)
+    size = least + (draw() * (side + 1 - least)).floor()
+    for dimension in (2, 3):
+        start = (draw() * (side - size + 1)).floor()
+        at = ((torch.arange(side, device=images.device) + 0.5) * size / side - 0.5).clamp(min=0).minimum(size - 1)
+        low, high = at.floor(), (at.floor() + 1).minimum(size - 1)
+        shape = (count, channels, side, side)
+        place = lambda line: (line + start).long().view(
+            count, 1, *((side, 1) if dimension == 2 else (1, side))).expand(shape)
+        share = (at - low).view(count, 1, *((side, 1) if dimension == 2 else (1, side)))
+        images = torch.lerp(images.gather(dimension, place(low)), images.gather(dimension, place(high)), share)
+    return images
 
 
-def augment(images, order, generator):
+def augment(images, order):
     """cnr0.5+hflip+jitter_b0.4_c0.4_s0.4_h0.4+gray0.2 of gray images: hue and saturation change nothing."""
-    images = crop(images, 0.5, generator)
-    flips = torch.rand(len(images), generator=generator) < 0.5
-    images[flips] = images[flips].flip(-1)
-    draw = lambda: torch.rand(len(images), 1, 1, 1, generator=generator)
+    draw = lambda: torch.rand(len(images), 1, 1, 1, device=images.device)
+    images = crop(images, 0.5, draw)
+    images = torch.where(draw() < 0.5, images.flip(-1), images)
     for change in order:
         if change == "brightness":
             images = images + 0.8 * draw() - 0.4
         elif change == "contrast":
             mean = images.mean((2, 3), keepdim=True)
             images = (images - mean) * (0.6 + 0.8 * draw()) + mean
-    luma = torch.tensor([0.2989, 0.5870, 0.1140]).view(1, 3, 1, 1)
-    gray = (images * luma).sum(1, keepdim=True).expand_as(images)
+    red, green, blue = images.unbind(1)
+    gray = (0.2989 * red + 0.5870 * green + 0.1140 * blue)[:, None].expand_as(images)
     return torch.where(draw() < 0.2, gray, images)
 
 
@@ -262,9 +291,66 @@ def fashion_mnist(folder, part):
 
 
 @torch.no_grad()
-def features(network, images):
+def outputs(network, images):
+    """Of the pooled features and, of a rotation head, the logits."""
     network.eval()
-    return torch.cat([network(images[i:i + 250])[0] for i in range(0, len(images), 250)]).numpy()
+    made = [network(images[i:i + 250]) for i in range(0, len(images), 250)]
+    return [None if one[0] is None else torch.cat(one).float().cpu().numpy()
+            for one in zip(*((pool, logits) for pool, _, logits in made))]
+
+
+def rotation_score(network, images):
+    """In the order of one less the product of the probabilities that each turn of an image is that turn."""
+    right = 0
+    for turns in range(4):
+        _, logits = outputs(network, torch.rot90(images, turns, (2, 3)))
+        right = right + torch.from_numpy(logits).double().log_softmax(1)[:, turns]
+    return -right.numpy()
+
+
+class Step:
+    """One update. On a GPU a graph of it, in bf16 by autocast, once it has run as it is."""
+
+    def __init__(self, recipe, network, instances, orders):
+        self.recipe, self.instances, self.orders = recipe, instances, orders
+        self.forward = network  # the loss is in float32 in any case
+        if instances.is_cuda:
+            self.forward = torch.autocast("cuda", torch.bfloat16)(lambda images: network(images))
+        self.sgd = Sgd(recipe, network.parameters())
+        self.rows = torch.zeros(recipe["batch_size"], dtype=torch.long, device=instances.device)
+        self.rate = torch.zeros((), device=instances.device)
+        self.loss, self.graph, self.taken = None, None, 0
+
+    def take(self):
+        rotation = self.recipe["loss"] == "rotation"
+        rows = self.instances[self.rows]
+        views = [augment(rows, self.orders[i]) for i in range(4 if rotation else 2)]
+        if rotation:
+            views = [torch.rot90(view, i, (2, 3)) for i, view in enumerate(views)]
+        loss = loss_of(self.recipe, self.forward, torch.cat(views).contiguous(memory_format=torch.channels_last))
+        loss.backward()
+        self.sgd.step(self.rate)
+        return loss.detach()
+
+    def __call__(self, rows, rate):
+        self.rows.copy_(rows)
+        self.rate.fill_(rate)
+        self.taken += 1
+        if self.graph:
+            self.graph.replay()
+        elif self.rows.is_cuda and self.taken > 3:
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):  # which runs nothing yet
+                self.loss = self.take()
+            self.graph.replay()
+        elif self.rows.is_cuda:  # as graphs are prepared: on another stream
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                self.loss = self.take()
+            torch.cuda.current_stream().wait_stream(stream)
+        else:
+            self.loss = self.take()
 
 
 def scores(train, test):
@@ -288,7 +374,7 @@ RELEASED = {"loss": "contrastive", "seed": 1, "batch_size": 32, "negatives": 0, 
             "head_width": 512, "embedding": 128, "train_limit": 0, "test_limit": 0}
 
 
-def train(asked, train_set, test_set):
+def train(asked, train_set, test_set, device):
     from sklearn.metrics import roc_auc_score
 
     if unknown := set(asked) - set(RELEASED) - {"class", "steps"}:
@@ -305,44 +391,32 @@ def train(asked, train_set, test_set):
     instances = torch.cat([torch.rot90(inliers, turns, (2, 3)) for turns in range(copies)])
     network = network_of(recipe)
     initialise(network, generator)
-    network.to(memory_format=torch.channels_last)  # a third faster
-    sgd = Sgd(recipe, network.parameters())
-    rotation = recipe["loss"] == "rotation"
+    network.to(device, memory_format=torch.channels_last)  # a third faster
     orders = [list(numpy.random.default_rng(recipe["seed"] + i).permutation(
         ["brightness", "contrast", "saturation", "hue"])) for i in range(4)]
     batch, steps = recipe["batch_size"], 0
     per_epoch = len(instances) // batch
     epochs = math.ceil(recipe["steps"] / per_epoch)
+    network.train()
+    step = Step(recipe, network, instances.to(device), orders)
     for epoch in range(epochs):
-        order = torch.randperm(len(instances), generator=generator)
-        network.train()
+        order = torch.randperm(len(instances), generator=generator).to(device)
         for first in range(0, per_epoch * batch, batch):
             if steps == recipe["steps"]:
                 break
-            rows = instances[order[first:first + batch]]
-            views = [augment(rows.clone(), orders[i], generator) for i in range(4 if rotation else 2)]
-            if rotation:
-                views = [torch.rot90(view, i, (2, 3)) for i, view in enumerate(views)]
-            loss = loss_of(recipe, network, torch.cat(views).contiguous(memory_format=torch.channels_last))
-            loss.backward()
-            sgd.step(learning_rate(recipe, epoch, epochs))
+            step(order[first:first + batch], learning_rate(recipe, epoch, epochs))
             steps += 1
     rows = torch.randperm(len(test_set[1]), generator=generator)[:recipe["test_limit"] or None]
     is_outlier = (test_set[1][rows] != recipe["class"]).numpy()
-    found = scores(features(network, inliers), features(network, test_set[0][rows]))
-    return {**asked, "last_loss": float(loss.detach()),
+    test = test_set[0][rows].to(device)
+    found = scores(outputs(network, inliers.to(device))[0], outputs(network, test)[0])
+    if recipe["loss"] == "rotation":
+        found["rotation"] = rotation_score(network, test)
+    return {**asked, "last_loss": float(step.loss),
             **{name: roc_auc_score(is_outlier, one) for name, one in found.items()}}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    again = commands.add_parser("replay")
-    again.add_argument("folder", type=pathlib.Path)
-    again.add_argument("--free", action="store_true", help="from one's own weights, not every step from occam's")
-    one = commands.add_parser("train")
-    one.add_argument("data", type=pathlib.Path, help="folder of Fashion-MNIST's four files")
-    options = parser.parse_args()
     torch.set_num_threads(1)
     if options.command == "replay":
         if not replay(options.folder, not options.free):
@@ -350,7 +424,7 @@ def main():
         return
     sets = [fashion_mnist(options.data, part) for part in ("train", "t10k")]
     for line in sys.stdin:
-        print(json.dumps(train(json.loads(line), *sets)), flush=True)
+        print(json.dumps(train(json.loads(line), *sets, options.device)), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,18 +5,25 @@ Usage: python3 bench/throughput.py build/release/bin
 Prints a Markdown table; figures depend on the machine, so they stand in bench/README.md with its name.
 """
 
+import argparse
 import json
 import os
 import pathlib
+import shutil
 import signal
 import sqlite3
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
-programs = pathlib.Path(sys.argv[1]).resolve()
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("programs", type=pathlib.Path, help="the folder of occam and fake-worker")
+programs = parser.parse_args().programs.resolve()
+for name in ("occam", "fake-worker"):
+    if not shutil.which(programs / name):
+        parser.exit(2, f"{parser.prog}: there is no program {programs / name}; name the folder that has it, such as "
+                       f"build/release/bin after `ninja -C build/release {name}`\n")
 occam, fake = str(programs / "occam"), str(programs / "fake-worker")
 rows = []
 

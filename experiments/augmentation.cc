@@ -1,5 +1,7 @@
 #include "experiments/augmentation.h"
 
+#include <cctype>
+
 #include "experiments/error.h"
 #include "experiments/number.h"
 
@@ -22,7 +24,10 @@ double amount_in(std::string_view word, std::string_view digits, double low, dou
   double amount = 0;
   if (!read_number(digits, amount) || !(amount >= low && amount <= high))
     throw UsageError("augmentation '" + std::string(word) + "': '" + std::string(digits) +
-                     "' is not a number from " + spelled(low) + " to " + spelled(high));
+                     "' is not a number from " + spelled(low) + " to " + spelled(high) +
+                     (digits.find(',') == std::string_view::npos
+                          ? ""
+                          : "; '+' joins augmentations, and all views have the same"));
   return amount + 0.0;  // no -0
 }
 
@@ -34,7 +39,12 @@ AugmentationOperation parse_jitter(std::string_view word) {
   std::string seen;
   for (std::string_view part : split(word.substr(std::min(word.size(), kJitter.size() + 1)), '_')) {
     if (word == kJitter) break;
-    if (part == kShuffled && !jitter.order_per_image) {
+    if (part.starts_with("sh")) {
+      if (part != kShuffled || jitter.order_per_image)
+        throw UsageError("augmentation '" + std::string(word) + "': '" + std::string(part) +
+                         (part == kShuffled ? "' stands twice"
+                                            : "' is no amount; an order for "
+                                              "every image is '_shuffled'"));
       jitter.order_per_image = true;
       continue;
     }
@@ -76,6 +86,29 @@ AugmentationOperation parse_amount(Kind kind, std::string_view word, std::string
   return {kind, digits.empty() ? released : amount_in(word, digits, low, 1)};
 }
 
+// In small letters, without blanks.
+std::string plain(std::string_view word) {
+  std::string letters;
+  for (const unsigned char letter : word)
+    if (!std::isspace(letter)) letters += static_cast<char>(std::tolower(letter));
+  return letters;
+}
+
+const std::vector<std::string>& names() {
+  static const std::vector<std::string> all{"none",
+                                            "cnr0.5",
+                                            "hflip",
+                                            "vflip",
+                                            "shift",
+                                            "gray0.2",
+                                            "blur0.5",
+                                            "rotate90",
+                                            "rotate180",
+                                            "rotate270",
+                                            "jitter_b0.4_c0.4_s0.4_h0.4"};
+  return all;
+}
+
 AugmentationOperation parse_operation(std::string_view word) {
   if (word == "hflip") return {Kind::hflip};
   if (word == "vflip") return {Kind::vflip};
@@ -83,8 +116,10 @@ AugmentationOperation parse_operation(std::string_view word) {
   for (const int quarters : {1, 2, 3})
     if (word == "rotate" + std::to_string(90 * quarters))
       return {Kind::rotate, static_cast<double>(quarters)};
-  if (word == "x" || word == "base" || word.starts_with("resize") ||
-      (word.starts_with("crop") && !word.starts_with("crop_and_resize")))
+  if (word == "x" || word.starts_with("resize"))
+    throw UsageError("augmentation '" + std::string(word) +
+                     "' does nothing here, where images have the data set's size; leave it out");
+  if (word == "base" || (word.starts_with("crop") && !word.starts_with("crop_and_resize")))
     throw UsageError("augmentation '" + std::string(word) +
                      "' would change the image's size, which is the data set's; cnr0.5 crops and "
                      "makes it as large again");
@@ -93,21 +128,29 @@ AugmentationOperation parse_operation(std::string_view word) {
   if (word.starts_with("gray")) return parse_amount(Kind::gray, word, "gray", 0.2, 0);
   if (word.starts_with("blur")) return parse_amount(Kind::blur, word, "blur", 0.5, 0);
   if (word == kJitter || word.starts_with("jitter_")) return parse_jitter(word);
+  if (word.empty()) throw UsageError("nothing stands before or behind a '+'");
+  if (word == "none") throw UsageError("'none' stands alone");
+  for (const std::string_view name : {"hflip", "vflip", "shift"})
+    if (word.starts_with(name) && std::isdigit(static_cast<unsigned char>(word[name.size()])))
+      throw UsageError("augmentation '" + std::string(word) + "': " + std::string(name) +
+                       " takes no amount");
   throw UsageError(
-      "'" + std::string(word) +
-      "' is no augmentation; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, "
-      "gray0.2, blur0.5, vflip, shift, rotate90, rotate180, rotate270 (jitter_..._shuffled "
-      "draws its order for every image), joined by '+', or none");
+      "'" + std::string(word) + "' is no augmentation" + did_you_mean(plain(word), names()) +
+      "; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, gray0.2, blur0.5, vflip, shift, "
+      "rotate90, rotate180, rotate270 (jitter_..._shuffled draws its order for every image), "
+      "joined by '+', or none");
 }
 
 std::vector<AugmentationOperation> parse(std::string_view text) {
   std::vector<AugmentationOperation> operations;
   if (text == "none") return operations;
+  if (text.empty()) throw UsageError("no augmentation is written 'none'");
   for (std::string_view word : split(text, '+')) {
     operations.push_back(parse_operation(word));
     for (std::size_t i = 0; i + 1 < operations.size(); ++i)
       if (operations[i].kind == operations.back().kind)
-        throw UsageError("'" + std::string(word) + "' repeats an augmentation of its kind");
+        throw UsageError("'" + std::string(word) +
+                         "' is a second of its kind; each kind may stand once");
   }
   return operations;
 }

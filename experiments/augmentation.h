@@ -8,7 +8,7 @@ namespace occam {
 
 // One operation of the released augmentation grammar (deep_representation_one_class,
 // data/augment.py:24-39), but for those that change an image's size (base, crop, resize), which the
-// data set decides here. Formulas: data/augment_ops.py:62-90, 210-401.
+// data set decides here, and each kind once. Formulas: data/augment_ops.py:62-90, 210-401.
 struct AugmentationOperation {
   enum class Kind { crop, hflip, jitter, gray, blur, vflip, shift, rotate };
   Kind kind;

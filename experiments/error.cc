@@ -23,6 +23,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+bool is_out_of_memory(std::string_view error) {
+  for (const char* words :
+       {"out of memory", "can't allocate memory", "bad_alloc", "STATUS_ALLOC_FAILED"})
+    if (error.find(words) != std::string_view::npos) return true;
+  return false;
+}
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
   const std::string* best = nullptr;
   // As many changes as the word has letters would make any word of it.

@@ -19,6 +19,9 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+// Whether an error's text, of whatever library, says that memory ran out.
+bool is_out_of_memory(std::string_view error);
+
 // " (did you mean 'batch_size'?)" when one of `known` is close to `word`, else "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
 

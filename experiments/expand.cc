@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -85,6 +86,7 @@ class Walk {
     const std::uint64_t number = id_number(trial);
     const auto [known, is_new] = position_.try_emplace(number, expansion_.trials.size());
     if (is_new) {
+      note_doubt(trial);
       expansion_.trials.push_back({trial, evaluations_, beside.variant, gpus, number});
       return;
     }
@@ -146,6 +148,13 @@ class Walk {
     if (known == expansion_.evaluations.end()) expansion_.evaluations.push_back(both);
   }
 
+  // Each doubt once.
+  void note_doubt(const Trial& trial) {
+    const std::string doubt = doubt_about(trial);
+    if (!doubt.empty() && doubts_.insert(doubt).second)
+      expansion_.warnings.push_back(block_.where + ": " + doubt + "\n  in " + identity(trial));
+  }
+
   void note_gpus(const PlannedTrial& planned, std::int32_t gpus) {
     if (planned.gpus == gpus || std::exchange(told_gpus_, true)) return;
     const auto text = [](std::int32_t number) {
@@ -171,6 +180,7 @@ class Walk {
   std::unordered_map<std::uint64_t, std::size_t>& position_;
   std::vector<std::int64_t> exclusion_hits_;
   std::int32_t evaluations_ = 0;
+  std::set<std::string> doubts_;
   bool told_gpus_ = false;
 };
 

@@ -16,7 +16,7 @@ std::vector<std::string> texts(const JsonNode& node, const std::string& field) {
   std::vector<std::string> all;
   for (const JsonNode* value : listed(node, kind_of_values(field))) {
     const nlohmann::json given = value->json();
-    all.push_back(given.is_string() ? given.get<std::string>() : given.dump());
+    all.push_back(given.is_string() ? as_held(field, given.get<std::string>()) : given.dump());
   }
   return all;
 }
@@ -28,12 +28,13 @@ FieldValues baseline(const JsonNode& node) {
   return all;
 }
 
-std::vector<std::pair<std::string, std::string>> labels_of_field(const JsonNode& node) {
+std::vector<std::pair<std::string, std::string>> labels_of_field(const JsonNode& node,
+                                                                 const std::string& field) {
   if (node.kind == Kind::scalar) return {{"", node.text("the field's printed name")}};
   node.require(Kind::object, "a printed name, or an object of values and their printed names");
   std::vector<std::pair<std::string, std::string>> all;
   for (const auto& [value, text] : node.members)
-    all.emplace_back(value, text.text("the value's printed name"));
+    all.emplace_back(as_held(field, value), text.text("the value's printed name"));
   return all;
 }
 
@@ -142,7 +143,7 @@ TableSpec table_spec(const JsonNode& node) {
       value.require(Kind::object, "an object of fields and their printed names");
       value.allow_only(result_fields());
       for (const auto& [field, texts_of_field] : value.members)
-        spec.labels.emplace_back(field, labels_of_field(texts_of_field));
+        spec.labels.emplace_back(field, labels_of_field(texts_of_field, field));
     }
     if (key == "references") {
       value.require(Kind::object, "an object of named rows: {\"untrained\": {\"epochs\": 0}}");

@@ -223,6 +223,17 @@ void set_field(Trial& trial, std::string_view field, const json& value) {
   });
 }
 
+std::string as_held(std::string_view field, const std::string& written) {
+  Trial trial;
+  try {
+    set_field(trial, field, written);
+  } catch (const UsageError&) {
+    return written;
+  }
+  const json held = value_of(trial, field);
+  return held.is_string() ? held.get<std::string>() : written;
+}
+
 Setting::Setting(std::string_view field, const json& value) : field_(field) {
   set_field(donor_, field, value);
   const auto& names = field_names();
@@ -303,6 +314,12 @@ void check(const Trial& trial) {
   if (plan.steps_per_epoch == 0)
     fail("batch_size " + std::to_string(trial.batch_size) + " is more than the " +
          std::to_string(plan.rows) + " train rows, so no step would be taken");
+  if (trial.loss == Loss::rotation)
+    for (const AugmentationOperation& one : trial.augmentations.operations())
+      if (one.kind == AugmentationOperation::Kind::rotate)
+        fail("rotate" + spelled(90 * one.amount) +
+             " turns every image before loss rotation does, so what it learns of turned images is "
+             "wrong for images as they are");
   if (is_contrastive(trial) && trial.batch_size < 2)
     fail("contrastive with batch_size 1 has no negatives");
   if (trial.loss == Loss::contrastive_symmetric && trial.negatives % 2 != 0)
@@ -312,6 +329,31 @@ void check(const Trial& trial) {
     fail("negatives " + std::to_string(trial.negatives) + " makes groups of " +
          std::to_string(rows_compared(trial)) + " rows, which do not divide batch_size " +
          std::to_string(trial.batch_size));
+}
+
+std::string doubt_about(const Trial& trial) {
+  using Kind = AugmentationOperation::Kind;
+  using Copies = DistributionAugmentation;
+  if (!is_trained(trial)) return "";
+  const Copies copied = trial.distribution_augmentation;
+  bool hflip = copied == Copies::hflip, vflip = copied == Copies::vflip;
+  for (const AugmentationOperation& one : trial.augmentations.operations()) {
+    hflip |= one.kind == Kind::hflip;
+    vflip |= one.kind == Kind::vflip;
+    if (one.kind == Kind::jitter && one.brightness + one.contrast == 0 &&
+        trial.dataset == Dataset::fashion_mnist)
+      return "a jitter of saturation and hue changes nothing in fashion-mnist's images, which have "
+             "one channel";
+  }
+  if (trial.loss != Loss::rotation) return "";
+  if (copied == Copies::rotation || copies(copied) > 2)
+    return "loss rotation is to tell an image's quarter turns apart, and "
+           "distribution_augmentation " +
+           to_string(copied) + " gives it each image in several of them";
+  if (hflip && vflip)
+    return "loss rotation is to tell an image's quarter turns apart, and flips both ways together "
+           "are a half turn";
+  return "";
 }
 
 json to_json(const Trial& trial) {

@@ -156,6 +156,10 @@ nlohmann::json value_of(const Trial& trial, std::string_view field);
 // Throws UsageError, without the field's name, when the value has the wrong type, name or range.
 void set_field(Trial& trial, std::string_view field, const nlohmann::json& value);
 
+// A value as trials hold it, however a user wrote it as text: "jitter_b.4" is "jitter_b0.4". What
+// is no text field's value stays as it is.
+std::string as_held(std::string_view field, const std::string& written);
+
 // What set_field does, with the value read once: setting a million trials costs no parsing.
 class Setting {
  public:
@@ -178,7 +182,11 @@ Trial canonical(Trial trial);
 // Throws UsageError, naming the combination, when a canonical trial could not run anywhere.
 void check(const Trial& trial);
 
-// Likewise when it could not run on a GPU. What another program does there is not known: trials
+// Why a canonical trial's training may teach little, for its owner to hear; empty where nothing is
+// known against it.
+std::string doubt_about(const Trial& trial);
+
+// Like check() when it could not run on a GPU. What another program does there is not known: trials
 // with extra fields pass.
 void check_on_gpu(const Trial& trial);
 

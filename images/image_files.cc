@@ -125,6 +125,12 @@ std::vector<std::string> csv_fields(const std::string& line) {
   return fields;
 }
 
+std::string without_blanks(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  return first == std::string::npos ? ""
+                                    : text.substr(first, text.find_last_not_of(" \t") + 1 - first);
+}
+
 // In other letters, or with spaces.
 bool is_good_misspelt(const std::string& label) {
   std::string letters;
@@ -142,7 +148,8 @@ std::vector<CsvRow> csv_rows(const fs::path& path) {
   if (lines.empty()) throw Error(path.string() + ": is empty");
   if (lines[0].find('\r') != std::string::npos)
     fail(path, 0, "its lines end in CR alone; save it with LF or CR LF");
-  const std::vector<std::string> header = csv_fields(lines[0]);
+  std::vector<std::string> header = csv_fields(lines[0]);
+  for (std::string& name : header) name = without_blanks(name);
   std::map<std::string, std::size_t> at;
   for (std::size_t i = 0; i < header.size(); ++i)
     if (!at.emplace(header[i], i).second) fail(path, 0, "has two columns '" + header[i] + "'");
@@ -161,8 +168,8 @@ std::vector<CsvRow> csv_rows(const fs::path& path) {
       fail(path, i,
            "has " + std::to_string(fields.size()) + " fields where the first line has " +
                std::to_string(header.size()));
-    const CsvRow row{fs::path(fields[at["path"]]).lexically_normal().string(), fields[at["split"]],
-                     fields[at["label"]]};
+    const CsvRow row{fs::path(fields[at["path"]]).lexically_normal().string(),
+                     without_blanks(fields[at["split"]]), without_blanks(fields[at["label"]])};
     if (row.split != "train" && row.split != "test")
       fail(path, i, "split '" + row.split + "' is none of: train, test");
     if (row.split == "train" && row.label != "good")
@@ -321,7 +328,7 @@ ImageFiles folder_files(const fs::path& folder, int side) {
                    }};
   std::set<std::string> names;
   std::error_code ignored;
-  if (fs::exists(folder / "images.csv", ignored)) {
+  if (fs::is_regular_file(folder / "images.csv", ignored)) {
     const std::vector<CsvRow> rows = csv_rows(folder / "images.csv");
     for (const CsvRow& row : rows) names.insert(row.label);
     files.labels = kinds_of(names);
@@ -338,6 +345,9 @@ ImageFiles folder_files(const fs::path& folder, int side) {
     for (const std::string& name : folders_in(folder / "test")) {
       if (!is_utf8(name))
         throw Error((folder / "test" / name).string() + ": its name is not UTF-8; rename it");
+      if (is_good_misspelt(name))
+        throw Error((folder / "test" / name).string() +
+                    ": would be a fault; good images lie in test/good");
       names.insert(name);
     }
     files.labels = kinds_of(names);
@@ -353,13 +363,14 @@ ImageFiles folder_files(const fs::path& folder, int side) {
 
 std::vector<std::string> left_out(const fs::path& folder, const ImageFiles& files) {
   std::vector<std::string> all;
-  if (fs::exists(folder / "images.csv")) {
+  if (fs::is_regular_file(folder / "images.csv")) {
+    std::error_code problem;
+    const fs::path whole = fs::canonical(folder, problem);
     std::set<fs::path> listed;
     for (const auto* part : {&files.train, &files.test})
-      for (const ImageFile& file : *part) listed.insert(folder / file.path);
+      for (const ImageFile& file : *part) listed.insert((whole / file.path).lexically_normal());
     std::size_t unlisted = 0;
-    std::error_code problem;
-    fs::recursive_directory_iterator entry(folder, problem), end;
+    fs::recursive_directory_iterator entry(whole, problem), end;
     for (; !problem && entry != end; entry.increment(problem)) {
       if (is_hidden(entry->path()))
         entry.disable_recursion_pending();

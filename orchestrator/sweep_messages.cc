@@ -15,12 +15,6 @@ bool brings_all(const Outcome& outcome, const std::vector<EvaluationRequest>& wa
   });
 }
 
-bool is_out_of_memory(const std::string& error) {
-  for (const char* words : {"out of memory", "can't allocate memory", "bad_alloc"})
-    if (error.find(words) != std::string::npos) return true;
-  return false;
-}
-
 }  // namespace
 
 // Who has workers is known before anything starts, so that a gang that could never come together is

@@ -5,6 +5,7 @@
 #include "experiments/error.h"
 #include "results/store.h"
 #include "results/table.h"
+#include "results/table_axis.h"
 
 namespace occam {
 namespace {
@@ -16,6 +17,8 @@ bool names_seed(const TableSpec& table) {
   };
   return std::count(table.rows.begin(), table.rows.end(), "seed") > 0 ||
          std::count(table.columns.begin(), table.columns.end(), "seed") > 0 || in(table.where) ||
+         std::any_of(table.labels.begin(), table.labels.end(),
+                     [](const auto& one) { return one.first == "seed"; }) ||
          std::any_of(table.references.begin(), table.references.end(),
                      [&](const TableSpec::Reference& one) { return in(one.where); });
 }
@@ -52,9 +55,20 @@ void check_tables(const Spec& spec, const Expansion& expansion) {
       options.spec = table;
       options.is_planned = true;
       ablation(results, options);
+      check_labels("labels", table, results);
     } catch (const UsageError& problem) {
       throw UsageError(table.place + ": " + problem.what());
     }
+}
+
+void check_labels(const std::string& what, const TableSpec& spec, const SweepResults& sweep) {
+  if (spec.labels.empty()) return;
+  const std::vector<TableEntry> entries = planned_entries(sweep);
+  TableEntries all;
+  for (const TableEntry& entry : entries) all.push_back(&entry);
+  for (const auto& [field, labels] : spec.labels)
+    for (const auto& [value, label] : labels)
+      if (!value.empty() && value != kMeanLabel) check_where(what, {{field, {value}}}, all);
 }
 
 }  // namespace occam

@@ -135,7 +135,8 @@ int measured_slots(torch::Device device, int most_parts, const std::filesystem::
               .images_per_second;
       log(std::to_string(count) + " at once: " + std::to_string(std::llround(rate)) + " images/s");
       return rate;
-    } catch (const c10::OutOfMemoryError&) {
+    } catch (const std::exception& problem) {
+      if (!is_out_of_memory(problem.what())) throw;
       log(std::to_string(count) + " at once: more than its memory holds");
       return 0.0;
     }

@@ -9,11 +9,14 @@ turn, for a seed a round; prints the medians, what scheduling, start-up and eval
 of the second round from the first, and the first one's scores.
 """
 import argparse
+import ctypes
 import json
+import os
 import pathlib
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -26,6 +29,21 @@ parser.add_argument("--parts", type=int, default=4)
 parser.add_argument("--rounds", type=int, default=3, choices=[1, 2, 3])
 parser.add_argument("--keep", type=pathlib.Path, help="a folder that the runs' databases are copied to")
 options = parser.parse_args()
+programs = options.programs.resolve()
+for name in ("occam", "occam-worker", "bench_packing"):
+    if not shutil.which(programs / name):
+        parser.exit(2, f"{parser.prog}: there is no program {programs / name}; name the folder that has it, such as "
+                       f"build/cuda/bin after `ninja -C build/cuda {name}`\n")
+if options.data and not os.path.isdir(options.data):
+    parser.exit(2, f"{parser.prog}: --data {options.data} is no folder; Fashion-MNIST lies in one, in fashion-mnist/\n")
+if options.keep and not (options.keep.is_dir() and os.access(options.keep, os.W_OK)):
+    parser.exit(2, f"{parser.prog}: --keep {options.keep} is no folder that can be written to; make it first\n")
+try:
+    visible = ctypes.CDLL("libcuda.so.1").cuInit(0) == 0
+except OSError:
+    visible = False
+if not visible:
+    parser.exit(2, f"{parser.prog}: no GPU is visible here, which the trainings need\n")
 
 spec = pathlib.Path(__file__).parents[2] / "experiments/specs/precision.json"
 batch, epochs = {"contrastive": (32, 20), "rotation": (64, 16)}[options.loss]
@@ -36,9 +54,11 @@ def chosen(option, seed):
     return [option, f"loss={options.loss}", option, f"seed={seed}", option, "precision=bf16"]
 
 
-def occam(*words, capture=True):
-    made = subprocess.run([str(options.programs / "occam"), *map(str, words)], check=True, text=True,
+def ran(program, *words, capture=True):
+    made = subprocess.run([programs / program, *map(str, words)], text=True,
                           stdout=subprocess.PIPE if capture else None)
+    if made.returncode:
+        sys.exit(f"column.py: {program} ended with {made.returncode}")
     return made.stdout
 
 
@@ -47,19 +67,17 @@ with tempfile.TemporaryDirectory() as folder:
     for seed in range(1, options.rounds + 1):
         database = f"{folder}/{seed}.db"
         began = time.perf_counter()
-        occam("run", spec, *chosen("--only", seed), "--db", database, "--device", "cuda", "--slots", options.slots,
-              "--parts", options.parts, "--data", options.data, capture=False)
+        ran("occam", "run", spec, *chosen("--only", seed), "--db", database, "--device", "cuda", "--slots",
+            options.slots, "--parts", options.parts, "--data", options.data, capture=False)
         whole.append(time.perf_counter() - began)
         if options.keep:
             shutil.copy(database, options.keep / f"column-{seed}.db")
-        found = subprocess.run([str(options.programs / "bench_packing"), "--loss", options.loss, "--batch", str(batch),
-                                "--epochs", str(epochs), "--trials", "10", "--channels", "1",
-                                "--slots", f"{options.slots}/{options.parts}"],
-                               check=True, text=True, stdout=subprocess.PIPE)
-        alone.append(json.loads(found.stdout)["seconds"])
+        found = ran("bench_packing", "--loss", options.loss, "--batch", batch, "--epochs", epochs, "--trials", 10,
+                    "--channels", 1, "--slots", f"{options.slots}/{options.parts}")
+        alone.append(json.loads(found)["seconds"])
         print(f"seed {seed}: occam run {whole[-1]:.1f} s, the trainings alone {alone[-1]:.1f} s", flush=True)
     run, trainings = statistics.median(whole), statistics.median(alone)
     print(f"{options.loss}: occam run {run:.1f} s, the trainings alone {trainings:.1f} s: {100 * (run / trainings - 1):+.1f} %")
-    print(occam("plan", spec, *chosen("--only", 2), "--db", f"{folder}/1.db", "--gpus", 1))
-    print(occam("table", f"{folder}/1.db", "--partial", "--rows", "loss", "--columns", "classifier",
-                *chosen("--where", 1)))
+    print(ran("occam", "plan", spec, *chosen("--only", 2), "--db", f"{folder}/1.db", "--gpus", 1))
+    print(ran("occam", "table", f"{folder}/1.db", "--partial", "--rows", "loss", "--columns", "classifier",
+              *chosen("--where", 1)))

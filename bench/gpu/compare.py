@@ -11,19 +11,29 @@ and the table last. Needs the Python of a CUDA build of PyTorch.
   --skip-large                  leaves batch 2048 out
 """
 import argparse
+import importlib.util
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
-
-import torch
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("program", type=pathlib.Path)
 parser.add_argument("--losses", default="contrastive,rotation")
 parser.add_argument("--skip-large", action="store_true")
 options = parser.parse_args()
+if not shutil.which(options.program.resolve()):
+    parser.exit(2, f"{parser.prog}: {options.program} is no program; `ninja -C build/cuda bench_packing` makes "
+                   "build/cuda/bin/bench_packing\n")
+if not importlib.util.find_spec("torch"):
+    parser.exit(2, f"{parser.prog}: this Python has no torch; run it with that of a CUDA build of PyTorch\n")
+
+import torch  # noqa: E402  after the arguments, for --help
+
+if not torch.cuda.is_available():
+    parser.exit(2, f"{parser.prog}: torch sees no GPU, which both sides need\n")
 
 torch_folder = pathlib.Path(torch.__file__).parent
 libraries = [torch_folder / "lib", *torch_folder.parent.glob("nvidia/*/lib")]

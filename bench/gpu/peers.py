@@ -12,13 +12,26 @@ or rotation prediction, crop, flip, jitter and gray. Images are random bytes on 
   peers.py --batch 32,2048 --loss contrastive --kinds eager,compile,graphs --trials 1,8
 """
 import argparse
+import importlib.util
 import json
 import statistics
 import time
 
-import torch
-import torch.nn as nn
-import torch.nn.functional as F
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--loss", default="contrastive")
+parser.add_argument("--batch", default="32")
+parser.add_argument("--kinds", default="eager,compile,graphs")
+parser.add_argument("--trials", default="1,8")
+options = parser.parse_args()
+if not importlib.util.find_spec("torch"):
+    parser.exit(2, f"{parser.prog}: this Python has no torch; run it with that of a CUDA build of PyTorch\n")
+
+import torch  # noqa: E402  after the arguments, for --help
+import torch.nn as nn  # noqa: E402
+import torch.nn.functional as F  # noqa: E402
+
+if not torch.cuda.is_available():
+    parser.exit(2, f"{parser.prog}: torch sees no GPU\n")
 
 DEVICE = "cuda"
 TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], device=DEVICE)
@@ -173,12 +186,6 @@ def measure(kind, loss, batch, trials):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--loss", default="contrastive")
-    parser.add_argument("--batch", default="32")
-    parser.add_argument("--kinds", default="eager,compile,graphs")
-    parser.add_argument("--trials", default="1,8")
-    options = parser.parse_args()
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
     for batch in map(int, options.batch.split(",")):

@@ -83,7 +83,10 @@ std::pair<std::string, std::vector<std::string>> parse_condition(const std::stri
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
     throw UsageError("'" + text + "' is no FIELD=VALUE[,VALUE]");
-  return {text.substr(0, equals), split_list(text.substr(equals + 1))};
+  const std::string field = text.substr(0, equals);
+  std::vector<std::string> values = split_list(text.substr(equals + 1));
+  for (std::string& value : values) value = as_held(field, value);
+  return {field, std::move(values)};
 }
 
 std::pair<std::string, std::vector<std::string>> parse_condition(

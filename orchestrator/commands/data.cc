@@ -54,7 +54,8 @@ struct Named {
 };
 
 // A data set's name, or that of a folder of one's own.
-Named named(const std::string& name) {
+Named named(std::string name) {
+  while (name.ends_with('/')) name.pop_back();  // as a shell completes a folder's
   const std::vector<std::string> known = all_names<Dataset>();
   for (const std::string& one : known)
     if (one == name && one != to_string(Dataset::folder)) return {from_name<Dataset>(name), ""};

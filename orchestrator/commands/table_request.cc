@@ -6,7 +6,7 @@
 #include "experiments/number.h"
 #include "orchestrator/commands/origin.h"
 #include "results/combine.h"
-#include "results/table_axis.h"
+#include "results/planned_tables.h"
 
 namespace occam {
 namespace {
@@ -45,7 +45,8 @@ void add_label(TableSpec& spec, const std::string& text) {
   parse_condition(field + "=", result_fields());
   spec.labels.push_back(
       {field,
-       {{equals == std::string::npos ? "" : what.substr(equals + 1), text.substr(colon + 1)}}});
+       {{equals == std::string::npos ? "" : as_held(field, what.substr(equals + 1)),
+         text.substr(colon + 1)}}});
 }
 
 // What a file of this name holds; text where the ending says nothing.
@@ -205,21 +206,6 @@ SweepResults read_sweeps(const std::vector<std::string>& databases, const std::s
   return combined(std::move(all), pool);
 }
 
-namespace {
-
-// A label for what no trial has would be a typing error.
-void check_labels(const TableSpec& spec, const SweepResults& sweep) {
-  if (spec.labels.empty()) return;
-  const std::vector<TableEntry> entries = planned_entries(sweep);
-  TableEntries all;
-  for (const TableEntry& entry : entries) all.push_back(&entry);
-  for (const auto& [field, labels] : spec.labels)
-    for (const auto& [value, label] : labels)
-      if (!value.empty() && value != kMeanLabel) check_where("--label", {{field, {value}}}, all);
-}
-
-}  // namespace
-
 std::string made(const TableRequest& request, const SweepResults& sweep) {
   return render(ablation(sweep, options_of(request, sweep)), request.format);
 }
@@ -242,7 +228,7 @@ TableOptions options_of(const TableRequest& request, const SweepResults& sweep) 
     options.name = sweep.tables.front().first;
   }
   if (base) options.spec = with_options(*base, options.spec);
-  check_labels(request.options.spec, sweep);
+  check_labels("--label", request.options.spec, sweep);
   return options;
 }
 

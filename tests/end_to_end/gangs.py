@@ -54,7 +54,8 @@ for number, name in ((signal.SIGKILL, "killed"), (signal.SIGSTOP, "stopped")):
         victims = children(sweep.pid)
         began = time.monotonic()
         kill(victims[member], number)
-        wait_until(lambda: count(folder.db, "attempt WHERE state = 'failed'") == 1)
+        # Lost where a busy machine had not brought the gang together yet.
+        wait_until(lambda: count(folder.db, "attempt WHERE state IN ('failed', 'lost')") == 1)
         took = time.monotonic() - began
         expect(took <= 6 + 4, f"worker {member} {name}: its gang ends in {took:.1f} s")
         output, _ = sweep.communicate(timeout=120)

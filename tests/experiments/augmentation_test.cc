@@ -37,23 +37,37 @@ TEST(AugmentationSet, NamesAJitterThatIsShuffledForEveryImage) {
   EXPECT_EQ(set.text(), "jitter_b0.4_h0.1_shuffled");
   EXPECT_TRUE(set.operations()[0].order_per_image);
   EXPECT_FALSE(AugmentationSet("jitter_b0.4").operations()[0].order_per_image);
-  EXPECT_NE(problem_with("jitter_shuffled_shuffled"), "no error");
+  EXPECT_EQ(problem_with("jitter_b0.4_shuffled_shuffled"),
+            "augmentation 'jitter_b0.4_shuffled_shuffled': 'shuffled' stands twice");
+  EXPECT_EQ(problem_with("jitter_b0.4_shuffle"),
+            "augmentation 'jitter_b0.4_shuffle': 'shuffle' is no amount; an order for every image "
+            "is '_shuffled'");
 }
 
 TEST(AugmentationSet, RefusesWhatItDoesNotUnderstand) {
+  const std::string no = " is no augmentation";
   const std::string grammar =
-      " is no augmentation; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, gray0.2, "
+      "; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, gray0.2, "
       "blur0.5, vflip, shift, rotate90, rotate180, rotate270 (jitter_..._shuffled draws its order "
       "for every image), joined by '+', or none";
-  EXPECT_EQ(problem_with("flip"), "'flip'" + grammar);
-  EXPECT_EQ(problem_with(""), "''" + grammar);
-  EXPECT_EQ(problem_with("hflip+"), "''" + grammar);
-  EXPECT_EQ(problem_with("none+hflip"), "'none'" + grammar);
-  EXPECT_EQ(problem_with("jitters"), "'jitters'" + grammar);
-  EXPECT_EQ(problem_with("rotate45"), "'rotate45'" + grammar);
-  EXPECT_EQ(problem_with("hflip+hflip"), "'hflip' repeats an augmentation of its kind");
-  EXPECT_EQ(problem_with("rotate90+rotate180"), "'rotate180' repeats an augmentation of its kind");
-  for (const char* text : {"x", "base", "crop", "crop28", "resize"})
+  EXPECT_EQ(problem_with("flip"), "'flip'" + no + " (did you mean 'hflip'?)" + grammar);
+  EXPECT_EQ(problem_with("hflip + VFLIP"), "'hflip '" + no + " (did you mean 'hflip'?)" + grammar);
+  EXPECT_EQ(problem_with("HFLIP"), "'HFLIP'" + no + " (did you mean 'hflip'?)" + grammar);
+  EXPECT_EQ(problem_with("rotate45"), "'rotate45'" + no + " (did you mean 'rotate90'?)" + grammar);
+  EXPECT_EQ(problem_with("unheardof"), "'unheardof'" + no + grammar);
+  EXPECT_EQ(problem_with(""), "no augmentation is written 'none'");
+  for (const char* text : {"hflip+", "+hflip", "hflip++vflip"})
+    EXPECT_EQ(problem_with(text), "nothing stands before or behind a '+'");
+  EXPECT_EQ(problem_with("none+hflip"), "'none' stands alone");
+  EXPECT_EQ(problem_with("shift0.125"), "augmentation 'shift0.125': shift takes no amount");
+  EXPECT_EQ(problem_with("hflip+hflip"),
+            "'hflip' is a second of its kind; each kind may stand once");
+  EXPECT_EQ(problem_with("rotate90+rotate180"),
+            "'rotate180' is a second of its kind; each kind may stand once");
+  for (const char* text : {"x", "resize"})
+    EXPECT_EQ(problem_with(text).find("augmentation '" + std::string(text) + "' does nothing here"),
+              0U);
+  for (const char* text : {"base", "crop", "crop28"})
     EXPECT_EQ(problem_with(text).find("augmentation '" + std::string(text) +
                                       "' would change the image's size"),
               0U);
@@ -65,6 +79,9 @@ TEST(AugmentationSet, RefusesAnAmountThatIsNoneOrOutOfRange) {
   EXPECT_EQ(problem_with("cnr0"), "augmentation 'cnr0': '0' is not a number from 0.05 to 1");
   EXPECT_EQ(problem_with("crop_and_resizes"),
             "augmentation 'crop_and_resizes': 's' is not a number from 0.05 to 1");
+  EXPECT_EQ(problem_with("blur0.5,hflip"),
+            "augmentation 'blur0.5,hflip': '0.5,hflip' is not a number from 0 to 1; '+' joins "
+            "augmentations, and all views have the same");
   EXPECT_EQ(problem_with("jitter_h0.6"),
             "augmentation 'jitter_h0.6': '0.6' is not a number from 0 to 0.5");
 }

@@ -30,6 +30,17 @@ std::vector<std::string> variants(const Expansion& all) {
 }
 using Words = std::vector<std::string>;
 
+TEST(Expand, TellsEachDoubtAboutATrainingOnce) {
+  const Expansion expansion = expand(parsed(R"({"name": "x", "trial": {"dataset": "synthetic"},
+"grid": {"class": "all", "loss": ["rotation", "contrastive"], "distribution_augmentation": "rotation"},
+"evaluate": {"classifiers": ["kde"]}})"));
+  EXPECT_EQ(expansion.trials.size(), 8);
+  ASSERT_EQ(expansion.warnings.size(), 1);
+  EXPECT_NE(expansion.warnings[0].find("gives it each image in several of them\n  in {"),
+            std::string::npos)
+      << expansion.warnings[0];
+}
+
 TEST(Expand, GivesOneTrialWithoutAxes) {
   const Expansion all = expansion(kStart + "\"grid\": {}}");
   ASSERT_EQ(all.trials.size(), 1U);

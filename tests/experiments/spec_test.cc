@@ -105,9 +105,10 @@ TEST(Spec, RefusesAValueOfAnotherTypeOrOutOfRangeWhereItStands) {
             "spec.json:3: grid.seed: null is not an integer");
   EXPECT_EQ(third_line("\"grid\": []"),
             "spec.json:3: grid: must be an object of fields and their values");
-  EXPECT_EQ(third_line("\"grid\": {\"augmentations\": [\"hflip+flip\"]}")
-                .rfind("spec.json:3: grid.augmentations[0]: 'flip' is no augmentation; ", 0),
-            0U);
+  EXPECT_EQ(
+      third_line("\"grid\": {\"augmentations\": [\"hflip+flip\"]}")
+          .rfind("spec.json:3: grid.augmentations[0]: 'flip' is no augmentation (did you mean ", 0),
+      0U);
   EXPECT_EQ(refusal("{\"name\": \"x\", \"trial\": {\"seed\": [1]}}"),
             "spec.json:1: trial.seed: must be a value");
   EXPECT_EQ(refusal("{\"name\": \"x\",\n\"trial\": 3}"),

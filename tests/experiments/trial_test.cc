@@ -229,11 +229,50 @@ TEST(Check, NamesTheCombinationThatCannotRun) {
                 "negatives");
   EXPECT_EQ(problem(R"({"loss": "contrastive-symmetric", "negatives": 10})"),
             start + "negatives 10 makes groups of 6 rows, which do not divide batch_size 32");
+  EXPECT_EQ(problem(R"({"loss": "rotation", "augmentations": "rotate180"})"),
+            start +
+                "rotate180 turns every image before loss rotation does, so what it learns of "
+                "turned images is wrong for images as they are");
+  EXPECT_EQ(problem(R"({"augmentations": "rotate180"})"), "no error");
   EXPECT_EQ(message_of([] { check(trial(R"({"batch_size": 1, "seed": 7})")); }),
             start +
                 "contrastive with batch_size 1 has no negatives\n  in "
                 R"({"batch_size":1,"class":0,"dataset":"fashion-mnist",)"
                 R"("loss":"contrastive","seed":7})");
+}
+
+TEST(DoubtAboutATrial, IsThatItsTrainingCannotTellWhatItShould) {
+  const auto doubt = [](const std::string& fields) { return doubt_about(trial(fields)); };
+  EXPECT_EQ(doubt("{}"), "");
+  EXPECT_EQ(doubt(R"({"loss": "rotation"})"), "");
+  for (const char* copied : {"rotation", "3", "8"}) {
+    const std::string fields = R"("distribution_augmentation": ")" + std::string(copied) + "\"";
+    EXPECT_EQ(doubt("{" + fields + "}"), "");
+    EXPECT_EQ(doubt(R"({"loss": "rotation", "epochs": 0, )" + fields + "}"), "");
+    EXPECT_EQ(doubt(R"({"loss": "rotation", )" + fields + "}"),
+              "loss rotation is to tell an image's quarter turns apart, and "
+              "distribution_augmentation " +
+                  std::string(copied) + " gives it each image in several of them");
+  }
+  const std::string half =
+      "loss rotation is to tell an image's quarter turns apart, and flips both ways together are a "
+      "half turn";
+  EXPECT_EQ(doubt(R"({"loss": "rotation", "augmentations": "hflip+vflip"})"), half);
+  EXPECT_EQ(doubt(R"({"loss": "rotation", "distribution_augmentation": "vflip"})"), half);
+  EXPECT_EQ(doubt(R"({"loss": "rotation", "distribution_augmentation": "hflip"})"), "");
+  EXPECT_EQ(doubt(R"({"augmentations": "hflip+vflip"})"), "");
+  EXPECT_NE(doubt(R"({"augmentations": "jitter_s0.4_h0.1"})"), "");
+  EXPECT_EQ(doubt(R"({"augmentations": "jitter_s0.4_h0.1", "dataset": "cifar10"})"), "");
+}
+
+TEST(AsHeld, IsTheSpellingOfTrialsForATextFieldsValues) {
+  EXPECT_EQ(as_held("augmentations", "jitter_h.1_b0.4+cnr.5"), "jitter_b0.4_h0.1+cnr0.5");
+  EXPECT_EQ(as_held("augmentations", "hfilp"), "hfilp");
+  EXPECT_EQ(as_held("distribution_augmentation", "1"), "none");
+  EXPECT_EQ(as_held("learning_rate", "1e-2"), "1e-2");
+  EXPECT_EQ(as_held("class", "0"), "0");
+  EXPECT_EQ(as_held("source", "screws"), "screws");
+  EXPECT_EQ(as_held("classifier", "kde"), "kde");
 }
 
 TEST(CheckOnGpu, NamesWhatTheKernelsDoNotTake) {

@@ -113,12 +113,12 @@ TEST(Prepare, RefusesATableThatSaysWhatItCannotMeanByLine) {
   EXPECT_TRUE(has(problem(start + "a/b.png,train,good\n./a/../a/b.png,test,good\n"),
                   "images.csv:3: 'a/b.png' stands twice"));
   EXPECT_TRUE(
-      has(problem(start + "a.png,test, Good\n"), "images.csv:2: label ' Good' would be a fault"));
+      has(problem(start + "a.png,test, Good\n"), "images.csv:2: label 'Good' would be a fault"));
   EXPECT_TRUE(has(problem(start + "a.png,test,\n"), "images.csv:2: has no label"));
   EXPECT_TRUE(has(problem(start + ",test,good\n"), "images.csv:2: has no path"));
   EXPECT_TRUE(has(problem(start + "\"a.png,test,good\n"), "images.csv:2: has a quote that is not"));
   EXPECT_TRUE(has(problem("path,split,label,label\n"), "images.csv:1: has two columns 'label'"));
-  EXPECT_TRUE(has(problem("path, split,label\n"), "it has: path,  split, label"));
+  EXPECT_TRUE(has(problem("path, splits,label\n"), "it has: path, splits, label"));
   EXPECT_TRUE(has(problem("path;split;label\na.png;train;good\n"),
                   "it has: path;split;label; columns are separated by commas"));
   EXPECT_TRUE(has(problem("path,split,label\ra.png,train,good\r"),
@@ -319,6 +319,23 @@ TEST(FolderFiles, TellWhatTheyLeaveOut) {
   screws.write("test/.thumbs/0", 1);
   EXPECT_EQ(said(),
             std::vector<std::string>{"5 image files are in the folder but not in images.csv"});
+  screws.folder.write("screws/images.csv",
+                      "path, split, label\n" + (screws.path / "train/good/1.npy").string() +
+                          ", train, good\n../screws/test/good/0.npy,test,good\n"
+                          "test/bent/0.npy,test,bent\n");
+  EXPECT_EQ(said(),
+            std::vector<std::string>{"5 image files are in the folder but not in images.csv"});
+}
+
+TEST(FolderFiles, TakeNoFaultForGoodMisspelt) {
+  const Screws screws;
+  for (const char* name : {"Good", "good "}) {
+    const fs::path path = screws.path / "test" / name;
+    fs::create_directory(path);
+    EXPECT_EQ(message_of([&] { folder_files(screws.path, 16); }),
+              path.string() + ": would be a fault; good images lie in test/good");
+    fs::remove(path);
+  }
 }
 
 TEST(FolderFiles, LeaveOutWhatIsHidden) {

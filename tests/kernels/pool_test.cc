@@ -9,14 +9,19 @@
 namespace occam {
 namespace {
 
-TEST(Pool, IsTheMeanAndSpreadsItsGradient) {
+template <class T>
+class Pool : public testing::Test {};
+using Elements = testing::Types<float, __nv_bfloat16>;
+TYPED_TEST_SUITE(Pool, Elements);
+
+TYPED_TEST(Pool, IsTheMeanAndSpreadsItsGradient) {
   constexpr std::size_t kImages = 9, kChannels = 72;
   for (const std::size_t pixels : {1, 16, 49}) {
     Numbers numbers(4);
-    const Halves x = numbers.halves(kImages * pixels * kChannels, 1);
-    Halves mean(kImages * kChannels), of_x(x.size());
+    const auto x = numbers.of<TypeParam>(kImages * pixels * kChannels, 1);
+    std::vector<TypeParam> mean(kImages * kChannels), of_x(x.size());
     const cuda::PoolShape shape{kImages, static_cast<std::int64_t>(pixels), kChannels,
-                                cuda::Element::bfloat16};
+                                kElementOf<TypeParam>};
     cuda::pool(shape, x.data(), mean.data(), nullptr);
     cuda::pool_backward(shape, mean.data(), of_x.data(), nullptr);
     Difference of_mean, of_gradient;
@@ -31,8 +36,8 @@ TEST(Pool, IsTheMeanAndSpreadsItsGradient) {
         }
         of_mean.add(found, sum / static_cast<double>(pixels));
       }
-    EXPECT_LT(of_mean.relative(), kRounding);
-    EXPECT_LT(of_gradient.relative(), kRounding);
+    EXPECT_LT(of_mean.relative(), kRoundingOf<TypeParam>);
+    EXPECT_LT(of_gradient.relative(), kRoundingOf<TypeParam>);
   }
 }
 

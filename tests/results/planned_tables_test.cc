@@ -45,6 +45,17 @@ TEST(CheckTables, RefusesAConditionThatNoTrialMeets) {
               HasSubstr("reference 'first': no trial of the sweep has epochs=0; epochs is: 5"));
 }
 
+TEST(CheckTables, TakesLabelsOfValuesHoweverTheyAreSpelledButOfNoneThatNoTrialHas) {
+  const std::string rest = R"("rows": "batch_size", "columns": "loss,classifier,parameters")";
+  EXPECT_EQ(said("{" + rest + R"(, "labels": {"loss": {"rotation": "Rot."}, "seed": {"2": "b"},
+"batch_size": {"16.0": "16 rows"}, "learning_rate": "rate",
+"augmentations": {"cnr.5+hflip+jitter_b.4_c.4_s.4_h.4+gray.2": "Released"}}})"),
+            "no error");
+  EXPECT_EQ(said("{" + rest + R"(, "labels": {"loss": {"rotatoin": "Rot."}}})"),
+            "spec.json:4: tables.main: labels: no trial of the sweep has loss=rotatoin; loss is: "
+            "contrastive, rotation (did you mean 'rotation'?)");
+}
+
 TEST(CheckTables, TakesAChoiceBeforeThereIsAnythingToChooseBy) {
   const std::string axes =
       R"({"rows": "loss", "columns": "classifier,parameters", "select": "batch_size")";

@@ -326,12 +326,15 @@ bool needs_two(const AugmentPlan& plan) {
 
 }  // namespace
 
+int shared_bytes(const AugmentPlan& plan) {
+  return plan.channels * plan.side * plan.side * 4 * (needs_two(plan) ? 2 : 1);
+}
+
 void augment(const AugmentPlan& plan, const StepState* state, void* out, Element element,
              Stream stream) {
-  const int shared = plan.channels * plan.side * plan.side * 4 * (needs_two(plan) ? 2 : 1);
   with_element(element, [&]<class T>(T) {
     launch("augment", make_views<T>, static_cast<unsigned>(plan.views * plan.batch), kThreads,
-           shared, stream, plan, state, static_cast<T*>(out));
+           shared_bytes(plan), stream, plan, state, static_cast<T*>(out));
   });
 }
 

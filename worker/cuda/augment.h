@@ -30,6 +30,9 @@ struct AugmentPlan {
 // The network reads eight channels, of which five are zero: convolutions are faster so.
 constexpr int kInputChannels = 8;
 
+// Shared memory that a block of augment() needs, in bytes.
+int shared_bytes(const AugmentPlan& plan);
+
 // All views of our part of the state's batch: views x batch x side x side x kInputChannels, one
 // view after the other. The same numbers as the CPU's Augmenter but for the rounding of fused
 // multiply-adds.

@@ -38,7 +38,7 @@ __device__ inline void finish_statistics(const NormLayout& layout, std::int64_t 
     const float gamma = parameters.gamma[channel], beta = parameters.beta[channel];
     const float offset = sums[i] / rows;
     const float mean = origin + offset;
-    const float variance = fmaxf(0.0F, sums[slab + i] / rows - offset * offset);
+    const float variance = positive(sums[slab + i] / rows - offset * offset);
     const float inverse = rsqrtf(variance + kEps);
     const float scale = gamma * inverse;
     saved[channel] = scale;
@@ -146,7 +146,7 @@ __device__ inline void apply_rows(const T* x, const float* saved, const T* resid
     for (int i = 0; i < V; ++i) {
       float out = fmaf(value[i], scale[i], shift[i]);
       if (residual) out = fmaf(other[i], residual_scale[i], out);
-      value[i] = relu ? fmaxf(out, 0.0F) : out;
+      value[i] = relu ? positive(out) : out;
     }
     store<V>(value, y + row * layout.channels + place.channel);
   });

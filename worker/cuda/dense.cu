@@ -211,8 +211,8 @@ __global__ void __launch_bounds__(kThreads, 1)
     const float left = sum[tile][j][v], right = sum[tile][j][v + 1];
     *reinterpret_cast<std::uint32_t*>(z + at) = pack(left, right);
     *reinterpret_cast<std::uint32_t*>(y + at) =
-        pack(fmaxf(0.0F, fmaf(left, scale[output], shift[output])),
-             fmaxf(0.0F, fmaf(right, scale[output + 1], shift[output + 1])));
+        pack(positive(fmaf(left, scale[output], shift[output])),
+             positive(fmaf(right, scale[output + 1], shift[output + 1])));
   });
 }
 

@@ -35,6 +35,10 @@ __device__ inline void from_float(float value, __nv_bfloat16& out) {
   out = __float2bfloat16_rn(value);
 }
 
+// The larger of it and 0. Where fmaxf would drop a NaN it stays, so that a training that diverges
+// has no finite loss.
+__device__ inline float positive(float value) { return value < 0 ? 0 : value; }
+
 template <int V, class T>
 __device__ inline Packed<T, V> fetch(const T* from) {
   return *reinterpret_cast<const Packed<T, V>*>(from);

@@ -34,10 +34,10 @@ struct Rgb {
   float r, g, b;
 };
 
-// The smallest side of a crop of at least this share of an image's side (augment_ops.py truncates
-// likewise; a crop without pixels is ours to prevent).
+// The smallest side of a crop of at least this share of an image's side (augment_ops.py:245 casts
+// the float32 likewise: 0.29 of 100 is 29; a crop without pixels is ours to prevent).
 inline int least_crop_side(double amount, int side) {
-  const auto least = static_cast<int>(amount * side);
+  const auto least = static_cast<int>(static_cast<float>(amount * side));
   return least < 1 ? 1 : least;
 }
 

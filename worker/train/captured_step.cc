@@ -42,6 +42,7 @@ class CapturedStep final : public TrainingStep {
         processors_(cuda::processors(stream_)),
         plan_(augment_plan(trial, static_cast<int>(images.size(2)),
                            static_cast<int>(images.size(1)), share_of(trial.batch_size, group))) {
+    check_memory_of_a_view();
     on_build_thread(processors_, [this] {
       const c10::cuda::CUDAStreamGuard guard(stream_);
       const at::NoGradGuard no_gradient;
@@ -143,6 +144,19 @@ class CapturedStep final : public TrainingStep {
   const std::shared_ptr<Network>& network() const override { return passes_->network(); }
 
  private:
+  void check_memory_of_a_view() const {
+    constexpr int kKept = 512;  // for the kernel's own arrays and CUDA
+    int most = 0;
+    demand(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device_.index()));
+    const int wanted = cuda::shared_bytes(plan_) + kKept;
+    if (wanted > most)
+      throw Error("augmentations " + trial_.augmentations.text() + " of images of " +
+                  std::to_string(plan_.side) + " x " + std::to_string(plan_.side) +
+                  " pixels need " + std::to_string(wanted) +
+                  " bytes of a multiprocessor's memory, and this GPU has " + std::to_string(most) +
+                  "; prepare the images with a smaller --side");
+  }
+
   // Waits for the device; in a group so that it hears when the others are gone.
   void finish() const {
     if (group_) group_->wait([&] { return is_done(cudaStreamQuery(stream_)); });
