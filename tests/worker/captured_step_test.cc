@@ -557,6 +557,7 @@ TEST_P(GpuStep, RunsAnotherTrialOfItsKindAsANewOneWould) {
   const Ran fresh = run(second, others, kGpu, 3);
   EXPECT_EQ(loss, fresh.loss);
   EXPECT_TRUE(at::equal(step.network()->flat().cpu(), fresh.weights));
+  EXPECT_TRUE(at::equal(step.network()->statistics().cpu(), fresh.statistics));
 }
 
 TEST_P(GpuStep, ResumedIsUndisturbedAndPackedIsAlone) {
@@ -578,6 +579,7 @@ TEST_P(GpuStep, ResumedIsUndisturbedAndPackedIsAlone) {
   for (int i = 4; i < 10; ++i) step.run();
   EXPECT_EQ(step.sums().first, alone.loss);
   EXPECT_TRUE(at::equal(step.network()->flat().cpu(), alone.weights));
+  EXPECT_TRUE(at::equal(step.network()->statistics().cpu(), alone.statistics));
 
   std::vector<std::thread> threads;
   std::vector<Ran> packed(6);
@@ -590,11 +592,12 @@ TEST_P(GpuStep, ResumedIsUndisturbedAndPackedIsAlone) {
   for (std::thread& thread : threads) thread.join();
   for (std::size_t slot = 0; slot < 6; slot += 2) {
     EXPECT_TRUE(at::equal(packed[slot].weights, alone.weights)) << slot;
+    EXPECT_TRUE(at::equal(packed[slot].statistics, alone.statistics)) << slot;
     EXPECT_FALSE(at::equal(packed[slot + 1].weights, alone.weights)) << slot;
   }
 }
 
-// What differs, by the parameters' numbers in the network.
+// What differs, by the parameters' numbers in the network, or its running statistics.
 std::string differing(const Trial& trial, const Ran& a, const Ran& b) {
   std::string list;
   const Network network(trial, torch::kCPU);
@@ -605,7 +608,7 @@ std::string differing(const Trial& trial, const Ran& a, const Ran& b) {
       list += " " + std::to_string(number);
     begin += count, ++number;
   }
-  return list;
+  return list + (at::equal(a.statistics, b.statistics) ? "" : " statistics");
 }
 
 // The kernels for networks of full width, too: run again, on a warm bench, beside others.
