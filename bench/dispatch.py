@@ -10,20 +10,17 @@ import argparse
 import json
 import os
 import pathlib
-import shutil
 import statistics
 import subprocess
 import tempfile
 
+from programs import need_mpirun, need_programs
+
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("programs", type=pathlib.Path, help="the folder of occam and fake-worker")
 programs = parser.parse_args().programs.resolve()
-for name in ("occam", "fake-worker"):
-    if not shutil.which(programs / name):
-        parser.exit(2, f"{parser.prog}: there is no program {programs / name}; name the folder that has it, such as "
-                       f"build/release/bin after `ninja -C build/release {name}`\n")
-if not shutil.which("mpirun"):
-    parser.exit(2, f"{parser.prog}: there is no mpirun; Debian's is in openmpi-bin\n")
+need_programs(parser, programs, "occam", "fake-worker")
+need_mpirun(parser)
 mpi = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 print("| 64 workers on 4 ranks | outcomes a second | median | 99 % within | longest |\n|---|---|---|---|---|")
 for what, step_ms, seeds in (("under way", 64, 300), ("from idle", 640, 50)):

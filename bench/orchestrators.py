@@ -14,12 +14,13 @@ import json
 import multiprocessing
 import os
 import pathlib
-import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+
+from programs import need_programs
 
 PACKAGES = ["parsl==2026.10.26", "dask==2026.8.0", "distributed==2026.8.0", "py-experimenter==1.4.2", "optuna==5.0.0",
             "hyperqueue==0.27.0", "ray[tune]==2.60.0"]
@@ -224,10 +225,7 @@ def main():
         print("seconds", in_folder(lambda: run(count)))
         return
     programs = options.programs.resolve()
-    for name in ("occam", "fake-worker"):
-        if not shutil.which(programs / name):
-            parser.exit(2, f"{parser.prog}: there is no program {programs / name}; name the folder that has it, such "
-                           f"as build/release/bin after `ninja -C build/release {name}`\n")
+    need_programs(parser, programs, "occam", "fake-worker")
     environment = pathlib.Path(__file__).resolve().parents[1] / "build/peers"
     if set(options.names) != {"occam"} and not (environment / "ready").exists():
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)

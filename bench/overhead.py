@@ -10,23 +10,20 @@ import json
 import os
 import pathlib
 import resource
-import shutil
 import statistics
 import subprocess
 import tempfile
 import time
+
+from programs import need_mpirun, need_programs
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("programs", type=pathlib.Path, help="the folder of occam and occam-worker")
 parser.add_argument("database", nargs="?", help="a sweep's, whose table is timed")
 options = parser.parse_args()
 programs = options.programs.resolve()
-for name in ("occam", "occam-worker"):
-    if not shutil.which(programs / name):
-        parser.exit(2, f"{parser.prog}: there is no program {programs / name}; name the folder that has it, such as "
-                       f"build/release/bin after `ninja -C build/release {name}`\n")
-if not shutil.which("mpirun"):
-    parser.exit(2, f"{parser.prog}: there is no mpirun; Debian's is in openmpi-bin\n")
+need_programs(parser, programs, "occam", "occam-worker")
+need_mpirun(parser)
 occam, worker = str(programs / "occam"), str(programs / "occam-worker")
 if options.database and subprocess.run([occam, "table", options.database], stdout=subprocess.DEVNULL).returncode:
     parser.exit(2)  # occam has said why

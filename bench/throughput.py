@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import pathlib
-import shutil
 import signal
 import sqlite3
 import statistics
@@ -17,13 +16,12 @@ import subprocess
 import tempfile
 import time
 
+from programs import need_programs
+
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("programs", type=pathlib.Path, help="the folder of occam and fake-worker")
 programs = parser.parse_args().programs.resolve()
-for name in ("occam", "fake-worker"):
-    if not shutil.which(programs / name):
-        parser.exit(2, f"{parser.prog}: there is no program {programs / name}; name the folder that has it, such as "
-                       f"build/release/bin after `ninja -C build/release {name}`\n")
+need_programs(parser, programs, "occam", "fake-worker")
 occam, fake = str(programs / "occam"), str(programs / "fake-worker")
 rows = []
 

@@ -95,17 +95,10 @@ std::string plain(std::string_view word) {
 }
 
 const std::vector<std::string>& names() {
-  static const std::vector<std::string> all{"none",
-                                            "cnr0.5",
-                                            "hflip",
-                                            "vflip",
-                                            "shift",
-                                            "gray0.2",
-                                            "blur0.5",
-                                            "rotate90",
-                                            "rotate180",
-                                            "rotate270",
-                                            "jitter_b0.4_c0.4_s0.4_h0.4"};
+  static const std::vector<std::string> all{"cnr0.5",   "hflip",    "jitter_b0.4_c0.4_s0.4_h0.4",
+                                            "gray0.2",  "blur0.5",  "vflip",
+                                            "shift",    "rotate90", "rotate180",
+                                            "rotate270"};
   return all;
 }
 
@@ -134,11 +127,12 @@ AugmentationOperation parse_operation(std::string_view word) {
     if (word.starts_with(name) && std::isdigit(static_cast<unsigned char>(word[name.size()])))
       throw UsageError("augmentation '" + std::string(word) + "': " + std::string(name) +
                        " takes no amount");
-  throw UsageError(
-      "'" + std::string(word) + "' is no augmentation" + did_you_mean(plain(word), names()) +
-      "; these are: cnr0.5, hflip, jitter_b0.4_c0.4_s0.4_h0.4, gray0.2, blur0.5, vflip, shift, "
-      "rotate90, rotate180, rotate270 (jitter_..._shuffled draws its order for every image), "
-      "joined by '+', or none");
+  std::vector<std::string> meant = names();
+  meant.emplace_back("none");
+  throw UsageError("'" + std::string(word) + "' is no augmentation" +
+                   did_you_mean(plain(word), meant) + "; these are: " + joined(names()) +
+                   " (jitter_..._shuffled draws its order for every image), joined by '+', or "
+                   "none");
 }
 
 std::vector<AugmentationOperation> parse(std::string_view text) {

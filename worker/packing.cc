@@ -1,7 +1,6 @@
 #include "worker/packing.h"
 
 #include <ATen/ATen.h>
-#include <c10/util/Exception.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "experiments/error.h"
 #include "generated/revision.h"
 #include "worker/benches.h"
 #include "worker/device.h"
