@@ -149,12 +149,17 @@ def initialise(network, generator):
                 module.bias.data.zero_()
 
 
+def in_float32(output):
+    """At least: what a network in bf16 gives, so that its loss is as exact as any."""
+    return output.float() if output.dtype == torch.bfloat16 else output
+
+
 def loss_of(recipe, network, images):
     _, embed, logits = network(images)
     rows = len(images) // (4 if recipe["loss"] == "rotation" else 2)
     if recipe["loss"] == "rotation":
-        return F.cross_entropy(logits, torch.arange(4, device=images.device).repeat_interleave(rows))
-    unit = F.normalize(embed.float() if embed.dtype == torch.bfloat16 else embed, dim=1)
+        return F.cross_entropy(in_float32(logits), torch.arange(4, device=images.device).repeat_interleave(rows))
+    unit = F.normalize(in_float32(embed), dim=1)
     one, two = unit[:rows], unit[rows:]
     if recipe["loss"] == "contrastive":  # one-directional: view 1 against the views 2
         size = recipe["negatives"] + 1 if recipe["negatives"] else rows
