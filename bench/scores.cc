@@ -27,15 +27,15 @@ double now(torch::Device device) {
 
 // The first to need what several share pays for it, as in a trial.
 nlohmann::json time_all(const torch::Tensor& train, const torch::Tensor& test) {
-  std::vector<Scoring> scorings;
+  std::vector<ChosenClassifier> classifiers;
   for (const Classifier classifier : {Classifier::nearest, Classifier::kde, Classifier::gde,
                                       Classifier::oc_svm_rbf, Classifier::oc_svm_linear})
-    scorings.push_back({classifier, {}});
+    classifiers.push_back({classifier, {}});
   const std::vector<Scores> scores = one_class_scores(
-      train, test, scorings, [] {}, [&] { return now(train.device()); });
+      train, test, classifiers, [] {}, [&] { return now(train.device()); });
   nlohmann::json taken;
-  for (std::size_t i = 0; i < scorings.size(); ++i)
-    taken[to_string(scorings[i].classifier)] = scores[i].seconds;
+  for (std::size_t i = 0; i < classifiers.size(); ++i)
+    taken[to_string(classifiers[i].classifier)] = scores[i].seconds;
   return taken;
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "experiments/names.h"
+
 namespace occam {
 
 struct JsonMember;
@@ -27,6 +29,16 @@ struct JsonNode {
   [[noreturn]] void fail(const std::string& message) const;
   void require(Kind wanted, std::string_view what) const;
   const std::string& text(std::string_view what) const;
+  // The enumerator of that name; fails with the names that there are.
+  template <class Enum>
+  Enum named(std::string_view what) const {
+    const std::string& name = text(what);
+    try {
+      return from_name<Enum>(name);
+    } catch (const UsageError& problem) {
+      fail(problem.what());
+    }
+  }
   // The value, without where it stood.
   nlohmann::json json() const;
   // Throws for the first member whose key is none of `known`, with "did you mean".

@@ -164,16 +164,6 @@ Exclusion exclusion(const JsonNode& node) {
   return excluded;
 }
 
-template <class Enum>
-Enum named(const JsonNode& node, std::string_view what) {
-  const std::string& name = node.text(what);
-  try {
-    return from_name<Enum>(name);
-  } catch (const UsageError& problem) {
-    node.fail(problem.what());
-  }
-}
-
 // Below, a kernel is as good as flat, and fewer rows than one may be outliers.
 constexpr double kLeastParameter = 1e-9;
 
@@ -198,7 +188,7 @@ std::vector<std::pair<Classifier, ClassifierParameters>> classifiers(const JsonN
   const JsonNode* name = node.kind == Kind::object ? node.find("name") : &node;
   if (!name) node.fail("needs a name: {\"name\": \"oc-svm-rbf\", \"nu\": [0.1, 0.5]}");
   const Classifier classifier =
-      named<Classifier>(*name, "a classifier's name or an object with one");
+      name->named<Classifier>("a classifier's name or an object with one");
   std::vector<std::string> known = parameters_of(classifier);
   known.insert(known.begin(), "name");
   node.allow_only(known);
@@ -231,7 +221,7 @@ std::vector<EvaluationRequest> evaluations(const JsonNode& node) {
   if (const JsonNode* list = node.find("features")) {
     features.clear();
     for (const JsonNode* item : listed(*list)) {
-      features.push_back(named<Features>(*item, "the name of features"));
+      features.push_back(item->named<Features>("the name of features"));
       if (features.back() == Features::logit)
         item->fail(
             "'logit' is what the classifiers rotation and rotation-upright read by themselves");

@@ -38,16 +38,6 @@ std::vector<std::pair<std::string, std::string>> labels_of_field(const JsonNode&
   return all;
 }
 
-template <class Enum>
-Enum named(const JsonNode& node, std::string_view what) {
-  const std::string& name = node.text(what);
-  try {
-    return from_name<Enum>(name);
-  } catch (const UsageError& problem) {
-    node.fail(problem.what());
-  }
-}
-
 bool truth(const JsonNode& node) {
   if (node.kind != Kind::scalar || !node.scalar.is_boolean()) node.fail("must be true or false");
   return node.scalar.get<bool>();
@@ -128,9 +118,9 @@ TableSpec table_spec(const JsonNode& node) {
     if (key == "caption") spec.caption = value.text("a text");
     if (key == "mean") spec.mean = truth(value);
     if (key == "baseline") spec.baseline = baseline(value);
-    if (key == "claim") spec.claim = named<Claim>(value, "seeds or tasks");
-    if (key == "spread") spec.spread = named<Spread>(value, "sd, ci95 or paper");
-    if (key == "best") spec.best = named<Best>(value, "column, row, table or none");
+    if (key == "claim") spec.claim = value.named<Claim>("seeds or tasks");
+    if (key == "spread") spec.spread = value.named<Spread>("sd, ci95 or paper");
+    if (key == "best") spec.best = value.named<Best>("column, row, table or none");
     if (key == "select") spec.select = field_list(value);
     if (key == "order") spec.order = conditions(value);
     if (key == "sort") spec.sort = value.text("a column's labels: \"rotation,kde\", or \"mean\"");

@@ -7,11 +7,11 @@
 namespace occam {
 namespace {
 
-using Bytes = std::span<const std::uint8_t>;
+using View = std::span<const std::uint8_t>;
 
 // Numbers of a TIFF block in its byte order; 0 past its end, which no tag or count of use is.
 struct Tiff {
-  Bytes bytes;
+  View bytes;
   bool little_endian;
   std::uint32_t number(std::size_t at, std::size_t size) const {
     if (at + size > bytes.size()) return 0;
@@ -22,13 +22,13 @@ struct Tiff {
   }
 };
 
-bool begins(Bytes bytes, std::string_view magic) {
+bool begins(View bytes, std::string_view magic) {
   return bytes.size() >= magic.size() &&
          std::equal(magic.begin(), magic.end(), bytes.begin(),
                     [](char a, std::uint8_t b) { return static_cast<std::uint8_t>(a) == b; });
 }
 
-int orientation_in(Bytes block) {
+int orientation_in(View block) {
   constexpr std::uint32_t kOrientation = 0x0112;
   const Tiff tiff{block, begins(block, "II")};
   const std::size_t directory = tiff.number(4, 4);
@@ -44,14 +44,14 @@ int orientation_in(Bytes block) {
 
 }  // namespace
 
-int exif_orientation(Bytes jpeg) {
+int exif_orientation(View jpeg) {
   using namespace std::string_view_literals;
   constexpr std::uint8_t kApp1 = 0xE1, kStartOfScan = 0xDA;
   // Segments before the pixels: 0xFF, kind, two bytes of length, which counts itself.
   std::size_t at = 2;
   while (at + 4 <= jpeg.size() && jpeg[at] == 0xFF && jpeg[at + 1] != kStartOfScan) {
     const std::size_t length = std::size_t{jpeg[at + 2]} << 8 | jpeg[at + 3];
-    const Bytes segment = jpeg.subspan(at + 4).first(
+    const View segment = jpeg.subspan(at + 4).first(
         std::min(jpeg.size() - at - 4, std::max<std::size_t>(length, 2) - 2));
     if (jpeg[at + 1] == kApp1 && begins(segment, "Exif\0\0"sv))
       return orientation_in(segment.subspan(6));

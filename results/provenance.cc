@@ -16,22 +16,22 @@ constexpr std::string_view kLatexBegin = "% occam: ", kMarkdownBegin = "<!-- occ
                            kMarkdownEnd = " -->";
 
 nlohmann::ordered_json to_json(const Provenance& one) {
-  nlohmann::ordered_json json{{"version", one.version},     {"revision", one.revision},
-                              {"spec", one.spec},           {"results", one.results},
-                              {"databases", one.databases}, {"command", one.command},
-                              {"query", one.query},         {"date", one.date}};
-  if (!one.drawing.empty()) json["drawing"] = one.drawing;
-  if (!one.content.empty()) json["content"] = one.content;
-  return json;
+  nlohmann::ordered_json written{{"version", one.version},     {"revision", one.revision},
+                                 {"spec", one.spec},           {"results", one.results},
+                                 {"databases", one.databases}, {"command", one.command},
+                                 {"query", one.query},         {"date", one.date}};
+  if (!one.drawing.empty()) written["drawing"] = one.drawing;
+  if (!one.content.empty()) written["content"] = one.content;
+  return written;
 }
 
 Provenance from_json(const std::string& text) {
   try {
-    const auto json = nlohmann::json::parse(text);
-    return {json.at("version"),       json.at("revision"),  json.at("spec"),
-            json.at("results"),       json.at("databases"), json.at("query"),
-            json.at("date"),          json.at("command"),   json.value("drawing", ""),
-            json.value("content", "")};
+    const auto written = nlohmann::json::parse(text);
+    return {written.at("version"),       written.at("revision"),  written.at("spec"),
+            written.at("results"),       written.at("databases"), written.at("query"),
+            written.at("date"),          written.at("command"),   written.value("drawing", ""),
+            written.value("content", "")};
   } catch (const nlohmann::json::exception& problem) {
     throw Error("its stamp cannot be read: " + json_problem(problem));
   }

@@ -96,14 +96,14 @@ class SharedTable {
 };
 
 // An outcome as far as two of them can be compared: not when, where and how fast.
-struct Scores {
+struct StoredScores {
   std::string status, data;
   std::int64_t steps = 0;
   std::map<std::string, std::vector<json>> of;  // split, features, classifier and parameters
 };
 
-Scores scores_of(SQLite::Database& database, const Attempt& attempt) {
-  Scores scores;
+StoredScores scores_of(SQLite::Database& database, const Attempt& attempt) {
+  StoredScores scores;
   Statement outcome(database,
                     "SELECT status, data, steps FROM outcome WHERE trial = ? AND attempt = ?");
   outcome.bind(1, attempt.first);
@@ -129,7 +129,7 @@ Scores scores_of(SQLite::Database& database, const Attempt& attempt) {
 
 // What two outcomes of one trial say differently; "" where one merely has scores that the other
 // lacks.
-std::string difference(const Scores& a, const Scores& b) {
+std::string difference(const StoredScores& a, const StoredScores& b) {
   if (a.status != b.status) return a.status + " and " + b.status;
   if (a.data != b.data) return "trained on different images, " + a.data + " and " + b.data;
   if (a.steps != b.steps)
@@ -329,7 +329,7 @@ class Merge {
       return;
     }
     const Attempt there{own.first, now->get<std::int64_t>()};
-    const Scores ours = scores_of(to_, there), theirs = scores_of(from_, own);
+    const StoredScores ours = scores_of(to_, there), theirs = scores_of(from_, own);
     const std::string differs = difference(ours, theirs);
     if (differs.empty()) {
       ++shard_.equal;

@@ -50,14 +50,14 @@ class OnlyReading {
   sqlite3* handle_;
 };
 
-using Prepared = std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)>;
+using OwnStatement = std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)>;
 
-Prepared prepare(const std::string& path, sqlite3* handle, const std::string& sql) {
+OwnStatement prepare(const std::string& path, sqlite3* handle, const std::string& sql) {
   const OnlyReading guard(handle);
   sqlite3_stmt* raw = nullptr;
   const char* rest = nullptr;
   const int code = sqlite3_prepare_v2(handle, sql.c_str(), -1, &raw, &rest);
-  Prepared statement(raw, sqlite3_finalize);
+  OwnStatement statement(raw, sqlite3_finalize);
   if (code == SQLITE_AUTH || (statement && !sqlite3_stmt_readonly(statement.get())))
     throw UsageError("only reading is allowed, a SELECT, and this would do more: " + sql +
                      "\n  to change results, work on a copy with the sqlite3 shell");
@@ -111,7 +111,7 @@ void Store::query(const std::string& sql,
                   const std::function<void(const std::vector<std::string>&)>& on_columns,
                   const std::function<void(const Row&)>& on_row) const {
   sqlite3* const handle = database_->getHandle();
-  const Prepared statement = prepare(path_, handle, sql);
+  const OwnStatement statement = prepare(path_, handle, sql);
   std::vector<std::string> columns;
   const int count = sqlite3_column_count(statement.get());
   for (int i = 0; i < count; ++i) columns.emplace_back(sqlite3_column_name(statement.get(), i));

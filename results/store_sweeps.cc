@@ -97,10 +97,11 @@ bool asks_for(SQLite::Database& database, const std::string& sweep,
   return !stored.executeStep();
 }
 
-using Scores = std::set<std::array<std::string, 3>>;  // features, classifier, parameters
+using WantedScores = std::set<std::array<std::string, 3>>;  // features, classifier, parameters
 
-std::map<std::int64_t, Scores> stored_scores(SQLite::Database& database, const std::string& sweep) {
-  std::map<std::int64_t, Scores> lists;
+std::map<std::int64_t, WantedScores> stored_scores(SQLite::Database& database,
+                                                   const std::string& sweep) {
+  std::map<std::int64_t, WantedScores> lists;
   Statement stored(database,
                    "SELECT list, features, classifier, parameters FROM request WHERE sweep = ?");
   stored.bind(1, sweep);
@@ -117,7 +118,7 @@ class CoversScores {
   CoversScores(SQLite::Database& database, const Spec& spec, const Expansion& expansion)
       : stored_(stored_scores(database, spec.name)) {
     for (const auto& list : expansion.evaluations) {
-      Scores& scores = wanted_.emplace_back();
+      WantedScores& scores = wanted_.emplace_back();
       for (const EvaluationRequest& one : list)
         scores.insert({to_string(one.features), to_string(one.classifier), parameters_text(one)});
     }
@@ -126,13 +127,13 @@ class CoversScores {
   bool operator()(std::int32_t wanted, std::int64_t stored) {
     const auto known = covers_.find({wanted, stored});
     if (known != covers_.end()) return known->second;
-    const Scores &of = wanted_[static_cast<std::size_t>(wanted)], &all = stored_[stored];
+    const WantedScores &of = wanted_[static_cast<std::size_t>(wanted)], &all = stored_[stored];
     return covers_[{wanted, stored}] = std::includes(of.begin(), of.end(), all.begin(), all.end());
   }
 
  private:
-  std::map<std::int64_t, Scores> stored_;
-  std::vector<Scores> wanted_;
+  std::map<std::int64_t, WantedScores> stored_;
+  std::vector<WantedScores> wanted_;
   std::map<std::pair<std::int32_t, std::int64_t>, bool> covers_;
 };
 

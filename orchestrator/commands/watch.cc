@@ -94,8 +94,9 @@ std::string picture(const Store& store, bool running) {
   if (sweep.cancelled > 0) text += fmt::format(", {} cancelled", sweep.cancelled);
   if (running)
     if (const auto left = time_left(store, sweep))
-      text += ", about " + duration_text(*left) + " left";
-  text += running ? "\n" + worker_lines(store) : "\n  no coordinator runs\n";
+      text += fmt::format(", about {} left", duration_text(*left));
+  text += "\n";
+  text += running ? worker_lines(store) : "  no coordinator runs\n";
   return text + failure_lines(store);
 }
 

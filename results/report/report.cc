@@ -245,7 +245,7 @@ std::string figures_part(const Store& store, const SweepResults& results, const 
   return text + "</section>\n";
 }
 
-std::string text_of(const json& value) {
+std::string shown(const json& value) {
   if (value.is_null()) return "–";
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
@@ -278,8 +278,8 @@ std::string trials_of(const TrialData& data) {
     text += fmt::format("<tr><th scope=\"row\"><a href=\"#trial-{0}\">{0}</a></th>", html(id));
     for (const std::size_t place : places) {
       const json& value = trial["row"][place];
-      text += fmt::format("<td{}>{}</td>", value.is_number() ? " class=\"n\"" : "",
-                          html(text_of(value)));
+      text +=
+          fmt::format("<td{}>{}</td>", value.is_number() ? " class=\"n\"" : "", html(shown(value)));
     }
     std::vector<std::string> scores(data.scores.size(), "<td data-v=\"\">–</td>");
     if (trial.contains("scores"))

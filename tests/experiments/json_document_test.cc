@@ -6,7 +6,7 @@ namespace occam {
 namespace {
 
 JsonNode document(const std::string& text) { return parse_document(text, "spec.json"); }
-std::string problem_with(const std::string& text) {
+std::string what_is_wrong_with(const std::string& text) {
   return message_of([&] { document(text); });
 }
 
@@ -54,47 +54,47 @@ TEST(JsonDocument, KeepsMembersInTheFilesOrder) {
 }
 
 TEST(JsonDocument, RefusesAKeyThatStandsTwice) {
-  EXPECT_EQ(problem_with("{\"a\": {\"b\": 1,\n \"b\": 1}}"),
+  EXPECT_EQ(what_is_wrong_with("{\"a\": {\"b\": 1,\n \"b\": 1}}"),
             "spec.json:2: a.b: this key stands here twice");
 }
 
 TEST(JsonDocument, SaysWhereTheTextIsNoJson) {
-  EXPECT_EQ(problem_with("{\"a\": 1,\n\"b\" 2}"),
+  EXPECT_EQ(what_is_wrong_with("{\"a\": 1,\n\"b\" 2}"),
             "spec.json:2: not JSON, near the end of '\"b\" 2}': syntax error while parsing object "
             "separator - "
             "unexpected number literal; expected ':'");
-  EXPECT_EQ(problem_with("{\n  \"a\": yes\n}"),
+  EXPECT_EQ(what_is_wrong_with("{\n  \"a\": yes\n}"),
             "spec.json:2: not JSON, near the end of '  \"a\": y': syntax error while parsing value "
             "- invalid literal");
-  EXPECT_EQ(problem_with("{}\n{}"),
+  EXPECT_EQ(what_is_wrong_with("{}\n{}"),
             "spec.json:2: not JSON, near the end of '{': syntax error while parsing value - "
             "unexpected '{'; "
             "expected end of input");
-  EXPECT_EQ(problem_with("{\"a\": [1, 2\n"),
+  EXPECT_EQ(what_is_wrong_with("{\"a\": [1, 2\n"),
             "spec.json:1: not JSON, near the end of '{\"a\": [1, 2': syntax error while parsing "
             "array - unexpected end of "
             "input; expected ']'");
   EXPECT_EQ(
-      problem_with("{\"a\": 1e999}"),
+      what_is_wrong_with("{\"a\": 1e999}"),
       "spec.json:1: not JSON, near the end of '{\"a\": 1e999}': number overflow parsing '1e999'");
 }
 
 TEST(JsonDocument, RefusesAnEmptyFile) {
   for (const char* text : {"", "\n\n"})
-    EXPECT_EQ(problem_with(text),
+    EXPECT_EQ(what_is_wrong_with(text),
               "spec.json:1: not JSON: syntax error while parsing value - unexpected end of input; "
               "expected '[', '{', or a literal");
-  EXPECT_NE(problem_with("// nothing\n"), "no error");
+  EXPECT_NE(what_is_wrong_with("// nothing\n"), "no error");
 }
 
 TEST(JsonDocument, RefusesTextThatIsNoUtf8) {
-  EXPECT_EQ(problem_with("{\"\xff\": 1}").rfind("spec.json:1: not JSON, near ", 0), 0U);
+  EXPECT_EQ(what_is_wrong_with("{\"\xff\": 1}").rfind("spec.json:1: not JSON, near ", 0), 0U);
 }
 
 TEST(JsonDocument, RefusesNestingWithoutEnd) {
-  EXPECT_NE(problem_with(std::string(100'000, '[')).find("is nested too deeply"),
+  EXPECT_NE(what_is_wrong_with(std::string(100'000, '[')).find("is nested too deeply"),
             std::string::npos);
-  EXPECT_EQ(problem_with(std::string(100, '[') + std::string(100, ']')), "no error");
+  EXPECT_EQ(what_is_wrong_with(std::string(100, '[') + std::string(100, ']')), "no error");
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-#include "experiments/error.h"
+#include "tests/message_of.h"
 
 namespace occam {
 
@@ -32,17 +32,6 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
-
-// What a step throws as Error, or "no error".
-template <class Step>
-std::string message_of(Step&& step) {
-  try {
-    step();
-  } catch (const Error& problem) {
-    return problem.what();
-  }
-  return "no error";
-}
 
 inline bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

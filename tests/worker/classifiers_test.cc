@@ -10,6 +10,7 @@
 #include <set>
 
 #include "experiments/error.h"
+#include "tests/worker/sample.h"
 
 namespace occam {
 namespace {
@@ -22,10 +23,6 @@ torch::Tensor rows(const std::vector<std::vector<float>>& values) {
   float* entry = made.mutable_data_ptr<float>();
   for (const auto& row : values) entry = std::copy(row.begin(), row.end(), entry);
   return made;
-}
-
-torch::Tensor gaussian(std::int64_t count, std::int64_t columns, std::uint64_t seed) {
-  return at::randn({count, columns}, at::detail::createCPUGenerator(seed), torch::kFloat);
 }
 
 // Rows to fit to, and rows to score.
@@ -164,26 +161,28 @@ TEST(OneClassScores, AgreesWithItselfOnTheGpu) {
 
 TEST(OneClassScores, AreThoseOfEachClassifierAlone) {
   // SVMs share the room of their kernels: the same kernel twice, others, and the first one again.
-  const std::vector<Scoring> scorings{{Classifier::oc_svm_rbf, {.nu = 0.3, .gamma_scale = 2}},
-                                      {Classifier::kde, {}},
-                                      {Classifier::oc_svm_rbf, {.nu = 0.6, .gamma_scale = 2}},
-                                      {Classifier::oc_svm_linear, {.nu = 0.3}},
-                                      {Classifier::nearest, {.k = 3}},
-                                      {Classifier::oc_svm_rbf, {.nu = 0.3, .gamma_scale = 5}},
-                                      {Classifier::gde, {}},
-                                      {Classifier::oc_svm_linear, {.nu = 0.6}},
-                                      {Classifier::kde, {.gamma_scale = 2}},
-                                      {Classifier::oc_svm_rbf, {.nu = 0.3, .gamma_scale = 2}}};
+  const std::vector<ChosenClassifier> classifiers{
+      {Classifier::oc_svm_rbf, {.nu = 0.3, .gamma_scale = 2}},
+      {Classifier::kde, {}},
+      {Classifier::oc_svm_rbf, {.nu = 0.6, .gamma_scale = 2}},
+      {Classifier::oc_svm_linear, {.nu = 0.3}},
+      {Classifier::nearest, {.k = 3}},
+      {Classifier::oc_svm_rbf, {.nu = 0.3, .gamma_scale = 5}},
+      {Classifier::gde, {}},
+      {Classifier::oc_svm_linear, {.nu = 0.6}},
+      {Classifier::kde, {.gamma_scale = 2}},
+      {Classifier::oc_svm_rbf, {.nu = 0.3, .gamma_scale = 2}}};
   // Test rows of two chunks.
   const Sets sets{gaussian(50, 9, 1), gaussian(1100, 9, 2)};
-  const std::vector<Scores> together = one_class_scores(sets.train, sets.test, scorings);
-  ASSERT_EQ(together.size(), scorings.size());
+  const std::vector<Scores> together = one_class_scores(sets.train, sets.test, classifiers);
+  ASSERT_EQ(together.size(), classifiers.size());
   std::set<std::vector<double>> different;
-  for (std::size_t i = 0; i < scorings.size(); ++i) {
-    EXPECT_EQ(together[i].of_rows, sets.by(scorings[i].classifier, scorings[i].parameters)) << i;
+  for (std::size_t i = 0; i < classifiers.size(); ++i) {
+    EXPECT_EQ(together[i].of_rows, sets.by(classifiers[i].classifier, classifiers[i].parameters))
+        << i;
     different.insert(together[i].of_rows);
   }
-  EXPECT_EQ(different.size(), scorings.size() - 1);
+  EXPECT_EQ(different.size(), classifiers.size() - 1);
 }
 
 TEST(OneClassScores, ChargeTheFirstThatNeedsSharedWork) {

@@ -14,7 +14,7 @@ namespace {
 
 using Brought = std::variant<Outcome, Stopped, Left>;
 
-Trial gang_trial(Loss loss = Loss::rotation) {
+Trial short_trial(Loss loss = Loss::rotation) {
   Trial trial = narrow_trial(loss);
   trial.width = 0.125;
   trial.head_layers = 1;
@@ -72,7 +72,7 @@ class GangTrial : public testing::Test {
 
   TemporaryFolder folder_;
   ImageCache images_{folder_.path()};
-  Trial trial_ = gang_trial();
+  Trial trial_ = short_trial();
 };
 
 class GangTrialOfLoss : public GangTrial, public testing::WithParamInterface<Loss> {};
@@ -81,7 +81,7 @@ INSTANTIATE_TEST_SUITE_P(Gang, GangTrialOfLoss,
                                          Loss::contrastive_symmetric));
 
 TEST_P(GangTrialOfLoss, BringsTheScoresOfOneDeviceFromRankZero) {
-  trial_ = gang_trial(GetParam());
+  trial_ = short_trial(GetParam());
   const Outcome expected = alone(9);
   for (const std::int64_t size : {1, 2, 4}) {
     std::atomic<int> rows{0};

@@ -5,12 +5,10 @@
 
 #include <functional>
 
+#include "tests/worker/sample.h"
+
 namespace occam {
 namespace {
-
-torch::Tensor gaussian(std::int64_t count, std::int64_t columns, std::uint64_t seed) {
-  return at::randn({count, columns}, at::detail::createCPUGenerator(seed), torch::kFloat);
-}
 
 // More rows than a tile has, of different lengths, one of them of zeros.
 torch::Tensor rows() {

@@ -55,6 +55,10 @@ inline torch::Tensor byte_images(std::int64_t rows, std::int64_t channels, std::
   return images;
 }
 
+inline torch::Tensor gaussian(std::int64_t count, std::int64_t columns, std::uint64_t seed) {
+  return at::randn({count, columns}, at::detail::createCPUGenerator(seed), torch::kFloat);
+}
+
 inline bool same_bits(const torch::Tensor& a, const torch::Tensor& b) { return at::equal(a, b); }
 
 }  // namespace occam

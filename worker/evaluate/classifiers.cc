@@ -184,9 +184,9 @@ Fitted oc_svm_linear(const FeatureRows& train, KernelMatrix& kernel, double nu) 
   };
 }
 
-Fitted fit(const Scoring& scoring, const FeatureRows& train, KernelMatrix& kernel) {
-  const ClassifierParameters& parameters = scoring.parameters;
-  switch (scoring.classifier) {
+Fitted fit(const ChosenClassifier& one, const FeatureRows& train, KernelMatrix& kernel) {
+  const ClassifierParameters& parameters = one.parameters;
+  switch (one.classifier) {
     case Classifier::oc_svm_rbf:
       return oc_svm_rbf(train, kernel, parameters.nu, parameters.gamma_scale);
     case Classifier::oc_svm_linear:
@@ -205,11 +205,11 @@ Fitted fit(const Scoring& scoring, const FeatureRows& train, KernelMatrix& kerne
 }
 
 // Linear SVMs first: they leave the distances to an RBF kernel.
-std::vector<std::size_t> order_of_fits(const std::vector<Scoring>& scorings) {
-  std::vector<std::size_t> order(scorings.size());
+std::vector<std::size_t> order_of_fits(const std::vector<ChosenClassifier>& classifiers) {
+  std::vector<std::size_t> order(classifiers.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_partition(order.begin(), order.end(), [&](std::size_t i) {
-    return scorings[i].classifier == Classifier::oc_svm_linear;
+    return classifiers[i].classifier == Classifier::oc_svm_linear;
   });
   return order;
 }
@@ -222,12 +222,12 @@ double steady_seconds() {
 }
 
 std::vector<Scores> one_class_scores(const torch::Tensor& train, const torch::Tensor& test,
-                                     const std::vector<Scoring>& scorings,
+                                     const std::vector<ChosenClassifier>& classifiers,
                                      const std::function<void()>& on_part,
                                      const std::function<double()>& clock) {
   assert(train.size(1) == test.size(1) && train.device() == test.device());
   if (train.size(0) == 0) throw Error("one-class scores need at least one train row");
-  std::vector<Scores> all(scorings.size());
+  std::vector<Scores> all(classifiers.size());
   double charged_until = clock();
   const auto charge = [&](Scores& to) {
     const double now = clock();
@@ -236,11 +236,11 @@ std::vector<Scores> one_class_scores(const torch::Tensor& train, const torch::Te
   check_finite(train, "train");
   check_finite(test, "test");
   const FeatureRows inliers(train.detach().contiguous());
-  std::vector<Fitted> fitted(scorings.size());
+  std::vector<Fitted> fitted(classifiers.size());
   {
     KernelMatrix kernel(inliers);
-    for (const std::size_t i : order_of_fits(scorings)) {
-      fitted[i] = fit(scorings[i], inliers, kernel);
+    for (const std::size_t i : order_of_fits(classifiers)) {
+      fitted[i] = fit(classifiers[i], inliers, kernel);
       charge(all[i]);
       on_part();
     }
@@ -248,7 +248,7 @@ std::vector<Scores> one_class_scores(const torch::Tensor& train, const torch::Te
   torch::Tensor room;
   for_each_chunk(test.size(0), tile_side(test.device()), [&](const Chunk& chunk) {
     TestRows rows(chunk.of(test).detach().contiguous(), inliers, room);
-    for (std::size_t i = 0; i < scorings.size(); ++i) {
+    for (std::size_t i = 0; i < classifiers.size(); ++i) {
       const std::vector<double> scores = to_vector(fitted[i](rows));
       all[i].of_rows.insert(all[i].of_rows.end(), scores.begin(), scores.end());
       charge(all[i]);

@@ -10,7 +10,7 @@
 namespace occam {
 
 // A score to be made of features.
-struct Scoring {
+struct ChosenClassifier {
   Classifier classifier;
   ClassifierParameters parameters;
 };
@@ -42,8 +42,8 @@ double steady_seconds();
 //
 // `on_part` hears of each part of the work, a fit or some rows, and may throw to stop.
 std::vector<Scores> one_class_scores(
-    const torch::Tensor& train, const torch::Tensor& test, const std::vector<Scoring>& scorings,
-    const std::function<void()>& on_part = [] {},
+    const torch::Tensor& train, const torch::Tensor& test,
+    const std::vector<ChosenClassifier>& classifiers, const std::function<void()>& on_part = [] {},
     const std::function<double()>& clock = steady_seconds);
 
 // scale / (d * population variance over all n*d entries of the L2-normalised train rows), which is

@@ -65,11 +65,11 @@ std::vector<Scores> score(const TrialFeatures& features, const Seen& seen,
     }
     return all;
   }
-  std::vector<Scoring> scorings;
+  std::vector<ChosenClassifier> classifiers;
   for (const EvaluationRequest& request : requests)
-    scorings.push_back({request.classifier, request.parameters});
+    classifiers.push_back({request.classifier, request.parameters});
   return one_class_scores(chosen(features.train, features.train_pixels, seen.features), rows,
-                          scorings, on_part);
+                          classifiers, on_part);
 }
 
 // An RBF's kernel that is 0 between all test and train rows tells nothing apart, and would rate as

@@ -15,31 +15,28 @@
 #endif
 
 namespace occam {
-namespace {
-
-struct Shape {
-  std::string name;
-  std::vector<std::int64_t> sizes;
-  Filling filling;
-  InitialValues initial() const {
-    const std::uint64_t hash = XXH3_64bits(name.data(), name.size());
-    return {filling,
-            sizes[0],
-            sizes.size() > 1 ? sizes[1] : 1,
-            sizes.size() == 4 ? sizes[2] * sizes[3] : 1,
-            {static_cast<std::uint32_t>(hash), static_cast<std::uint32_t>(hash >> 32)}};
-  }
-  // A view of `count` values of a flat buffer.
-  torch::Tensor view_of(const torch::Tensor& values) const {
-    if (sizes.size() != 4) return values.view(sizes);
-    return values.view({sizes[0], sizes[2], sizes[3], sizes[1]}).permute({0, 3, 1, 2});
-  }
-};
-
-}  // namespace
 
 // Names every parameter while the layers are laid out, then makes the flat buffers.
 class Network::Builder {
+  struct Shape {
+    std::string name;
+    std::vector<std::int64_t> sizes;
+    Filling filling;
+    InitialValues initial() const {
+      const std::uint64_t hash = XXH3_64bits(name.data(), name.size());
+      return {filling,
+              sizes[0],
+              sizes.size() > 1 ? sizes[1] : 1,
+              sizes.size() == 4 ? sizes[2] * sizes[3] : 1,
+              {static_cast<std::uint32_t>(hash), static_cast<std::uint32_t>(hash >> 32)}};
+    }
+    // A view of `count` values of a flat buffer.
+    torch::Tensor view_of(const torch::Tensor& values) const {
+      if (sizes.size() != 4) return values.view(sizes);
+      return values.view({sizes[0], sizes[2], sizes[3], sizes[1]}).permute({0, 3, 1, 2});
+    }
+  };
+
  public:
   std::size_t parameter(const std::string& name, std::vector<std::int64_t> sizes, Filling filling) {
     shapes_.push_back({name, std::move(sizes), filling});
