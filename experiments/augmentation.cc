@@ -86,14 +86,6 @@ AugmentationOperation parse_amount(Kind kind, std::string_view word, std::string
   return {kind, digits.empty() ? released : amount_in(word, digits, low, 1)};
 }
 
-// In small letters, without blanks.
-std::string plain(std::string_view word) {
-  std::string letters;
-  for (const unsigned char letter : word)
-    if (!std::isspace(letter)) letters += static_cast<char>(std::tolower(letter));
-  return letters;
-}
-
 const std::vector<std::string>& names() {
   static const std::vector<std::string> all{"cnr0.5",   "hflip",    "jitter_b0.4_c0.4_s0.4_h0.4",
                                             "gray0.2",  "blur0.5",  "vflip",
@@ -129,8 +121,8 @@ AugmentationOperation parse_operation(std::string_view word) {
                        " takes no amount");
   std::vector<std::string> meant = names();
   meant.emplace_back("none");
-  throw UsageError("'" + std::string(word) + "' is no augmentation" +
-                   did_you_mean(plain(word), meant) + "; these are: " + joined(names()) +
+  throw UsageError("'" + std::string(word) + "' is no augmentation" + did_you_mean(word, meant) +
+                   "; these are: " + joined(names()) +
                    " (jitter_..._shuffled draws its order for every image), joined by '+', or "
                    "none");
 }

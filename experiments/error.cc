@@ -1,6 +1,7 @@
 #include "experiments/error.h"
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 #include <utility>
 
@@ -30,12 +31,21 @@ bool is_out_of_memory(std::string_view error) {
   return false;
 }
 
+std::string plain(std::string_view word) {
+  std::string letters;
+  for (const unsigned char letter : word)
+    if (!std::isspace(letter)) letters += static_cast<char>(std::tolower(letter));
+  return letters;
+}
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
+  const std::string meant = plain(word);
   const std::string* best = nullptr;
   // As many changes as the word has letters would make any word of it.
-  std::size_t best_distance = std::min(std::max<std::size_t>(2, word.size() / 3) + 1, word.size());
+  std::size_t best_distance =
+      std::min(std::max<std::size_t>(2, meant.size() / 3) + 1, meant.size());
   for (const std::string& candidate : known) {
-    const std::size_t distance = edit_distance(word, candidate);
+    const std::size_t distance = edit_distance(meant, plain(candidate));
     if (distance < best_distance) {
       best = &candidate;
       best_distance = distance;

@@ -22,7 +22,10 @@ class UsageError : public Error {
 // Whether an error's text, of whatever library, says that memory ran out.
 bool is_out_of_memory(std::string_view error);
 
-// " (did you mean 'batch_size'?)" when one of `known` is close to `word`, else "".
+// In small letters, without blanks: "Bad Class" is "badclass".
+std::string plain(std::string_view word);
+
+// " (did you mean 'batch_size'?)" when one of `known` is close to `word`, both plain, else "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
 
 // The word as a shell takes it: in single quotes where it needs them.

@@ -1,7 +1,6 @@
 #include "images/image_files.h"
 
 #include <algorithm>
-#include <cctype>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -133,10 +132,7 @@ std::string without_blanks(const std::string& text) {
 
 // In other letters, or with spaces.
 bool is_good_misspelt(const std::string& label) {
-  std::string letters;
-  for (const unsigned char letter : label)
-    if (!std::isspace(letter)) letters += static_cast<char>(std::tolower(letter));
-  return letters == "good" && label != "good";
+  return plain(label) == "good" && label != "good";
 }
 
 // Rows of images.csv, its labels still as text.

@@ -73,7 +73,7 @@ double mean_over_common(const Scores& one, const Scores& other) {
 
 // scores[task][arm], over the tasks that all arms have.
 std::vector<std::vector<double>> by_task(const std::vector<ArmScores>& arms) {
-  std::map<Task, std::vector<std::vector<double>>> values;
+  std::map<ClassTask, std::vector<std::vector<double>>> values;
   for (std::size_t i = 0; i < arms.size(); ++i)
     for (const auto& [key, auroc] : arms[i].scores) {
       auto& of_task = values[key.second];

@@ -9,14 +9,14 @@ namespace {
 
 struct Common {
   std::set<std::int64_t> seeds;
-  std::set<Task> tasks;
+  std::set<ClassTask> tasks;
 };
 
 // Every seed with every task. Where a score lacks, its task is left out or its seed, whichever
 // keeps more: a seed that has only begun costs itself, not the tasks that it lacks yet.
 Common common_of(const Scores& one, const Scores& other) {
-  std::map<Task, std::set<std::int64_t>> seeds_of;
-  std::map<std::int64_t, std::set<Task>> tasks_of;
+  std::map<ClassTask, std::set<std::int64_t>> seeds_of;
+  std::map<std::int64_t, std::set<ClassTask>> tasks_of;
   for (const auto& [key, auroc] : one)
     if (other.count(key) > 0) {
       seeds_of[key.second].insert(key.first);
@@ -45,19 +45,19 @@ PairedDifferences paired_differences(const Scores& one, const Scores& other, Cla
   if (common.tasks.empty() || common.seeds.empty()) return paired;
   paired.seeds = static_cast<std::int64_t>(common.seeds.size());
   paired.tasks = static_cast<std::int64_t>(common.tasks.size());
-  const auto difference = [&](std::int64_t seed, const Task& task) {
+  const auto difference = [&](std::int64_t seed, const ClassTask& task) {
     return one.at({seed, task}) - other.at({seed, task});
   };
   switch (claim) {
     case Claim::seeds:
       for (const std::int64_t seed : common.seeds) {
         double sum = 0;
-        for (const Task& task : common.tasks) sum += difference(seed, task);
+        for (const ClassTask& task : common.tasks) sum += difference(seed, task);
         paired.values.push_back(rounded(sum / static_cast<double>(paired.tasks)));
       }
       return paired;
     case Claim::tasks:
-      for (const Task& task : common.tasks) {
+      for (const ClassTask& task : common.tasks) {
         double sum = 0;
         for (const std::int64_t seed : common.seeds) sum += difference(seed, task);
         paired.values.push_back(rounded(sum / static_cast<double>(paired.seeds)));

@@ -86,7 +86,7 @@ PublishedValues PublishedValues::parse(const std::string& text, const std::strin
       } else if (place == "mean") {
         into.datasets.emplace(*dataset, value);
       } else if (const auto inlier = class_in_print(*dataset, classes.value(place, place))) {
-        into.tasks.emplace(Task{*dataset, *inlier}, value);
+        into.tasks.emplace(ClassTask{*dataset, *inlier}, value);
         values.tasks_.insert({*dataset, *inlier});
       } else {
         ++values.unknown_records_;
@@ -174,7 +174,7 @@ std::optional<AgainstPublished> PublishedValues::counterpart(
   const Column* column = column_of(cell);
   if (!column) return std::nullopt;
   // Of a mean over what there is, the same classes in print.
-  std::set<Task> tasks;
+  std::set<ClassTask> tasks;
   if (mean)
     for (const auto& [key, auroc] : scores) tasks.insert(key.second);
   else
@@ -187,14 +187,15 @@ std::optional<AgainstPublished> PublishedValues::counterpart(
   std::optional<Value> value;
   const Dataset dataset = tasks.begin()->first;
   const auto of_print = [&](bool of_all) {
-    std::set<Task> all;
-    for (const Task& task : tasks_)
+    std::set<ClassTask> all;
+    for (const ClassTask& task : tasks_)
       if (of_all || task.first == dataset) all.insert(task);
     return all;
   };
-  const bool by_class = std::all_of(
-      tasks.begin(), tasks.end(), [&](const Task& task) { return column->tasks.count(task) > 0; });
-  const std::set<Task> of_dataset = of_print(false);
+  const bool by_class = std::all_of(tasks.begin(), tasks.end(), [&](const ClassTask& task) {
+    return column->tasks.count(task) > 0;
+  });
+  const std::set<ClassTask> of_dataset = of_print(false);
   const bool whole =
       of_dataset.empty() ? tasks.size() == facts(dataset).classes.size() : tasks == of_dataset;
   if (whole && column->datasets.count(dataset) > 0) {
@@ -203,12 +204,12 @@ std::optional<AgainstPublished> PublishedValues::counterpart(
     value = column->all;
   } else if (by_class) {
     value = Value{0, std::nullopt, column->tasks.at(*tasks.begin()).table};
-    for (const Task& task : tasks) value->mean += column->tasks.at(task).mean / count;
+    for (const ClassTask& task : tasks) value->mean += column->tasks.at(task).mean / count;
   }
   if (!value) return std::nullopt;
   bool has_deviations = true;
   double deviations = 0;
-  for (const Task& task : tasks) {
+  for (const ClassTask& task : tasks) {
     const auto own = column->tasks.find(task);
     const auto summary = column->datasets.find(task.first);
     std::optional<double> deviation = value->deviation;
@@ -227,7 +228,7 @@ std::optional<AgainstPublished> PublishedValues::counterpart(
   print.budget = budget_text(*method_of(trial), trial, print.same_budget);
   if (!mean) return print;
   print.difference = *mean - print.mean;
-  std::map<Task, std::vector<double>> by_task;
+  std::map<ClassTask, std::vector<double>> by_task;
   for (const auto& [key, auroc] : scores) by_task[key.second].push_back(auroc);
   for (const auto& [task, values] : by_task) {
     const auto deviation = sample_deviation(values);

@@ -39,7 +39,7 @@ class PublishedValues {
   struct Column {
     std::string method;
     Classifier classifier;
-    std::map<Task, Value> tasks;
+    std::map<ClassTask, Value> tasks;
     std::map<Dataset, Value> datasets;
     std::optional<Value> all;
   };
@@ -63,7 +63,7 @@ class PublishedValues {
   std::size_t unknown_records_ = 0;
   std::vector<Method> methods_;
   std::vector<Column> columns_;
-  std::set<Task> tasks_;  // in print by class: all that the mean over all tasks is of
+  std::set<ClassTask> tasks_;  // in print by class: all that the mean over all tasks is of
 };
 
 }  // namespace occam

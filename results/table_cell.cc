@@ -17,8 +17,9 @@ struct Score {
 };
 
 // By seed, then task: the order of all sums, so that the bits depend on nothing else.
-std::map<std::pair<std::int64_t, Task>, Score> gathered(const TableEntries& entries, bool pool) {
-  std::map<std::pair<std::int64_t, Task>, Score> scores;
+std::map<std::pair<std::int64_t, ClassTask>, Score> gathered(const TableEntries& entries,
+                                                             bool pool) {
+  std::map<std::pair<std::int64_t, ClassTask>, Score> scores;
   for (const TableEntry* entry : entries) {
     Score& score = scores[{entry->seed(), entry->task()}];
     // Pixels have the same score under every training, of which the plan's first is taken.
@@ -44,7 +45,7 @@ std::vector<double> seed_means(const Scores& scores) {
 }
 
 std::optional<double> mean_task_deviation(const Scores& scores) {
-  std::map<Task, std::vector<double>> by_task;
+  std::map<ClassTask, std::vector<double>> by_task;
   for (const auto& [key, auroc] : scores) by_task[key.second].push_back(auroc);
   std::vector<double> deviations;
   for (const auto& [task, values] : by_task) {
@@ -100,7 +101,7 @@ Scores scores_of(const TableEntries& entries, const CellOptions& options) {
 
 Cell cell_of(const TableEntries& entries, const CellOptions& options) {
   Cell cell;
-  std::set<Task> expected_tasks, tasks;
+  std::set<ClassTask> expected_tasks, tasks;
   std::set<std::int64_t> expected_seeds, seeds;
   std::int64_t left_out = 0;
   for (const auto& [key, score] : gathered(entries, options.pool)) {

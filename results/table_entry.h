@@ -17,8 +17,8 @@ namespace occam {
 using Labels = std::vector<std::string>;
 using Where = FieldValues;
 
-// A one-class task.
-using Task = std::pair<Dataset, std::int64_t>;  // and its inlier class
+// A one-class task: a data set and its inlier class.
+using ClassTask = std::pair<Dataset, std::int64_t>;
 
 // One planned score of one trial, with or without its value.
 struct TableEntry {
@@ -41,7 +41,7 @@ struct TableEntry {
   const std::string& value_at(std::size_t place) const;
   static std::size_t place_of(std::string_view field);
   std::int64_t seed() const { return trial->seed; }
-  Task task() const { return {trial->dataset, class_index(trial->dataset, trial->inlier)}; }
+  ClassTask task() const { return {trial->dataset, class_index(trial->dataset, trial->inlier)}; }
 };
 using TableEntries = std::vector<const TableEntry*>;
 

@@ -87,7 +87,7 @@ void note_budget(Table& table, const TableEntries& entries) {
       contains(table.row_fields, "batch_size") || contains(table.column_fields, "batch_size");
   std::set<std::int64_t> batch_sizes, epochs, steps, updates;
   // Updates differ between data sets by their size; what counts is within one.
-  std::map<std::pair<Task, std::int64_t>, std::set<std::int64_t>> of_task;
+  std::map<std::pair<ClassTask, std::int64_t>, std::set<std::int64_t>> of_task;
   for (const TableEntry* entry : entries) {
     if (entry->value("batch_size") == kNoValue) continue;
     batch_sizes.insert(entry->trial->batch_size);

@@ -14,7 +14,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam add SPEC [OPTIONS]
+constexpr const char* kAddUsage = R"(occam add SPEC [OPTIONS]
 
 Adds the trials of a spec to the sweep that is running on the database: of the same name, grown,
 or of another name. Its workers take them as they come free. It only adds: a spec of the same name
@@ -24,13 +24,13 @@ Examples:
   occam add more-seeds.json --db occam.db
 )";
 
-int run(const std::vector<std::string>& words) {
+int run_add(const std::vector<std::string>& words) {
   std::string database, data;
   po::options_description described("Options");
   described.add_options()("db", po::value(&database)->default_value("occam.db"), "database")(
       "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
       "folder of the data sets, read for celeba and your own images alone");
-  const Arguments arguments(words, described, 1, 1, kUsage);
+  const Arguments arguments(words, described, 1, 1, kAddUsage);
   if (arguments.helped()) return 0;
   check_named(database);
   const std::string& file = arguments.positional().front();
@@ -46,6 +46,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kAddCommand{"add", "more trials for a sweep that is running", run};
+const Subcommand kAddCommand{"add", "more trials for a sweep that is running", run_add};
 
 }  // namespace occam

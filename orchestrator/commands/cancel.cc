@@ -15,7 +15,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam cancel DB [TRIAL...] [OPTIONS]
+constexpr const char* kCancelUsage = R"(occam cancel DB [TRIAL...] [OPTIONS]
 
 Takes trials without an outcome out of their sweeps, also while these run: a running one is
 stopped with a checkpoint. Tables show their cells as missing. `occam retry` takes it back.
@@ -26,14 +26,14 @@ Examples:
   occam cancel occam.db --job                      the Slurm jobs of occam submit; the trials stay
 )";
 
-int run(const std::vector<std::string>& words) {
+int run_cancel(const std::vector<std::string>& words) {
   std::vector<std::string> where;
   bool job = false;
   po::options_description described("Options");
   described.add_options()("where", po::value(&where)->composing(),
                           "FIELD=VALUE[,VALUE] of the view trials; may be given again")(
       "job", po::bool_switch(&job), "instead of trials, the Slurm jobs that work on the database");
-  const Arguments arguments(words, described, 1, 10000, kUsage);
+  const Arguments arguments(words, described, 1, 10000, kCancelUsage);
   if (arguments.helped()) return 0;
   const auto& positional = arguments.positional();
   const std::string& database = positional.front();
@@ -66,6 +66,7 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kCancelCommand{"cancel", "take trials out of a sweep, also while it runs", run};
+const Subcommand kCancelCommand{"cancel", "take trials out of a sweep, also while it runs",
+                                run_cancel};
 
 }  // namespace occam

@@ -6,7 +6,7 @@
 namespace occam {
 namespace {
 
-int run(const std::vector<std::string>& words) {
+int run_compare(const std::vector<std::string>& words) {
   const CompareRequest request = compare_request(words);
   if (request.helped) return 0;
   const SweepResults results = read_sweeps({request.database}, request.sweep, request.options.pool);
@@ -22,6 +22,6 @@ int run(const std::vector<std::string>& words) {
 }  // namespace
 
 const Subcommand kCompareCommand{"compare", "the sentence for the paper: one arm against others",
-                                 run};
+                                 run_compare};
 
 }  // namespace occam

@@ -10,7 +10,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam compare DB A B [C…] [OPTIONS]
+constexpr const char* kCompareUsage = R"(occam compare DB A B [C…] [OPTIONS]
 
 The sentences for the paper: A against each of the others, with difference, 95 % interval, test,
 its unit, p (after Holm where there are several) and n. An arm is FIELD=VALUE, or several in
@@ -53,7 +53,7 @@ CompareRequest compare_request(const std::vector<std::string>& words) {
       "mean", po::bool_switch(&options.mean), "over the tasks of all data sets")(
       "pool", po::bool_switch(&options.pool), "let arms mix builds, data or trials; says so")(
       "output,o", po::value(&request.output), "write to this file, with its origin beside it");
-  const Arguments arguments(words, described, 3, 32, kUsage);
+  const Arguments arguments(words, described, 3, 32, kCompareUsage);
   request.helped = arguments.helped();
   if (request.helped) return request;
   if (format != "text" && format != "json")

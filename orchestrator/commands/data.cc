@@ -22,7 +22,7 @@ namespace {
 namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
-constexpr const char* kUsage = R"(occam data list | check NAME | prepare NAME [OPTIONS]
+constexpr const char* kDataUsage = R"(occam data list | check NAME | prepare NAME [OPTIONS]
 
 The data sets: what they are and where they lie (list), whether every file is there and whole
 (check), and for images of their own files, decoding them once into one file that all workers
@@ -54,7 +54,7 @@ struct Named {
 };
 
 // A data set's name, or that of a folder of one's own.
-Named named(std::string name) {
+Named named_data(std::string name) {
   while (name.ends_with('/')) name.pop_back();  // as a shell completes a folder's
   const std::vector<std::string> known = all_names<Dataset>();
   for (const std::string& one : known)
@@ -170,7 +170,7 @@ int list(const DataOptions& options) {
 }
 
 int check(const std::string& name, const DataOptions& options) {
-  const Named what = named(name);
+  const Named what = named_data(name);
   if (what.dataset == Dataset::synthetic) {
     fmt::print("synthetic: is drawn by occam itself\n");
     return 0;
@@ -225,7 +225,7 @@ class PrepareBar {
 };
 
 int prepare(const std::string& name, const DataOptions& options) {
-  const Named what = named(name);
+  const Named what = named_data(name);
   if (!origin(what.dataset).is_prepared) {
     fmt::print("{}: is read as it is, and needs no preparing\n", name);
     return 0;
@@ -246,7 +246,7 @@ int prepare(const std::string& name, const DataOptions& options) {
   return 0;
 }
 
-int run(const std::vector<std::string>& words) {
+int run_data(const std::vector<std::string>& words) {
   DataOptions options;
   po::options_description described("Options");
   described.add_options()(
@@ -254,7 +254,7 @@ int run(const std::vector<std::string>& words) {
       "folder of the data sets")("side", po::value(&options.side)->default_value(kUsualSide),
                                  "prepare, your own images: pixels of a side")(
       "threads", po::value(&options.threads)->default_value(0, "one a core"), "prepare: at once");
-  const Arguments arguments(words, described, 1, 2, kUsage);
+  const Arguments arguments(words, described, 1, 2, kDataUsage);
   if (arguments.helped()) return 0;
   if (options.side < 16 || options.side > 256) throw UsageError("--side must be from 16 to 256");
   if (options.threads < 0) throw UsageError("--threads must be at least 1");
@@ -271,6 +271,7 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kDataCommand{"data", "list, check and prepare data sets and your own images", run};
+const Subcommand kDataCommand{"data", "list, check and prepare data sets and your own images",
+                              run_data};
 
 }  // namespace occam

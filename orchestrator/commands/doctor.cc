@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kUsage = R"(occam doctor [FOLDER]
+constexpr const char* kDoctorUsage = R"(occam doctor [FOLDER]
 
 Says what this machine and its Slurm cluster, where there is one, give a sweep whose database
 would lie in FOLDER (here), and which way to submit works. Starts and changes nothing.
@@ -104,9 +104,9 @@ void describe_cluster() {
   say("so", cancels ? "occam submit SPEC --chain K …" : "occam submit SPEC …, which requeues");
 }
 
-int run(const std::vector<std::string>& words) {
+int run_doctor(const std::vector<std::string>& words) {
   const Arguments arguments(words, boost::program_options::options_description("Options"), 0, 1,
-                            kUsage);
+                            kDoctorUsage);
   if (arguments.helped()) return 0;
   const std::string folder =
       fs::absolute(arguments.positional().empty() ? "." : arguments.positional().front())
@@ -127,6 +127,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kDoctorCommand{"doctor", "what this machine and its cluster allow", run};
+const Subcommand kDoctorCommand{"doctor", "what this machine and its cluster allow", run_doctor};
 
 }  // namespace occam

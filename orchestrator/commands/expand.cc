@@ -7,7 +7,7 @@
 namespace occam {
 namespace {
 
-constexpr const char* kUsage = R"(occam expand SPEC [--data DIR]
+constexpr const char* kExpandUsage = R"(occam expand SPEC [--data DIR]
 
 Prints the trials of a spec, one JSON line each: {"id", "config", "evaluations"}. Fields that have
 no say in a trial are null. Nothing is run or stored.
@@ -17,14 +17,14 @@ Examples:
   occam expand spec.json | head -n 1 > trial.json && occam-worker train trial.json
 )";
 
-int run(const std::vector<std::string>& words) {
+int run_expand(const std::vector<std::string>& words) {
   namespace po = boost::program_options;
   std::string data;
   po::options_description described("Options");
   described.add_options()(
       "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
       "folder of the data sets, read for celeba and your own images alone");
-  const Arguments arguments(words, described, 1, 1, kUsage);
+  const Arguments arguments(words, described, 1, 1, kExpandUsage);
   if (arguments.helped()) return 0;
   const Expansion expansion = expand_with_images(read_spec(arguments.positional().front()), data);
   std::ios::sync_with_stdio(false);
@@ -48,6 +48,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kExpandCommand{"expand", "print the trials of a spec", run};
+const Subcommand kExpandCommand{"expand", "print the trials of a spec", run_expand};
 
 }  // namespace occam

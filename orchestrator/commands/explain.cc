@@ -10,7 +10,7 @@
 namespace occam {
 namespace {
 
-constexpr const char* kUsage = R"(occam explain DB TRIAL
+constexpr const char* kExplainUsage = R"(occam explain DB TRIAL
 
 Why a trial is done, missing, failed or was run again: its fields, its attempts with their ends,
 its scores, and what to do. The beginning of the id is enough.
@@ -19,9 +19,9 @@ Examples:
   occam explain occam.db 3f2a91
 )";
 
-using Row = Store::Texts;
+using Texts = Store::Texts;
 
-std::vector<Row> rows_of(const Store& store, const std::string& sql) { return store.texts(sql); }
+std::vector<Texts> rows_of(const Store& store, const std::string& sql) { return store.texts(sql); }
 
 // What the state means and which command changes it.
 std::string meaning(const std::string& state, const std::string& database, const std::string& trial,
@@ -64,7 +64,7 @@ void print_attempts(const Store& store, const std::string& trial) {
               "(julianday(coalesce(ended_at, 'now')) - julianday(started_at)) * 86400, continued, "
               "forgiven_at IS NOT NULL, error, job, restart_count FROM attempt WHERE trial = " +
                   sql_text(trial) + " ORDER BY number");
-  for (const Row& one : attempts) {
+  for (const Texts& one : attempts) {
     const auto text = [&](std::size_t column) { return one[column].value_or(""); };
     fmt::print("  attempt {} (lease {}): {} after {} on {}, {}, node {} worker {}, begun {}",
                text(0), text(1), text(2), duration_text(std::stod(text(8))), text(3), text(4),
@@ -79,7 +79,7 @@ void print_attempts(const Store& store, const std::string& trial) {
 }
 
 void print_scores(const Store& store, const std::string& trial) {
-  for (const Row& one :
+  for (const Texts& one :
        rows_of(store,
                "SELECT features, classifier, parameters, auroc, o.retired_at IS NOT NULL, "
                "e.attempt FROM evaluation e JOIN outcome o USING (trial, attempt) WHERE trial = " +
@@ -88,9 +88,9 @@ void print_scores(const Store& store, const std::string& trial) {
                100 * std::stod(*one[3]), *one[5], one[4] == "1" ? ", retired" : "");
 }
 
-int run(const std::vector<std::string>& words) {
+int run_explain(const std::vector<std::string>& words) {
   const Arguments arguments(words, boost::program_options::options_description("Options"), 2, 2,
-                            kUsage);
+                            kExplainUsage);
   if (arguments.helped()) return 0;
   const std::string& database = arguments.positional()[0];
   const Store store = open_results(database);
@@ -98,10 +98,10 @@ int run(const std::vector<std::string>& words) {
   const std::string id = sql_text(trial);
   const auto config = rows_of(store, "SELECT config FROM trial WHERE id = " + id);
   fmt::print("trial {}: {}\n", trial, identity(store.read_trial(*config.front().front())));
-  for (const Row& one : rows_of(store,
-                                "SELECT sweep, position, orphaned_at FROM sweep_trial WHERE "
-                                "trial = " +
-                                    id + " ORDER BY sweep"))
+  for (const Texts& one : rows_of(store,
+                                  "SELECT sweep, position, orphaned_at FROM sweep_trial WHERE "
+                                  "trial = " +
+                                      id + " ORDER BY sweep"))
     fmt::print("  {} {} of sweep {}\n", one[2] ? "an orphan, once number" : "number",
                std::stoll(*one[1]) + 1, *one[0]);
   const auto state = rows_of(store, "SELECT state FROM trials WHERE trial = " + id + " LIMIT 1");
@@ -118,6 +118,7 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kExplainCommand{"explain", "why a trial is done, missing, failed or rerun", run};
+const Subcommand kExplainCommand{"explain", "why a trial is done, missing, failed or rerun",
+                                 run_explain};
 
 }  // namespace occam

@@ -7,7 +7,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam export [DB] [OPTIONS]
+constexpr const char* kExportUsage = R"(occam export [DB] [OPTIONS]
 
 A whole view of the database as one file for other programs: results (one row an evaluation, with
 every field of its trial, and where its number comes from), trials or curves. AUROC is in [0, 1],
@@ -19,7 +19,7 @@ Examples:
   occam export occam.db --view curves -o curves.csv
 )";
 
-int run(const std::vector<std::string>& words) {
+int run_export(const std::vector<std::string>& words) {
   std::string format, view, output;
   std::vector<std::string> where;
   po::options_description described("Options");
@@ -29,7 +29,7 @@ int run(const std::vector<std::string>& words) {
       "FIELD=VALUE[,VALUE] of the view; may be given again")(
       "format", po::value(&format)->default_value("csv"), "csv or jsonl")(
       "output,o", po::value(&output), "write to this file");
-  const Arguments arguments(words, described, 0, 1, kUsage);
+  const Arguments arguments(words, described, 0, 1, kExportUsage);
   if (arguments.helped()) return 0;
   const RowFormat chosen = named<RowFormat>("--format", format);
   if (chosen != RowFormat::csv && chosen != RowFormat::jsonl)
@@ -42,6 +42,7 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kExportCommand{"export", "a view of the database as CSV or JSON lines", run};
+const Subcommand kExportCommand{"export", "a view of the database as CSV or JSON lines",
+                                run_export};
 
 }  // namespace occam

@@ -12,7 +12,7 @@ namespace {
 namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
-constexpr const char* kUsage = R"(occam forget DB --where FIELD=VALUE [OPTIONS]
+constexpr const char* kForgetUsage = R"(occam forget DB --where FIELD=VALUE [OPTIONS]
 
 Retires the outcomes of finished trials, so that the next `occam run` trains them again: for
 results of a build with a mistake in it. They stay in the file, hidden from tables and views; the
@@ -50,7 +50,7 @@ void remove_what_is_left(const Store& store, const std::vector<std::string>& cho
     fs::remove(work / row[0].value_or("") / (row[1].value_or("") + ".ckpt"));
 }
 
-int run(const std::vector<std::string>& words) {
+int run_forget(const std::vector<std::string>& words) {
   std::vector<std::string> where;
   std::string build, work;
   bool dry_run = false;
@@ -61,7 +61,7 @@ int run(const std::vector<std::string>& words) {
       "results of this build alone; without --where also of trials that no spec has any "
       "more")("work", po::value(&work)->default_value("", "DB.work"), "folder of the checkpoints")(
       "dry-run", po::bool_switch(&dry_run), "say which, change nothing");
-  const Arguments arguments(words, described, 1, 1, kUsage);
+  const Arguments arguments(words, described, 1, 1, kForgetUsage);
   if (arguments.helped()) return 0;
   if (where.empty() && build.empty())
     throw UsageError("say which results: --where FIELD=VALUE, --build BUILD, or both");
@@ -92,6 +92,7 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kForgetCommand{"forget", "retire results, so that their trials run again", run};
+const Subcommand kForgetCommand{"forget", "retire results, so that their trials run again",
+                                run_forget};
 
 }  // namespace occam

@@ -15,7 +15,7 @@ namespace {
 namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
-constexpr const char* kUsage = R"(occam gc [DB] [OPTIONS]
+constexpr const char* kGcUsage = R"(occam gc [DB] [OPTIONS]
 
 Deletes checkpoints that no trial will go on from, and kept features that no spec asks for: of
 trials without a result that counts, or that every spec has left out; and what a crash left half
@@ -34,14 +34,14 @@ std::uintmax_t size_of(const fs::path& path) {
   return bytes;
 }
 
-int run(const std::vector<std::string>& words) {
+int run_gc(const std::vector<std::string>& words) {
   std::string work;
   bool dry_run = false;
   po::options_description described("Options");
   described.add_options()("work", po::value(&work)->default_value("", "DB.work"),
                           "folder of the checkpoints")("dry-run", po::bool_switch(&dry_run),
                                                        "say what, delete nothing");
-  const Arguments arguments(words, described, 0, 1, kUsage);
+  const Arguments arguments(words, described, 0, 1, kGcUsage);
   if (arguments.helped()) return 0;
   const std::string database =
       arguments.positional().empty() ? "occam.db" : arguments.positional().front();
@@ -70,6 +70,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kGcCommand{"gc", "delete checkpoints and features that nothing needs", run};
+const Subcommand kGcCommand{"gc", "delete checkpoints and features that nothing needs", run_gc};
 
 }  // namespace occam

@@ -16,7 +16,7 @@ namespace {
 namespace po = boost::program_options;
 using nlohmann::json;
 
-constexpr const char* kUsage = R"(occam logs DB [TRIAL] [OPTIONS]
+constexpr const char* kLogsUsage = R"(occam logs DB [TRIAL] [OPTIONS]
 
 What happened to a trial, in order: starts, what its worker said meanwhile, ends. Without a trial,
 all that happened in the sweeps of the database (the file DB.events.jsonl).
@@ -63,11 +63,11 @@ std::string line_of(const json& event) {
   return text;
 }
 
-int run(const std::vector<std::string>& words) {
+int run_logs(const std::vector<std::string>& words) {
   bool follow = false;
   po::options_description described("Options");
   described.add_options()("follow,f", po::bool_switch(&follow), "go on until Ctrl-C");
-  const Arguments arguments(words, described, 1, 2, kUsage);
+  const Arguments arguments(words, described, 1, 2, kLogsUsage);
   if (arguments.helped()) return 0;
   const std::string& database = arguments.positional()[0];
   const std::string path = EventLog::path_of(database);
@@ -102,6 +102,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kLogsCommand{"logs", "what happened to a trial, also as it happens", run};
+const Subcommand kLogsCommand{"logs", "what happened to a trial, also as it happens", run_logs};
 
 }  // namespace occam

@@ -11,7 +11,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam merge OUT.db SHARD.db… [OPTIONS]
+constexpr const char* kMergeUsage = R"(occam merge OUT.db SHARD.db… [OPTIONS]
 
 Takes databases of the same or of different sweeps into one: into a new file, or into one that is
 there. All of it or nothing. A trial that several have with equal results counts once. Where
@@ -41,12 +41,12 @@ void print(const MergedShard& shard) {
   for (const std::string& line : shard.differences) fmt::print("  {}\n", line);
 }
 
-int run(const std::vector<std::string>& words) {
+int run_merge(const std::vector<std::string>& words) {
   std::string keep;
   po::options_description described("Options");
   described.add_options()("keep", po::value(&keep)->default_value("refuse"),
                           "where files differ: first, latest, or refuse to merge");
-  const Arguments arguments(words, described, 2, 1'000'000, kUsage);
+  const Arguments arguments(words, described, 2, 1'000'000, kMergeUsage);
   if (arguments.helped()) return 0;
   const auto rule = named<MergeRule>("--keep", keep);
   const std::string out = arguments.positional().front();
@@ -71,6 +71,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kMergeCommand{"merge", "databases of several machines into one", run};
+const Subcommand kMergeCommand{"merge", "databases of several machines into one", run_merge};
 
 }  // namespace occam

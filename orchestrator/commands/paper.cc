@@ -27,7 +27,7 @@ constexpr const char* kPreamble = R"(\documentclass{article}
   \ifdim\wd\tablebox>\linewidth\resizebox{\linewidth}{!}{\usebox{\tablebox}}\else\usebox{\tablebox}\fi}
 )";
 
-constexpr const char* kUsage = R"(occam paper [DB] -o DIR [OPTIONS]
+constexpr const char* kPaperUsage = R"(occam paper [DB] -o DIR [OPTIONS]
 occam paper --check DIR [DB]
 
 Every table and figure that the spec names, each with its origin: tables as LaTeX, Markdown and CSV
@@ -200,7 +200,7 @@ int check(const std::string& folder, const std::vector<std::string>& databases) 
   return different > 0 ? 1 : 0;
 }
 
-int run(const std::vector<std::string>& words) {
+int run_paper(const std::vector<std::string>& words) {
   std::string output, checked, sweep;
   bool pool = false;
   po::options_description described("Options");
@@ -208,7 +208,7 @@ int run(const std::vector<std::string>& words) {
       "check", po::value(&checked), "does the database still give what this folder holds?")(
       "sweep", po::value(&sweep)->default_value("", "the last one"), "name of the sweep")(
       "pool", po::bool_switch(&pool), "let cells mix builds, data or trials; says so");
-  const Arguments arguments(words, described, 0, 1, kUsage);
+  const Arguments arguments(words, described, 0, 1, kPaperUsage);
   if (arguments.helped()) return 0;
   if (checked.empty() == output.empty())
     throw UsageError("give a folder to write with -o, or one to look at with --check");
@@ -222,6 +222,6 @@ int run(const std::vector<std::string>& words) {
 }  // namespace
 
 const Subcommand kPaperCommand{
-    "paper", "every table and figure that the spec names, and whether they still hold", run};
+    "paper", "every table and figure that the spec names, and whether they still hold", run_paper};
 
 }  // namespace occam

@@ -25,7 +25,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam plan SPEC [OPTIONS]
+constexpr const char* kPlanUsage = R"(occam plan SPEC [OPTIONS]
 
 Says what `occam run` would do: trials done, to run and failed, and how long it would take, by a
 simulation with the real scheduler. Durations come from trials that the database holds; without
@@ -43,9 +43,9 @@ Examples:
 using GangCounts = std::map<std::int32_t, std::size_t>;
 
 nlohmann::ordered_json gangs_json(const GangCounts& counts) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
-  for (const auto& [gpus, count] : counts) json[std::to_string(gpus)] = count;
-  return json;
+  nlohmann::ordered_json object = nlohmann::ordered_json::object();
+  for (const auto& [gpus, count] : counts) object[std::to_string(gpus)] = count;
+  return object;
 }
 
 std::string gangs_text(const GangCounts& counts, const char* device) {
@@ -79,7 +79,7 @@ std::string disk_text(const DiskNeed& disk, const std::string& database) {
   return text + "\n";
 }
 
-int run(const std::vector<std::string>& words) {
+int run_plan(const std::vector<std::string>& words) {
   std::string database, data;
   std::vector<std::string> only;
   int workers = 0, gpus = 0, slots = 0;
@@ -103,7 +103,7 @@ int run(const std::vector<std::string>& words) {
       "as occam run is to get it")("force-gangs", po::bool_switch(&force_gangs),
                                    "also gangs that are slower than one GPU")(
       "json", po::bool_switch(&as_json), "as JSON");
-  const Arguments arguments(words, described, 1, 1, kUsage);
+  const Arguments arguments(words, described, 1, 1, kPlanUsage);
   if (arguments.helped()) return 0;
   if (arguments.has("workers") && workers < 1) throw UsageError("--workers must be at least 1");
   if (arguments.has("gpus") && gpus < 1) throw UsageError("--gpus must be at least 1");
@@ -236,6 +236,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kPlanCommand{"plan", "what would run, and what it would take", run};
+const Subcommand kPlanCommand{"plan", "what would run, and what it would take", run_plan};
 
 }  // namespace occam

@@ -8,7 +8,7 @@
 namespace occam {
 namespace {
 
-int run(const std::vector<std::string>& words) {
+int run_plot(const std::vector<std::string>& words) {
   const PlotRequest request = plot_request(words);
   if (request.helped) return 0;
   if (request.output.empty()) throw UsageError("needs a file for the picture: -o picture.svg");
@@ -25,6 +25,7 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kPlotCommand{"plot", "a picture of a sweep: lines, bars, heat map, curves", run};
+const Subcommand kPlotCommand{"plot", "a picture of a sweep: lines, bars, heat map, curves",
+                              run_plot};
 
 }  // namespace occam

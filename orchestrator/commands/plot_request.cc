@@ -9,7 +9,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam plot [DB] -o FILE.svg|.pdf|.png [OPTIONS]
+constexpr const char* kPlotUsage = R"(occam plot [DB] -o FILE.svg|.pdf|.png [OPTIONS]
 
 A picture of a sweep, drawn by gnuplot: AUROC over a number as lines with bands of one deviation
 over seeds, over a name as bars, over two fields as a heat map; or what training said of itself,
@@ -65,7 +65,7 @@ PlotRequest plot_request(const std::vector<std::string>& words) {
       "partial", po::bool_switch(&options.partial), "means of incomplete cells too")(
       "pool", po::bool_switch(&options.pool), "let cells mix builds or data")(
       "output,o", po::value(&request.output), "the picture; its name says the format");
-  const Arguments arguments(words, described, 0, 1, kUsage);
+  const Arguments arguments(words, described, 0, 1, kPlotUsage);
   request.helped = arguments.helped();
   if (request.helped) return request;
   request.database = arguments.positional().empty() ? "occam.db" : arguments.positional().front();

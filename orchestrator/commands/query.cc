@@ -10,7 +10,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"usage(occam query [DB] [SQL] [OPTIONS]
+constexpr const char* kQueryUsage = R"usage(occam query [DB] [SQL] [OPTIONS]
 
 Rows of the database: of the view `results` (one row an evaluation), or what a SELECT gives. The
 views are results, trials and curves. AUROC is in [0, 1]. Nothing can be changed.
@@ -22,7 +22,7 @@ Examples:
   occam query occam.db "SELECT name, type FROM pragma_table_info('results')" --format text
 )usage";
 
-int run(const std::vector<std::string>& words) {
+int run_query(const std::vector<std::string>& words) {
   std::string format, view, output;
   std::vector<std::string> where;
   po::options_description described("Options");
@@ -31,7 +31,7 @@ int run(const std::vector<std::string>& words) {
       "view", po::value(&view)->default_value("results"), "results, trials or curves")(
       "format", po::value(&format)->default_value("csv"), "csv, jsonl, json, md or text")(
       "output,o", po::value(&output), "write to this file");
-  const Arguments arguments(words, described, 0, 2, kUsage);
+  const Arguments arguments(words, described, 0, 2, kQueryUsage);
   if (arguments.helped()) return 0;
   const auto& positional = arguments.positional();
   const RowFormat chosen = named<RowFormat>("--format", format);
@@ -55,6 +55,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kQueryCommand{"query", "rows of the database, by filter or SQL", run};
+const Subcommand kQueryCommand{"query", "rows of the database, by filter or SQL", run_query};
 
 }  // namespace occam

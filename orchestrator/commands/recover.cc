@@ -15,7 +15,7 @@ namespace {
 namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
-constexpr const char* kUsage = R"(occam recover DAMAGED OUT.db [OPTIONS]
+constexpr const char* kRecoverUsage = R"(occam recover DAMAGED OUT.db [OPTIONS]
 
 Saves what can still be read of a damaged database into a new one: every row of every page that
 is whole, wherever it lies. The damaged file is only read. Says what of each table came back and
@@ -83,13 +83,13 @@ void print(const Recovered& recovered, const std::string& damaged, const std::st
                  shell_word(damaged + beside), shell_word(out + beside));
 }
 
-int run(const std::vector<std::string>& words) {
+int run_recover(const std::vector<std::string>& words) {
   std::string data;
   po::options_description described("Options");
   described.add_options()(
       "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
       "folder of the data sets, read for celeba and your own images alone");
-  const Arguments arguments(words, described, 2, 2, kUsage);
+  const Arguments arguments(words, described, 2, 2, kRecoverUsage);
   if (arguments.helped()) return 0;
   const std::string &damaged = arguments.positional()[0], &out = arguments.positional()[1];
   const UsageError exists(out + ": exists; name a new file for what can be read of " + damaged);
@@ -111,6 +111,6 @@ int run(const std::vector<std::string>& words) {
 }  // namespace
 
 const Subcommand kRecoverCommand{"recover", "what can be read of a damaged database, in a new one",
-                                 run};
+                                 run_recover};
 
 }  // namespace occam

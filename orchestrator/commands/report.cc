@@ -9,7 +9,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam report [DB] -o FILE.html [OPTIONS]
+constexpr const char* kReportUsage = R"(occam report [DB] -o FILE.html [OPTIONS]
 
 One HTML page about a sweep, which needs no network and nothing beside it: summary, the spec's
 tables and figures (drawn by gnuplot where it is installed), all trials in a table that sorts, and
@@ -21,12 +21,12 @@ Examples:
   occam report occam.db --sweep batch-size -o batch-size.html
 )";
 
-int run(const std::vector<std::string>& words) {
+int run_report(const std::vector<std::string>& words) {
   std::string sweep, output;
   po::options_description described("Options");
   described.add_options()("sweep", po::value(&sweep)->default_value("", "the last one"),
                           "name of the sweep")("output,o", po::value(&output), "the page");
-  const Arguments arguments(words, described, 0, 1, kUsage);
+  const Arguments arguments(words, described, 0, 1, kReportUsage);
   if (arguments.helped()) return 0;
   if (output.empty()) throw UsageError("needs a file for the page: -o report.html");
   const Store store =
@@ -41,6 +41,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kReportCommand{"report", "one self-contained HTML page about a sweep", run};
+const Subcommand kReportCommand{"report", "one self-contained HTML page about a sweep", run_report};
 
 }  // namespace occam

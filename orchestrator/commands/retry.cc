@@ -9,7 +9,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam retry [DB] [TRIAL...] [OPTIONS]
+constexpr const char* kRetryUsage = R"(occam retry [DB] [TRIAL...] [OPTIONS]
 
 Gives trials that failed, diverged or were cancelled all their attempts again: the sweep that is
 running on the database runs them, or else the next `occam run`. A failed one goes on from its
@@ -29,14 +29,14 @@ constexpr const char* kRetried =
     "f ON f.trial = o.trial AND f.number > o.attempt WHERE o.trial = trials.trial AND o.retired_at "
     "IS NULL AND f.state = 'failed' AND f.forgiven_at IS NULL)";
 
-int run(const std::vector<std::string>& words) {
+int run_retry(const std::vector<std::string>& words) {
   std::vector<std::string> where;
   bool dry_run = false;
   po::options_description described("Options");
   described.add_options()("where", po::value(&where)->composing(),
                           "FIELD=VALUE[,VALUE] of the view trials; may be given again")(
       "dry-run", po::bool_switch(&dry_run), "say which, change nothing");
-  const Arguments arguments(words, described, 0, 10000, kUsage);
+  const Arguments arguments(words, described, 0, 10000, kRetryUsage);
   if (arguments.helped()) return 0;
   const auto& positional = arguments.positional();
   const std::string database = positional.empty() ? "occam.db" : positional.front();
@@ -60,6 +60,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kRetryCommand{"retry", "failed, diverged and cancelled trials again", run};
+const Subcommand kRetryCommand{"retry", "failed, diverged and cancelled trials again", run_retry};
 
 }  // namespace occam

@@ -370,7 +370,7 @@ int run_or_evaluate(const std::vector<std::string>& words, bool score_only) {
   const auto options = read_run_options(words, score_only);
   return options ? serve(*options) : 0;
 }
-int run(const std::vector<std::string>& words) { return run_or_evaluate(words, false); }
+int run_sweep(const std::vector<std::string>& words) { return run_or_evaluate(words, false); }
 int evaluate(const std::vector<std::string>& words) { return run_or_evaluate(words, true); }
 
 }  // namespace
@@ -378,6 +378,6 @@ int evaluate(const std::vector<std::string>& words) { return run_or_evaluate(wor
 const Subcommand kEvaluateCommand{
     "evaluate", "new classifiers and parameters on kept features, without training", evaluate};
 const Subcommand kRunCommand{"run", "run what is missing of a sweep, and go on where it stopped",
-                             run};
+                             run_sweep};
 
 }  // namespace occam

@@ -10,7 +10,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam run SPEC [OPTIONS]
+constexpr const char* kRunUsage = R"(occam run SPEC [OPTIONS]
 
 Trains and scores every trial of the sweep that the database does not hold yet. Run it again to go
 on after any stop: nothing is done twice. Ctrl-C, SIGTERM or SIGUSR1: checkpoint and stop (exit
@@ -98,7 +98,7 @@ std::optional<RunOptions> read_run_options(const std::vector<std::string>& words
       "force-gangs", po::bool_switch(&options.force_gangs),
       "train on several GPUs as the spec says, even where one is predicted to be quicker")(
       "quiet,q", po::bool_switch(&options.quiet), "no progress");
-  const Arguments arguments(words, described, 1, 1, score_only ? kEvaluateUsage : kUsage);
+  const Arguments arguments(words, described, 1, 1, score_only ? kEvaluateUsage : kRunUsage);
   if (arguments.helped()) return std::nullopt;
   options.spec = arguments.positional().front();
   if (arguments.has("workers") && options.workers < 1)

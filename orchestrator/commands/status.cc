@@ -16,7 +16,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam status [DB] [OPTIONS]
+constexpr const char* kStatusUsage = R"(occam status [DB] [OPTIONS]
 
 How far the sweeps of a database (occam.db) are, also while they run, and what Slurm says of the
 jobs that occam submit made for it.
@@ -26,11 +26,11 @@ Examples:
   occam status quickstart.db --json
 )";
 
-int run(const std::vector<std::string>& words) {
+int run_status(const std::vector<std::string>& words) {
   bool as_json = false;
   po::options_description described("Options");
   described.add_options()("json", po::bool_switch(&as_json), "as JSON, one line a sweep");
-  const Arguments arguments(words, described, 0, 1, kUsage);
+  const Arguments arguments(words, described, 0, 1, kStatusUsage);
   if (arguments.helped()) return 0;
   const std::string database =
       arguments.positional().empty() ? "occam.db" : arguments.positional().front();
@@ -85,6 +85,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kStatusCommand{"status", "how far the sweeps of a database are", run};
+const Subcommand kStatusCommand{"status", "how far the sweeps of a database are", run_status};
 
 }  // namespace occam

@@ -239,7 +239,7 @@ void print(const SubmitOptions& options, const std::vector<SubmittedJob>& made) 
   fmt::print("occam status {} shows how far it is\n", shell_word(job.database));
 }
 
-int run(const std::vector<std::string>& words) {
+int run_submit(const std::vector<std::string>& words) {
   std::optional<SubmitOptions> read = read_submit_options(words);
   if (!read) return 0;
   SubmitOptions& options = *read;
@@ -339,6 +339,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kSubmitCommand{"submit", "run a sweep as a Slurm job", run};
+const Subcommand kSubmitCommand{"submit", "run a sweep as a Slurm job", run_submit};
 
 }  // namespace occam

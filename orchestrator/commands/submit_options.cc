@@ -19,7 +19,7 @@ namespace {
 namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
-constexpr const char* kUsage = R"(occam submit SPEC --time T [OPTIONS] [-- SBATCH-OPTIONS]
+constexpr const char* kSubmitUsage = R"(occam submit SPEC --time T [OPTIONS] [-- SBATCH-OPTIONS]
 
 Submits the sweep as a Slurm job that goes on by itself after its time limit, preemption and lost
 nodes. On several nodes it is an array of parts, one a node, each with a database of its own, and
@@ -92,7 +92,7 @@ std::optional<SubmitOptions> read_submit_options(const std::vector<std::string>&
   described.add_options()("only", po::value(&options.only)->composing(), "handed on to occam run")(
       "force-gangs", po::bool_switch(&options.force_gangs), "handed on to occam run")(
       "deterministic", po::bool_switch(&deterministic), "handed on to occam run");
-  const Arguments arguments({words.begin(), end}, described, 1, 1, kUsage);
+  const Arguments arguments({words.begin(), end}, described, 1, 1, kSubmitUsage);
   if (arguments.helped()) return std::nullopt;
 
   job.spec = arguments.positional().front();

@@ -60,7 +60,7 @@ int plan(const TableRequest& request, const SweepResults& sweep) {
   return 0;
 }
 
-int run(const std::vector<std::string>& words) {
+int run_table(const std::vector<std::string>& words) {
   const TableRequest request = table_request(words);
   if (request.helped) return 0;
   if (!request.check.empty()) return check(request);
@@ -78,6 +78,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kTableCommand{"table", "the ablation table of a sweep", run};
+const Subcommand kTableCommand{"table", "the ablation table of a sweep", run_table};
 
 }  // namespace occam

@@ -13,7 +13,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam table [DB…] [OPTIONS]
+constexpr const char* kTableUsage = R"(occam table [DB…] [OPTIONS]
 
 The ablation table of a sweep: mean AUROC over the classes within each seed, then over seeds, ±
 the deviation of the per-seed means. Without --rows and --columns, the spec's table. Several
@@ -113,7 +113,7 @@ TableRequest table_request(const std::vector<std::string>& words) {
   add("check", po::value(&request.check),
       "do the databases, else those that it names, still give this file?");
   add("output,o", po::value(&request.output), "write to this file, with its origin");
-  const Arguments arguments(words, described, 0, 64, kUsage);
+  const Arguments arguments(words, described, 0, 64, kTableUsage);
   request.helped = arguments.helped();
   if (request.helped) return request;
   request.databases = arguments.positional();

@@ -17,7 +17,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kUsage = R"(occam watch [DB] [OPTIONS]
+constexpr const char* kWatchUsage = R"(occam watch [DB] [OPTIONS]
 
 A running sweep, live: progress, what every worker does and how fast, the last failures, when it
 will be done. On a terminal it is drawn anew until the sweep ends; elsewhere it is printed once.
@@ -27,7 +27,7 @@ Examples:
   occam watch occam.db --every 10
 )";
 
-using Row = Store::Texts;
+using Texts = Store::Texts;
 
 std::string bar(double share) {
   constexpr int kWidth = 40;
@@ -43,7 +43,7 @@ std::optional<double> time_left(const Store& store, const SweepStatus& sweep) {
       "SELECT count(*), (julianday('now') - julianday(min(recorded_at))) * 86400 FROM (SELECT "
       "recorded_at FROM outcome WHERE recorded_at >= (SELECT min(started_at) FROM attempt WHERE "
       "state = 'running') ORDER BY recorded_at DESC LIMIT 100)");
-  const Row& row = pace.front();
+  const Texts& row = pace.front();
   const double count = std::stod(row[0].value_or("0"));
   if (count < 2 || !row[1]) return std::nullopt;
   return static_cast<double>(sweep.left()) * std::stod(*row[1]) / count;
@@ -56,7 +56,7 @@ std::string worker_lines(const Store& store) {
       "e.loss FROM attempt a LEFT JOIN epoch e ON e.trial = a.trial AND e.attempt = a.number WHERE "
       "a.state = 'running' GROUP BY a.lease ORDER BY a.node, a.worker, a.lease");
   std::string text;
-  for (const Row& one : running) {
+  for (const Texts& one : running) {
     text += fmt::format("  {} node {} worker {} ({}): trial {}, attempt {}, {}", *one[0], *one[1],
                         *one[2], *one[3], *one[4], *one[5],
                         duration_text(std::stod(one[6].value_or("0"))));
@@ -70,7 +70,7 @@ std::string worker_lines(const Store& store) {
 
 std::string failure_lines(const Store& store) {
   std::string text;
-  for (const Row& one :
+  for (const Texts& one :
        store.texts("SELECT ended_at, trial, number, error FROM attempt WHERE state "
                    "= 'failed' AND forgiven_at IS NULL ORDER BY lease DESC LIMIT 5")) {
     const auto lines = split_lines(one[3].value_or(""));
@@ -100,11 +100,11 @@ std::string picture(const Store& store, bool running) {
   return text + failure_lines(store);
 }
 
-int run(const std::vector<std::string>& words) {
+int run_watch(const std::vector<std::string>& words) {
   double every = 2;
   po::options_description described("Options");
   described.add_options()("every", po::value(&every)->default_value(2), "seconds between pictures");
-  const Arguments arguments(words, described, 0, 1, kUsage);
+  const Arguments arguments(words, described, 0, 1, kWatchUsage);
   if (arguments.helped()) return 0;
   if (!(every >= 0.1)) throw UsageError("--every must be at least 0.1");
   const std::string database =
@@ -124,6 +124,6 @@ int run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-const Subcommand kWatchCommand{"watch", "a running sweep, live", run};
+const Subcommand kWatchCommand{"watch", "a running sweep, live", run_watch};
 
 }  // namespace occam

@@ -9,6 +9,9 @@ TEST(DidYouMean, NamesTheClosestWord) {
   const std::vector<std::string> known{"batch_size", "seed", "steps"};
   EXPECT_EQ(did_you_mean("batchsize", known), " (did you mean 'batch_size'?)");
   EXPECT_EQ(did_you_mean("sed", known), " (did you mean 'seed'?)");
+  EXPECT_EQ(did_you_mean("SEED", known), " (did you mean 'seed'?)");
+  EXPECT_EQ(did_you_mean("Batch Size", known), " (did you mean 'batch_size'?)");
+  EXPECT_EQ(did_you_mean("shirt", {"T-shirt", "Shirt"}), " (did you mean 'Shirt'?)");
 }
 
 TEST(DidYouMean, IsSilentWhereNothingIsClose) {

@@ -5,7 +5,7 @@
 namespace occam {
 namespace {
 
-Task task(std::int64_t inlier) { return {Dataset::fashion_mnist, inlier}; }
+ClassTask task(std::int64_t inlier) { return {Dataset::fashion_mnist, inlier}; }
 
 // scores[seed - 1][class]
 Scores scores(const std::vector<std::vector<double>>& rows) {

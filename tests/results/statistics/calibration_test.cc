@@ -123,8 +123,9 @@ TEST(Calibration, BothClaimsOfAComparisonRejectFivePercentOfTrueNulls) {
                       const auto rows = simulation.differences(5, null, kSeed);
                       for (std::size_t seed = 0; seed < rows.size(); ++seed)
                         for (std::size_t c = 0; c < kClasses; ++c) {
-                          const std::pair key{static_cast<std::int64_t>(seed),
-                                              Task{Dataset::cifar10, static_cast<std::int64_t>(c)}};
+                          const std::pair key{
+                              static_cast<std::int64_t>(seed),
+                              ClassTask{Dataset::cifar10, static_cast<std::int64_t>(c)}};
                           one[key] = 0.9 + rows[seed][c] / 100;
                           other[key] = 0.9;
                         }
