@@ -34,7 +34,7 @@ class Gpu : public testing::Test {
   static cuda::Stream stream() { return c10::cuda::getCurrentCUDAStream(); }
 };
 
-double relative(const Tensor& found, const Tensor& expected) {
+double relative_difference(const Tensor& found, const Tensor& expected) {
   const Tensor a = found.to(torch::kCPU, torch::kFloat64),
                b = expected.to(torch::kCPU, torch::kFloat64);
   return ((a - b).norm() / b.norm().clamp_min(1e-30)).item<double>();
@@ -56,7 +56,7 @@ Trial full_width() {
 TEST_F(Gpu, DrawsTheSameInitialValuesAsTheCpu) {
   const Trial trial = narrow(Loss::contrastive);
   Network here(trial, torch::kCPU), there(trial, kGpu);
-  EXPECT_LT(relative(there.flat(), here.flat()), 1e-7);
+  EXPECT_LT(relative_difference(there.flat(), here.flat()), 1e-7);
   EXPECT_TRUE(at::equal(there.statistics().cpu(), here.statistics()));
 }
 
@@ -133,13 +133,13 @@ TEST_P(GpuNorm, AgreesWithAtenForwardAndBackward) {
       const Tensor incoming = exact(a) + (with_b ? exact(b) : at::zeros_like(ex));
       EXPECT_LT((passes != (ey > 0)).to(torch::kFloat64).mean().item<double>(), 2e-3);
       before.backward(incoming * passes);
-      EXPECT_LT(relative(y, ey), tolerance);
-      EXPECT_LT(relative(g, incoming * passes), tolerance);
-      EXPECT_LT(relative(dx, ex.grad()), tolerance);
-      EXPECT_LT(relative(dgamma, eg.grad()), tolerance);
-      EXPECT_LT(relative(dbeta, eb.grad()), tolerance);
-      EXPECT_LT(relative(mean, em), 1e-5);
-      EXPECT_LT(relative(variance, ev), 1e-5);
+      EXPECT_LT(relative_difference(y, ey), tolerance);
+      EXPECT_LT(relative_difference(g, incoming * passes), tolerance);
+      EXPECT_LT(relative_difference(dx, ex.grad()), tolerance);
+      EXPECT_LT(relative_difference(dgamma, eg.grad()), tolerance);
+      EXPECT_LT(relative_difference(dbeta, eb.grad()), tolerance);
+      EXPECT_LT(relative_difference(mean, em), 1e-5);
+      EXPECT_LT(relative_difference(variance, ev), 1e-5);
     }
 }
 
@@ -181,11 +181,11 @@ TEST_P(GpuNorm, IsThatOfAllMembersRows) {
                              scratch.data_ptr(), stream(), members);
   };
   const auto expect_same = [](const Made& found, const Made& whole) {
-    EXPECT_LT(relative(found.saved, whole.saved), 2e-5);
-    EXPECT_LT(relative(found.mean, whole.mean), 1e-6);
-    EXPECT_LT(relative(found.variance, whole.variance), 1e-6);
-    EXPECT_LT(relative(found.dgamma, whole.dgamma), 2e-5);
-    EXPECT_LT(relative(found.dbeta, whole.dbeta), 2e-5);
+    EXPECT_LT(relative_difference(found.saved, whole.saved), 2e-5);
+    EXPECT_LT(relative_difference(found.mean, whole.mean), 1e-6);
+    EXPECT_LT(relative_difference(found.variance, whole.variance), 1e-6);
+    EXPECT_LT(relative_difference(found.dgamma, whole.dgamma), 2e-5);
+    EXPECT_LT(relative_difference(found.dbeta, whole.dbeta), 2e-5);
   };
   const Made whole = begun();
   forward(x, whole, {});
@@ -261,8 +261,8 @@ TEST_F(Gpu, NormAppliesTheShortcutsNormToTheResidual) {
                    other.data_ptr<float>(), true, y.data_ptr(), stream());
   const auto line = [](const Tensor& t, int i) { return t.narrow(0, i * 64, 64); };
   EXPECT_LT(
-      relative(y,
-               (x * line(saved, 0) + line(saved, 1) + r * line(other, 0) + line(other, 1)).relu()),
+      relative_difference(
+          y, (x * line(saved, 0) + line(saved, 1) + r * line(other, 0) + line(other, 1)).relu()),
       1e-6);
 }
 
@@ -296,8 +296,8 @@ TEST_P(GpuConvolution, AgreesWithAten) {
     cuda::convolve(shape, x.data_ptr(), weights.data_ptr(), y.data_ptr(),
                    {origin.data_ptr<float>(), sums.data_ptr<float>()}, stream());
     const Tensor about = y.to(torch::kFloat64) - origin.view({1, outputs, 1, 1});
-    EXPECT_LT(relative(sums.to(torch::kFloat64).sum(0),
-                       at::stack({about.sum({0, 2, 3}), about.square().sum({0, 2, 3})})),
+    EXPECT_LT(relative_difference(sums.to(torch::kFloat64).sum(0),
+                                  at::stack({about.sum({0, 2, 3}), about.square().sum({0, 2, 3})})),
               1e-5);
     if (has_dx)
       cuda::convolve_backward_input(shape, dy.data_ptr(), weights.data_ptr(), dx.data_ptr(),
@@ -309,11 +309,11 @@ TEST_P(GpuConvolution, AgreesWithAten) {
         exact(dy), exact(x), exact(weights), c10::nullopt, at::IntArrayRef{1, 1},
         at::IntArrayRef{1, 1}, at::IntArrayRef{1, 1}, false, at::IntArrayRef{0, 0}, 1,
         {true, true, false});
-    EXPECT_LT(relative(y, at::conv2d(exact(x), exact(weights), {}, 1, 1)), 3e-3);
+    EXPECT_LT(relative_difference(y, at::conv2d(exact(x), exact(weights), {}, 1, 1)), 3e-3);
     if (has_dx) {
-      EXPECT_LT(relative(dx, ex), 3e-3);
+      EXPECT_LT(relative_difference(dx, ex), 3e-3);
     }
-    EXPECT_LT(relative(dw, ew), 3e-3);
+    EXPECT_LT(relative_difference(dw, ew), 3e-3);
   }
 }
 
@@ -354,20 +354,21 @@ TEST_P(GpuDense, AgreesWithAtenForwardAndBackward) {
                        dz.data_ptr(), dw.data_ptr(), dgamma.data_ptr<float>(),
                        dbeta.data_ptr<float>(), stream());
 
-  EXPECT_LT(relative(z, exact(x).mm(exact(weight).t())), 3e-3);
+  EXPECT_LT(relative_difference(z, exact(x).mm(exact(weight).t())), 3e-3);
   Tensor ez = exact(z).requires_grad_(true), eg = exact(gamma).requires_grad_(true),
          eb = exact(beta).requires_grad_(true);
   const Tensor before = at::batch_norm(ez, eg, eb, em, ev, true, 0.1, 1e-5, false);
   const Tensor passes = exact(y) > 0;
   EXPECT_LT((passes != (before > 0)).to(torch::kFloat64).mean().item<double>(), 2e-3);
   before.backward(exact(behind).mm(exact(next_weight)) * passes);
-  EXPECT_LT(relative(y, before.relu()), 3e-3);
-  EXPECT_LT(relative(dz, ez.grad()), rows > 2 ? 3e-3 : 1);  // of two rows nothing is left
-  EXPECT_LT(relative(dgamma, eg.grad()), 1e-4);
-  EXPECT_LT(relative(dbeta, eb.grad()), 1e-4);
-  EXPECT_LT(relative(dw, exact(dz).t().mm(exact(x))), 3e-3);
-  EXPECT_LT(relative(mean, em), 1e-5);
-  EXPECT_LT(relative(variance, ev), 1e-5);
+  EXPECT_LT(relative_difference(y, before.relu()), 3e-3);
+  EXPECT_LT(relative_difference(dz, ez.grad()),
+            rows > 2 ? 3e-3 : 1);  // of two rows nothing is left
+  EXPECT_LT(relative_difference(dgamma, eg.grad()), 1e-4);
+  EXPECT_LT(relative_difference(dbeta, eb.grad()), 1e-4);
+  EXPECT_LT(relative_difference(dw, exact(dz).t().mm(exact(x))), 3e-3);
+  EXPECT_LT(relative_difference(mean, em), 1e-5);
+  EXPECT_LT(relative_difference(variance, ev), 1e-5);
 }
 
 struct AugmentCase {
@@ -493,15 +494,15 @@ TEST_P(GpuStep, InFp32IsTheCpusStep) {
         const Ran eager = run(make_eager_step(trial, kGpu), trial, images, steps);
         const Ran captured = run(make_captured_step(trial, images, kGpu), trial, images, steps);
         const Tensor start = Network(trial, torch::kCPU).flat();
-        const double noise = relative(eager.weights - start, here.weights - start);
-        const double error = relative(captured.weights - start, here.weights - start);
+        const double noise = relative_difference(eager.weights - start, here.weights - start);
+        const double error = relative_difference(captured.weights - start, here.weights - start);
         std::cout << "noise " << noise << " error " << error << "\n";
         constexpr double kReluDecided = 3e-3;
         more += std::log((error + kReluDecided) / (noise + kReluDecided));
         ++cases;
         if (steps > 1) continue;
         EXPECT_LT(error, std::max(2e-2, 2 * noise));
-        EXPECT_LT(relative(captured.statistics, here.statistics), 1e-4);
+        EXPECT_LT(relative_difference(captured.statistics, here.statistics), 1e-4);
         EXPECT_NEAR(captured.loss, here.loss, 1e-4 * here.loss);
       }
   EXPECT_LT(std::exp(more / cases), 5);
@@ -518,8 +519,8 @@ TEST_P(GpuStep, InBf16IsAsNearToFp32AsAutocast) {
   const Ran eager = run(make_eager_step(trial, kGpu), trial, images, 1);
   const Ran captured = run(make_captured_step(trial, images, kGpu), trial, images, 1);
   const Tensor start = Network(trial, torch::kCPU).flat();
-  const double noise = relative(eager.weights - start, exact.weights - start);
-  const double error = relative(captured.weights - start, exact.weights - start);
+  const double noise = relative_difference(eager.weights - start, exact.weights - start);
+  const double error = relative_difference(captured.weights - start, exact.weights - start);
   std::cout << "autocast " << noise << " ours " << error << "\n";
   EXPECT_LT(error, 1.3 * noise);
   EXPECT_NEAR(captured.loss, exact.loss, 0.02 * exact.loss);
@@ -529,11 +530,11 @@ TEST_F(Gpu, Fp32IsNotTf32) {
   const PrecisionScope scope(Precision::fp32);
   const Tensor x = at::randn({8, 64, 16, 16}), w = at::randn({64, 64, 3, 3});
   const Tensor exact = at::conv2d(x.to(torch::kFloat64), w.to(torch::kFloat64), {}, 1, 1);
-  EXPECT_LT(relative(at::conv2d(x.to(kGpu), w.to(kGpu), {}, 1, 1), exact), 5e-6);
-  EXPECT_LT(relative(at::conv2d(x, w, {}, 1, 1), exact), 5e-6) << "on the CPU";
+  EXPECT_LT(relative_difference(at::conv2d(x.to(kGpu), w.to(kGpu), {}, 1, 1), exact), 5e-6);
+  EXPECT_LT(relative_difference(at::conv2d(x, w, {}, 1, 1), exact), 5e-6) << "on the CPU";
   const Tensor a = at::randn({512, 512});
   const Tensor product = at::mm(a.to(torch::kFloat64), a.to(torch::kFloat64));
-  EXPECT_LT(relative(at::mm(a.to(kGpu), a.to(kGpu)), product), 5e-6);
+  EXPECT_LT(relative_difference(at::mm(a.to(kGpu), a.to(kGpu)), product), 5e-6);
 }
 
 TEST_P(GpuStep, RunsAnotherTrialOfItsKindAsANewOneWould) {
