@@ -16,6 +16,7 @@
 
 #include "tests/worker/every_loss.h"
 #include "tests/worker/gpu.h"
+#include "tests/worker/sample.h"
 #include "worker/cuda/side_copies.h"
 #include "worker/cuda/update.h"
 #include "worker/model/precision.h"
@@ -178,10 +179,6 @@ void load_kernels() {
   EXPECT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
 }
 
-double relative_to(const Tensor& found, const Tensor& expected) {
-  return ((found - expected).norm() / expected.norm()).item<double>();
-}
-
 class GangOnOneGpu : public testing::TestWithParam<Loss> {
  protected:
   void SetUp() override {
@@ -209,9 +206,9 @@ TEST_P(GangOnOneGpu, TrainsAsOneMemberWithTheWholeBatch) {
       EXPECT_TRUE(at::equal(member.parameters, members[0].parameters));
       EXPECT_TRUE(at::equal(member.velocity, members[0].velocity));
       EXPECT_TRUE(at::equal(member.statistics, members[0].statistics));
-      EXPECT_LT(relative_to(member.velocity, alone.velocity), 5e-3);
-      EXPECT_LT(relative_to(member.first_statistics, alone.first_statistics), 1e-6);
-      EXPECT_LT(relative_to(member.statistics, alone.statistics), 2e-6);
+      EXPECT_LT(relative(member.velocity, alone.velocity), 5e-3);
+      EXPECT_LT(relative(member.first_statistics, alone.first_statistics), 1e-6);
+      EXPECT_LT(relative(member.statistics, alone.statistics), 2e-6);
       EXPECT_NEAR(member.loss_sum, alone.loss_sum, 1e-5 * kSteps);
     }
   }

@@ -20,11 +20,6 @@ namespace {
 
 using torch::Tensor;
 
-double relative(const Tensor& found, const Tensor& expected) {
-  const Tensor a = found.to(torch::kFloat64), b = expected.to(torch::kFloat64);
-  return ((a - b).norm() / b.norm()).item<double>();
-}
-
 Trial gang_trial(Loss loss) {
   Trial trial;
   trial.dataset = Dataset::synthetic;

@@ -59,6 +59,12 @@ inline torch::Tensor gaussian(std::int64_t count, std::int64_t columns, std::uin
   return at::randn({count, columns}, at::detail::createCPUGenerator(seed), torch::kFloat);
 }
 
+// The norm of the difference as a share of that of `expected`.
+inline double relative(const torch::Tensor& found, const torch::Tensor& expected) {
+  const torch::Tensor a = found.to(torch::kFloat64), b = expected.to(torch::kFloat64);
+  return ((a - b).norm() / b.norm()).item<double>();
+}
+
 inline bool same_bits(const torch::Tensor& a, const torch::Tensor& b) { return at::equal(a, b); }
 
 }  // namespace occam

@@ -8,6 +8,7 @@
 #include <torch/types.h>
 
 #include "tests/worker/gpu.h"
+#include "tests/worker/sample.h"
 #include "worker/cuda/pool.h"
 #include "worker/model/precision.h"
 #include "worker/train/losses.h"
@@ -26,10 +27,6 @@ struct LossCase {
 void PrintTo(const LossCase& one, std::ostream* stream) {
   *stream << to_string(one.loss) << " of " << one.rows << " x " << one.width << ", "
           << one.negatives << " negatives, " << one.type;
-}
-
-double relative(const Tensor& found, const Tensor& expected) {
-  return ((found.to(torch::kFloat64) - expected).norm() / expected.norm()).item<double>();
 }
 
 class GpuLoss : public testing::TestWithParam<LossCase> {
