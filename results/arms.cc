@@ -9,6 +9,7 @@
 
 #include "results/printed_cell.h"
 #include "results/result_field.h"
+#include "results/table_axis.h"
 #include "results/table_cell.h"
 #include "results/table_mix.h"
 
@@ -32,7 +33,7 @@ ArmScores scores_of_arm(const std::vector<TableEntry>& planned, const Arm& arm,
     if (mix)
       throw UsageError("'" + arm.name + "' would mix " + mix->field + " " + joined(mix->values) +
                        "; choose with --where " + mix->field + "=" + mix->values.front() +
-                       (mix->field == "dataset" ? ", or take all data sets with --mean" : ""));
+                       (is_of_dataset(mix->field) ? ", or take all data sets with --mean" : ""));
   }
   CellOptions cell;
   cell.pool = options.pool;
@@ -71,19 +72,19 @@ double mean_over_common(const Scores& one, const Scores& other) {
   return mean_of(paired_differences(one, zero, Claim::seeds).values);
 }
 
-// scores[task][arm], over the tasks that all arms have.
+// scores[task][arm], over the tasks that all arms have, each by the seeds that all arms have of it.
 std::vector<std::vector<double>> by_task(const std::vector<ArmScores>& arms) {
   std::map<ClassTask, std::vector<std::vector<double>>> values;
-  for (std::size_t i = 0; i < arms.size(); ++i)
-    for (const auto& [key, auroc] : arms[i].scores) {
-      auto& of_task = values[key.second];
-      of_task.resize(arms.size());
-      of_task[i].push_back(auroc);
-    }
+  for (const auto& [key, first] : arms.front().scores) {
+    if (!std::all_of(arms.begin(), arms.end(),
+                     [&, &wanted = key](const ArmScores& arm) { return arm.scores.count(wanted); }))
+      continue;
+    auto& of_task = values[key.second];
+    of_task.resize(arms.size());
+    for (std::size_t i = 0; i < arms.size(); ++i) of_task[i].push_back(arms[i].scores.at(key));
+  }
   std::vector<std::vector<double>> means;
   for (const auto& [task, of_arms] : values) {
-    if (std::any_of(of_arms.begin(), of_arms.end(), [](const auto& one) { return one.empty(); }))
-      continue;
     auto& row = means.emplace_back();
     for (const auto& one : of_arms) row.push_back(std::round(mean_of(one) * 1e12) / 1e12);
   }

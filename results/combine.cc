@@ -25,6 +25,7 @@ std::string numbers_of(const Result& one) {
 SweepResults combined(std::vector<SweepResults> sweeps, bool pool) {
   if (sweeps.size() == 1) return std::move(sweeps.front());
   SweepResults all;
+  all.text = sweeps.front().text;
   std::vector<std::string> names;
   std::map<std::string, std::int64_t> positions;
   const auto position_of = [&](const std::string& trial) {
@@ -42,7 +43,7 @@ SweepResults combined(std::vector<SweepResults> sweeps, bool pool) {
     SweepResults& sweep = sweeps[i];
     if (std::find(names.begin(), names.end(), sweep.name) == names.end())
       names.push_back(sweep.name);
-    all.text += sweep.text;
+    if (sweep.text != sweeps.front().text) all.text.clear();
     all.tables.insert(all.tables.end(), sweep.tables.begin(), sweep.tables.end());
     for (const EvaluationRequest& request : sweep.requests)
       if (std::find(all.requests.begin(), all.requests.end(), request) == all.requests.end())

@@ -185,11 +185,11 @@ std::optional<AgainstPublished> PublishedValues::counterpart(
   AgainstPublished print{};
   MeanUncertainty both;
   std::optional<Value> value;
-  const Dataset dataset = tasks.begin()->first;
+  const Dataset dataset = tasks.begin()->dataset;
   const auto of_print = [&](bool of_all) {
     std::set<ClassTask> all;
     for (const ClassTask& task : tasks_)
-      if (of_all || task.first == dataset) all.insert(task);
+      if (of_all || task.dataset == dataset) all.insert(task);
     return all;
   };
   const bool by_class = std::all_of(tasks.begin(), tasks.end(), [&](const ClassTask& task) {
@@ -211,7 +211,7 @@ std::optional<AgainstPublished> PublishedValues::counterpart(
   double deviations = 0;
   for (const ClassTask& task : tasks) {
     const auto own = column->tasks.find(task);
-    const auto summary = column->datasets.find(task.first);
+    const auto summary = column->datasets.find(task.dataset);
     std::optional<double> deviation = value->deviation;
     if (summary != column->datasets.end()) deviation = summary->second.deviation;
     if (own != column->tasks.end()) deviation = own->second.deviation;

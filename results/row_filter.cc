@@ -19,6 +19,9 @@ std::string equals(const std::string& field, const std::string& value) {
     literals += ", " + std::to_string(integer);
   else if (read_number(value, real) && real - real == 0)
     literals += ", " + shortest(real);
+  else if ((field == "validation" || field == "deterministic") &&
+           (value == "true" || value == "false"))
+    literals += value == "true" ? ", 1" : ", 0";
   return "+\"" + field + "\" IN (" + literals + ")";
 }
 

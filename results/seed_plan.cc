@@ -1,7 +1,11 @@
 #include "results/seed_plan.h"
 
+#include <fmt/format.h>
+
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "results/table_notes.h"
 
@@ -9,6 +13,8 @@ namespace occam {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::int64_t kMostSeeds = 10'000;
 
 void refuse_zipped_seeds(const Json& block) {
   if (!block.contains("zip")) return;
@@ -23,6 +29,21 @@ void set_seeds(Json& block, const std::vector<std::int64_t>& seeds) {
   refuse_zipped_seeds(block);
   if (block.contains("trial")) block["trial"].erase("seed");
   block["grid"]["seed"] = seeds;
+}
+
+// What the images of the sweep's trials were, for more trials on the same.
+FindSource known_sources(const SweepResults& sweep) {
+  using Key = std::tuple<Dataset, std::string, std::int64_t>;
+  const auto key_of = [](const Trial& trial) {
+    return Key{trial.dataset, trial.source.name, class_index(trial.dataset, trial.inlier)};
+  };
+  std::map<Key, SourceImages> all;
+  for (const Result& one : sweep.results) all.emplace(key_of(one.trial), one.trial.source);
+  for (const Missing& one : sweep.missing) all.emplace(key_of(one.trial), one.trial.source);
+  return [all = std::move(all), key_of](const Trial& trial) {
+    const auto known = all.find(key_of(trial));
+    return known == all.end() ? trial.source : known->second;
+  };
 }
 
 }  // namespace
@@ -54,15 +75,25 @@ SeedPlan plan_seeds(const Table& table, const SweepResults& sweep, double half_w
       if (!difference->interval)
         throw UsageError("--seeds-until: the difference at " + place +
                          " has no deviation to plan by; it needs two seeds on both sides");
-      const std::int64_t own = seeds_for_half_width(*difference->deviation, half_width);
-      if (own <= need) continue;
-      need = own;
+      const auto own = seeds_for_half_width(*difference->deviation, half_width, kMostSeeds);
+      if (!own)
+        throw UsageError(fmt::format(
+            "--seeds-until: ± {:g} points would take more than {} seeds; so many bring the "
+            "difference at {} to ± {:.2g}",
+            100 * half_width, kMostSeeds, place,
+            100 * half_width_of(*difference->deviation, kMostSeeds)));
+      if (*own <= need) continue;
+      need = *own;
       plan.widest = (difference->interval->high - difference->interval->low) / 2;
       plan.widest_place = place;
     }
   if (need == 0)
     throw UsageError("--seeds-until: no cell of the table has a difference from the baseline yet");
-  std::set<std::int64_t> seeds, known;
+  if (sweep.text.empty())
+    throw UsageError(
+        "--seeds-until: the databases are of different specs, and a plan is of one; merge them "
+        "first, or name one of them");
+  std::set<std::int64_t> seeds;
   std::set<std::string> trials;
   for (const Result& one : sweep.results) {
     seeds.insert(one.trial.seed);
@@ -77,7 +108,8 @@ SeedPlan plan_seeds(const Table& table, const SweepResults& sweep, double half_w
   while (static_cast<std::int64_t>(plan.seeds.size()) < need)
     plan.seeds.push_back(plan.seeds.back() + 1);
   plan.spec = with_seeds(sweep.text, plan.seeds);
-  for (const PlannedTrial& planned : expand(parse_spec(plan.spec, "the planned spec")).trials)
+  const Spec spec = parse_spec(plan.spec, "the planned spec");
+  for (const PlannedTrial& planned : expand(spec, known_sources(sweep)).trials)
     plan.trials += trials.count(planned.id()) == 0;
   return plan;
 }

@@ -21,7 +21,8 @@ struct SeedPlan {
 };
 
 // `table` must have a baseline and be of the claim on seeds. Throws UsageError where it has none,
-// or where a difference has no deviation to plan by, or the spec's seeds move with other fields.
+// or where a difference has no deviation to plan by or would need more than 10,000 seeds, where the
+// spec's seeds move with other fields, or where the results are of several specs.
 SeedPlan plan_seeds(const Table& table, const SweepResults& sweep, double half_width);
 
 // A spec with these seeds in every arm, as JSON.

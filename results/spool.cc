@@ -21,9 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 
 // Nothing or the error's number.
-int append(const fs::path& path, const std::string& text) {
+int append(const fs::path& path, const std::string& text, mode_t mode) {
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (file < 0) return errno;
+  (void)fchmod(file, mode);  // may be another's file, and then stays as it is
   int problem = 0;
   for (std::size_t done = 0; done < text.size() && problem == 0;) {
     const ssize_t written = write(file, text.data() + done, text.size() - done);
@@ -44,12 +45,24 @@ bool is_ours(const fs::path& path) {
   return lstat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) && about.st_uid == getuid();
 }
 
-// Without empty ones.
+// Who may read the database may read what waits beside it.
+mode_t mode_beside(const std::string& database) {
+  struct stat about {};
+  return stat(database.c_str(), &about) == 0 ? (about.st_mode & 0666) | 0600 : 0600;
+}
+
+// Without empty ones. Throws Error where the file cannot be read to its end.
 std::vector<std::string> lines_of(const fs::path& path) {
   std::vector<std::string> all;
+  errno = 0;
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);)
     if (!line.empty()) all.push_back(line);
+  if (!file.is_open() || file.bad())
+    throw Error(path.string() + ": outcomes wait in this file, which cannot be read (" +
+                std::strerror(errno ? errno : EIO) +
+                "); have its owner run the sweep once more, which takes them in, or make it "
+                "readable, or move it away to go on without them");
   return all;
 }
 
@@ -65,12 +78,12 @@ std::optional<Change> change_in(const std::string& line) {
 
 Spool::Spool(const std::string& database) {
   constexpr std::size_t kMostBytes = 120;  // of the path, for whoever looks into the folder
-  const std::string absolute = fs::absolute(database).lexically_normal();
-  std::string words = absolute.substr(absolute.size() - std::min(absolute.size(), kMostBytes));
+  database_ = fs::absolute(database).lexically_normal();
+  std::string words = database_.substr(database_.size() - std::min(database_.size(), kMostBytes));
   std::replace(words.begin(), words.end(), '/', '-');
   const std::string name = "occam-" + std::to_string(getuid()) + words + "-" +
-                           hex(XXH3_64bits(absolute.data(), absolute.size())) + ".spool";
-  places_ = {absolute + ".spool", "/var/tmp/" + name, "/tmp/" + name};
+                           hex(XXH3_64bits(database_.data(), database_.size())) + ".spool";
+  places_ = {database_ + ".spool", "/var/tmp/" + name, "/tmp/" + name};
 }
 
 fs::path Spool::append_to(const std::string& end, const std::string& text,
@@ -78,7 +91,7 @@ fs::path Spool::append_to(const std::string& end, const std::string& text,
   int problem = 0;
   for (; place_ < places_.size(); ++place_) {
     const fs::path file = places_[place_].string() + end;
-    problem = append(file, text);
+    problem = append(file, text, place_ == 0 ? mode_beside(database_) : 0600);
     if (problem == 0) return file;
   }
   place_ = 0;  // perhaps the next time
@@ -145,7 +158,12 @@ void check_nothing_waits(const std::string& database) {
 }
 
 std::string waiting_text(const std::string& database) {
-  const std::size_t waiting = outcomes_in(Spool(database).waiting());
+  std::size_t waiting = 0;
+  try {
+    waiting = outcomes_in(Spool(database).waiting());
+  } catch (const Error& unreadable) {
+    return unreadable.what() + std::string("\n");
+  }
   if (waiting == 0) return "";
   return std::to_string(waiting) + " more " + (waiting == 1 ? "outcome waits" : "outcomes wait") +
          " beside " + database + ", which could not be written: " +

@@ -22,7 +22,8 @@ class Spool {
 
   // Those that there are.
   std::vector<std::filesystem::path> files() const;
-  // All that can be read, in its order; of one of the files, or of all.
+  // All changes in their order, of one of the files or of all. Throws Error, as `unreadable` does,
+  // where a file cannot be read, which another user's may be.
   std::vector<Change> waiting(const std::filesystem::path& file) const;
   std::vector<Change> waiting() const;
   // The other lines, which broke off or were damaged.
@@ -36,6 +37,7 @@ class Spool {
   std::filesystem::path append_to(const std::string& end, const std::string& text,
                                   const std::string& what);
 
+  std::string database_;
   std::vector<std::filesystem::path> places_;
   std::size_t place_ = 0;  // those before it have failed: what follows stands behind
 };

@@ -84,7 +84,7 @@ struct Missing {
 
 struct SweepResults {
   std::string name;
-  std::string text;                                       // the spec as read
+  std::string text;                                       // the spec as read; "" of several
   std::vector<std::pair<std::string, TableSpec>> tables;  // of the spec
   std::vector<EvaluationRequest> requests;                // all that the spec names, in its order
   std::vector<Result> results;  // in the spec's order of trials, then of evaluations

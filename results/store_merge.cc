@@ -162,6 +162,50 @@ std::string plan_of(SQLite::Database& database, const std::string& sweep) {
   return text;
 }
 
+// What a sweep plans by trial, its place aside.
+struct Planned {
+  bool counts = true;  // no later spec has left it out
+  std::string variant;
+  std::int64_t list = 0;  // of the scores
+};
+struct Plan {
+  std::map<std::string, Planned> trials;
+  std::map<std::int64_t, std::set<std::string>> scores;  // by list
+};
+
+Plan plan_by_trial(SQLite::Database& database, const std::string& sweep) {
+  Plan plan;
+  const auto columns = columns_of_table(database, "sweep_trial");
+  const bool marks = std::find(columns.begin(), columns.end(), "orphaned_at") != columns.end();
+  Statement trials(database, "SELECT trial, " + std::string(marks ? "orphaned_at IS NULL" : "1") +
+                                 ", variant, list FROM sweep_trial WHERE sweep = ?");
+  trials.bind(1, sweep);
+  while (trials.executeStep())
+    plan.trials[trials.getColumn(0).getString()] = {trials.getColumn(1).getInt() != 0,
+                                                    trials.getColumn(2).getString(),
+                                                    trials.getColumn(3).getInt64()};
+  Statement scores(database,
+                   "SELECT list, features || ' ' || classifier || ' ' || parameters FROM request "
+                   "WHERE sweep = ?");
+  scores.bind(1, sweep);
+  while (scores.executeStep())
+    plan.scores[scores.getColumn(0).getInt64()].insert(scores.getColumn(1).getString());
+  return plan;
+}
+
+// Whether the plan is the other one with trials or scores added, as of a spec that has grown.
+bool covers(Plan plan, Plan other) {
+  return std::all_of(other.trials.begin(), other.trials.end(), [&](const auto& one) {
+    const auto own = plan.trials.find(one.first);
+    if (own == plan.trials.end()) return false;
+    const Planned &now = own->second, &before = one.second;
+    const auto& scores = plan.scores[now.list];
+    const auto& wanted = other.scores[before.list];
+    return now.counts >= before.counts && now.variant == before.variant &&
+           std::includes(scores.begin(), scores.end(), wanted.begin(), wanted.end());
+  });
+}
+
 // Takes one file into another, inside a transaction of the caller's.
 class Merge {
  public:
@@ -228,8 +272,12 @@ class Merge {
       const auto known = find(to_, "SELECT recorded_at FROM sweep WHERE name = ?", {name});
       if (known) {
         if (plan_of(from_, name) == plan_of(to_, name)) return;
-        const bool newer = row[sweeps.at("recorded_at")] > *known;
-        if (!decide("its sweep '" + name + "' plans something else than the one before", newer))
+        const json& recorded = row[sweeps.at("recorded_at")];
+        const Plan theirs = plan_by_trial(from_, name), ours = plan_by_trial(to_, name);
+        if (recorded <= *known && covers(ours, theirs)) return;
+        if (!(recorded >= *known && covers(theirs, ours)) &&
+            !decide("its sweep '" + name + "' plans something else than the one before",
+                    recorded > *known))
           return;
         run(to_, "DELETE FROM sweep WHERE name = ?", json(name));
       }
@@ -316,16 +364,17 @@ class Merge {
           evaluations.insert(one);
         });
       }
-      if (counts) choose(own, here, row[recorded]);
+      if (counts) choose(own, here, known, row[recorded]);
     });
   }
 
-  // Of the outcome that the trial has and this file's, the one that is the trial's from now on.
-  void choose(const Attempt& own, const Attempt& here, const json& recorded_at) {
+  // Of the outcome that the trial has and this file's, the one that is the trial's from now on. One
+  // that is `known`, and has been retired since, stays so.
+  void choose(const Attempt& own, const Attempt& here, bool known, const json& recorded_at) {
     const auto now = find(to_, "SELECT attempt FROM outcome WHERE trial = ? AND retired_at IS NULL",
                           {own.first});
     if (!now) {
-      adopt(here);
+      if (!known) adopt(here);
       return;
     }
     const Attempt there{own.first, now->get<std::int64_t>()};

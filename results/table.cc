@@ -228,7 +228,8 @@ class TableMaker {
       throw UsageError("the table would mix results of " + sources +
                        "; --pool takes them together");
     table_.spread = spec().spread.value_or(options_.against ? Spread::paper : Spread::sd);
-    const bool span = spec().mean && varies("dataset", shown_.regular);
+    const bool span =
+        spec().mean && (varies("dataset", shown_.regular) || varies("source", shown_.regular));
     table_.what = what_numbers_are(table_.spread, span);
     note_budget(table_, shown_.regular);
     note_subsets(table_, shown);

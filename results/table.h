@@ -31,7 +31,10 @@ struct TableOptions {
   const PublishedValues* against = nullptr;  // what cells are compared with
 };
 
-// A table with what `wanted` says in place of its own; conditions replace those on the same field.
+// Conditions, of which the wanted ones replace those on the same field.
+FieldValues with_conditions(FieldValues where, const FieldValues& wanted);
+
+// A table with what `wanted` says in place of its own, conditions by with_conditions().
 TableSpec with_options(TableSpec table, const TableSpec& wanted);
 
 struct Table {

@@ -65,8 +65,10 @@ void add_means(TableAxis& axis, const Labels& over) {
 }  // namespace
 
 bool is_of_task(std::string_view field) {
-  return field == "dataset" || field == "class" || field == "class_name";
+  return is_of_dataset(field) || field == "class" || field == "class_name";
 }
+
+bool is_of_dataset(std::string_view field) { return field == "dataset" || field == "source"; }
 
 Labels ordered_values_of(std::string_view field, const TableEntries& entries,
                          const FieldValues& order) {
@@ -112,13 +114,13 @@ TableAxis table_axis(const Labels& fields, const TableEntries& entries, const Fi
     axis.lines.push_back({axis.combinations[i], false, {i}});
   if (!means) return axis;
   const bool classes = contains(fields, "class") || contains(fields, "class_name");
-  const bool datasets = contains(fields, "dataset");
   if (classes) add_means(axis, {"class", "class_name"});
-  if (datasets) {
-    // One data set's mean over its classes is there already.
-    const Labels values = values_of("dataset", entries);
-    if (values.size() > 1) add_means(axis, {"dataset", "class", "class_name"});
-  }
+  // One data set's mean over its classes is there already.
+  for (const char* field : {"dataset", "source"})
+    if (contains(fields, field) && values_of(field, entries).size() > 1) {
+      add_means(axis, {"dataset", "source", "class", "class_name"});
+      break;
+    }
   return axis;
 }
 

@@ -11,6 +11,8 @@ namespace occam {
 
 // dataset, class and class_name name the one-class task; a mean may run over them.
 bool is_of_task(std::string_view field);
+// Whether a field says which data set it is: of images of the user's own the source does.
+bool is_of_dataset(std::string_view field);
 inline constexpr std::string_view kMeanLabel = "mean";
 
 // The rows or columns of a table, in print order.

@@ -164,6 +164,11 @@ std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split) 
   return entries;
 }
 
+std::string dataset_of(const TableEntry& entry) {
+  const std::string name = to_string(entry.trial->dataset), &source = entry.trial->source.name;
+  return source.empty() ? name : name + " '" + source + "'";
+}
+
 Labels labels_of(const TableEntry& entry, const Labels& fields) {
   Labels labels;
   for (const std::string& field : fields) labels.push_back(entry.value(field));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -17,8 +18,13 @@ namespace occam {
 using Labels = std::vector<std::string>;
 using Where = FieldValues;
 
-// A one-class task: a data set and its inlier class.
-using ClassTask = std::pair<Dataset, std::int64_t>;
+// A one-class task: a data set, for Dataset::folder one of its sources, and the inlier class.
+struct ClassTask {
+  Dataset dataset{};
+  std::int64_t inlier = 0;
+  std::string source = {};
+  auto operator<=>(const ClassTask&) const = default;
+};
 
 // One planned score of one trial, with or without its value.
 struct TableEntry {
@@ -41,13 +47,18 @@ struct TableEntry {
   const std::string& value_at(std::size_t place) const;
   static std::size_t place_of(std::string_view field);
   std::int64_t seed() const { return trial->seed; }
-  ClassTask task() const { return {trial->dataset, class_index(trial->dataset, trial->inlier)}; }
+  ClassTask task() const {
+    return {trial->dataset, class_index(trial->dataset, trial->inlier), trial->source.name};
+  }
 };
 using TableEntries = std::vector<const TableEntry*>;
 
 // Of one split, in the order of the sweep's plan, whatever has been recorded so far and in which
 // order. They point into the sweep.
 std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split = Split::test);
+
+// The name of its data set, and of images of the user's own which.
+std::string dataset_of(const TableEntry& entry);
 
 // The values of several fields.
 Labels labels_of(const TableEntry& entry, const Labels& fields);

@@ -30,7 +30,7 @@ std::vector<std::size_t> common_fields(bool span) {
   for (std::size_t place = 0; place < result_fields().size(); ++place) {
     const std::string& field = result_fields()[place];
     if (field == "class" || field == "class_name" || field == "seed") continue;
-    if (field == "dataset" && span) continue;
+    if (is_of_dataset(field) && span) continue;
     places.push_back(place);
   }
   return places;
@@ -41,10 +41,9 @@ std::vector<std::size_t> common_fields(bool span) {
 std::optional<Mix> mixed_field(const TableEntries& cell, bool span) {
   const std::vector<std::size_t> places = common_fields(span);
   std::size_t alike = places.size();  // so many of them, from the first
-  std::map<Dataset, const TableEntry*> firsts;
+  std::map<std::string, const TableEntry*> firsts;
   for (const TableEntry* entry : kinds_of(cell)) {
-    const Dataset group = span ? entry->trial->dataset : Dataset{};
-    const TableEntry* first = firsts.emplace(group, entry).first->second;
+    const TableEntry* first = firsts.emplace(span ? dataset_of(*entry) : "", entry).first->second;
     for (std::size_t i = 0; i < alike; ++i) {
       const std::string &one = first->value_at(places[i]), &other = entry->value_at(places[i]);
       if (&one != &other && one != other) alike = i;
@@ -67,7 +66,7 @@ void check_not_mixed(const TableEntries& cell, const std::string& place, const T
                      ", or choose with --where " + shell_word(mix->field + "=" + *wanted);
   Labels select = spec.select;
   select.push_back(mix->field);
-  ways += mix->field == "dataset"
+  ways += is_of_dataset(mix->field)
               ? ", or average over all data sets with --mean"
               : ", or by their scores with --select " + joined(select, ",") +
                     (has_validation ? "" : " --on test") + ", or take them together with --pool";
@@ -77,11 +76,11 @@ void check_not_mixed(const TableEntries& cell, const std::string& place, const T
 
 std::string mixed_source(const TableEntries& entries) {
   std::set<std::string> builds;
-  std::map<Dataset, std::set<std::string>> data;
+  std::map<std::string, std::set<std::string>> data;
   for (const TableEntry* entry : entries) {
     if (!entry->auroc) continue;
     builds.insert(entry->build);
-    data[entry->trial->dataset].insert(entry->data);
+    data[dataset_of(*entry)].insert(entry->data);
   }
   const auto listed = [](const std::set<std::string>& all) {
     return joined({all.begin(), all.end()}, " and ");
@@ -89,7 +88,7 @@ std::string mixed_source(const TableEntries& entries) {
   if (builds.size() > 1) return "builds " + listed(builds) + ", whose numbers may differ";
   for (const auto& [dataset, contents] : data)
     if (contents.size() > 1)
-      return "different contents of " + to_string(dataset) + " (" + listed(contents) + ")";
+      return "different contents of " + dataset + " (" + listed(contents) + ")";
   return "";
 }
 

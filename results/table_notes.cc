@@ -263,7 +263,9 @@ void note_choices(Table& table) {
   for (const auto& [split, choices] : by_split)
     table.notes.push_back(
         split == "test"
-            ? "†: chosen on test, so the number is too good: " + some_of(choices)
+            ? "†: chosen on test, or by a condition that keeps one value of several, so the number "
+              "may be too good: " +
+                  some_of(choices)
             : "chosen on validation (inliers held out of training, and outliers that are labelled "
               "train rows, so not strictly one-class): " +
                   some_of(choices));

@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "results/statistics/paired.h"
+#include "results/table_axis.h"
 
 namespace occam {
 namespace {
@@ -26,7 +27,7 @@ Selection selected(const TableEntries& entries, const std::vector<TableEntry>& b
                    bool is_planned) {
   for (const std::string& field : select)
     if (contains(groups, field) || field == "seed" || field == "class" || field == "class_name" ||
-        field == "dataset")
+        is_of_dataset(field))
       throw UsageError("--select " + field +
                        ": is an axis of the table, so there is nothing to choose; take it from "
                        "--rows and --columns");
@@ -39,10 +40,10 @@ Selection selected(const TableEntries& entries, const std::vector<TableEntry>& b
   for (const TableEntry& entry : by)
     if (entry.auroc || is_planned) scores.emplace(key_of(entry), entry.auroc.value_or(0));
 
-  std::map<std::pair<Labels, Dataset>, std::map<Labels, Candidate>> cells;
+  std::map<std::pair<Labels, std::string>, std::map<Labels, Candidate>> cells;
   for (const TableEntry* entry : entries) {
     Candidate& setting =
-        cells[{labels_of(*entry, groups), entry->trial->dataset}][labels_of(*entry, select)];
+        cells[{labels_of(*entry, groups), dataset_of(*entry)}][labels_of(*entry, select)];
     if (setting.entries.empty() || entry->order < setting.order) setting.order = entry->order;
     setting.entries.push_back(entry);
   }

@@ -50,11 +50,16 @@ bool varies(const std::string& field, const TableEntries& entries) {
   });
 }
 
-TableSpec with_options(TableSpec table, const TableSpec& wanted) {
-  for (const auto& [field, values] : wanted.where) {
-    std::erase_if(table.where, [&, &name = field](const auto& one) { return one.first == name; });
-    table.where.emplace_back(field, values);
+FieldValues with_conditions(FieldValues where, const FieldValues& wanted) {
+  for (const auto& [field, values] : wanted) {
+    std::erase_if(where, [&, &name = field](const auto& one) { return one.first == name; });
+    where.emplace_back(field, values);
   }
+  return where;
+}
+
+TableSpec with_options(TableSpec table, const TableSpec& wanted) {
+  table.where = with_conditions(std::move(table.where), wanted.where);
   const auto take = [](auto& own, const auto& given) {
     if (!given.empty()) own = given;
   };
@@ -97,7 +102,7 @@ Labels default_columns(const TableEntries& entries, const TableSpec& spec) {
   const auto free = [&](std::string_view field) {
     return !contains(spec.rows, field) && !contains(spec.select, field);
   };
-  for (const char* field : {"dataset", "loss", "features", "classifier"})
+  for (const char* field : {"dataset", "source", "loss", "features", "classifier"})
     if (free(field) && varies(field, entries)) columns.emplace_back(field);
   // Whatever else cells would mix.
   for (bool mixing = true; mixing;) {

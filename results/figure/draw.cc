@@ -21,7 +21,12 @@ namespace fs = std::filesystem;
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "occam-plot-XXXXXX").string();
+    std::error_code none;
+    const fs::path place = fs::temp_directory_path(none);
+    if (none)
+      throw Error("no folder for temporary files (" + none.message() +
+                  "); set TMPDIR to one that is there");
+    std::string pattern = (place / "occam-plot-XXXXXX").string();
     if (!mkdtemp(pattern.data()))
       throw Error(pattern + ": cannot be created: " + std::strerror(errno) +
                   "; set TMPDIR to a folder that can be written");

@@ -20,7 +20,8 @@ std::span<const std::string_view> names_of<FigureKind>();
 struct FigureOptions {
   std::optional<FigureKind> kind;  // else what the fields suggest
   std::string x;                   // of result_fields(); "" is the row of the spec's first table
-  std::string y;                   // of heat: of result_fields(); of curves: train_loss, accuracy
+  std::string y;                   // of heat: of result_fields(); of curves: train_loss, accuracy,
+                                   // learning_rate
   std::vector<std::string> by;     // the last one tells series apart, those before it panels
   FieldValues where;
   std::string title;

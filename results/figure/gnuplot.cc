@@ -45,7 +45,6 @@ std::string tics(const std::vector<std::pair<double, std::string>>& names) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-// Of curves: the epochs.
 double first_x(const Figure& figure) {
   double least = INFINITY;
   for (const Panel& panel : figure.panels)
@@ -103,8 +102,8 @@ std::string x_axis(const Figure& figure, const Layout& layout) {
   switch (figure.kind) {
     case FigureKind::lines: {
       const std::vector<double> places = measured_places(figure);
-      const double first = places.front(), measured = places.back();
-      const double last = figure.x_names.empty() ? measured : figure.x_names.back().first;
+      const double last = figure.x_names.empty() ? last_x(figure) : figure.x_names.back().first;
+      const double first = places.empty() ? last : places.front();
       const double room = last > first ? 0.06 * (last - first) : std::max(0.5, std::abs(first) / 2);
       const Range axis =
           figure.log_x ? Range{first / 1.25, last * 1.5} : Range{first - room, last + room};
@@ -113,15 +112,11 @@ std::string x_axis(const Figure& figure, const Layout& layout) {
       std::string text = "set xtics (" + tics(names) + ")\n";
       if (figure.log_x) text += "set logscale x 2\n";
       text += fmt::format("set xrange [{:.10g}:{:.10g}]\n", axis.least, axis.most);
-      if (!figure.x_names.empty()) {
-        const double place = figure.x_names.front().first;
-        const double middle = figure.log_x ? std::sqrt(measured * place) : (measured + place) / 2;
+      if (!figure.x_names.empty())
         text += fmt::format(
-            "set arrow 1 from {0:.10g}, graph 0 to {0:.10g}, graph 1 nohead lc rgb '#999999' lw "
-            "0.6 "
-            "dt (4,4)\n",
-            middle);
-      }
+            "set arrow 1 from {0:.17g}, graph 0 to {0:.17g}, graph 1 nohead lc rgb '#999999' lw "
+            "0.6 dt (4,4)\n",
+            end_of_numbers(figure));
       return text;
     }
     case FigureKind::bars:

@@ -64,6 +64,9 @@ std::size_t columns_for(const Figure& figure, bool wide) {
 
 }  // namespace
 
+// One without a name among others is the variant of a plain block.
+std::string legend_name(const Series& series) { return series.name.empty() ? "–" : series.name; }
+
 double Layout::note(std::size_t line) const {
   return (static_cast<double>(notes.size() - line) - 0.4) * kSmallLine / height;
 }
@@ -72,9 +75,11 @@ Layout layout_of(const Figure& figure) {
   Layout layout{};
   std::vector<std::string> x_names, legend;
   for (const auto& [place, name] : figure.x_names) x_names.push_back(name);
-  if (figure.kind != FigureKind::heat)
-    for (const Series& series : figure.panels.front().series)
-      if (!series.name.empty()) legend.push_back(series.name);
+  const auto& all = figure.panels.front().series;
+  const bool named =
+      std::any_of(all.begin(), all.end(), [](const Series& one) { return !one.name.empty(); });
+  if (figure.kind != FigureKind::heat && named)
+    for (const Series& series : all) legend.push_back(legend_name(series));
 
   // Many bars, and long names, need a page's width; their panels stand below each other.
   constexpr std::size_t kShort = 20;  // letters

@@ -21,10 +21,11 @@ inline constexpr double kCharacter = 0.068;  // inches, of 8 points, on average
 struct Layout {
   double width, height;  // of the whole, in inches
   std::vector<Box> panels;
-  std::vector<std::string> titles;                // of the panels, in as many lines as they need
-  std::string heading;                            // the title, likewise
-  double title;                                   // height of its first line
-  std::vector<std::pair<double, double>> legend;  // left end and height of every entry
+  std::vector<std::string> titles;  // of the panels, in as many lines as they need
+  std::string heading;              // the title, likewise
+  double title;                     // height of its first line
+  // Left end and height of every series' entry; none where no series has a name.
+  std::vector<std::pair<double, double>> legend;
   bool slanted;                    // names of the x axis, which stand too close to lie
   std::size_t longest_name;        // of them, in letters
   std::vector<std::string> notes;  // lines that fit

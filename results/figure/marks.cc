@@ -46,7 +46,7 @@ std::string lines_in(const Figure& figure, std::size_t panel) {
       parts.push_back(fmt::format(
           "$p{0}s{1} using ({2}):3:4 with filledcurves lc rgb '{3}' fs transparent solid 0.13 "
           "noborder notitle",
-          panel, i, named ? fmt::format("$1<{:.10g}?$1:NaN", end) : "$1", kSeriesStyles[i].colour));
+          panel, i, named ? fmt::format("$1<{:.17g}?$1:NaN", end) : "$1", kSeriesStyles[i].colour));
   for (std::size_t i = 0; i < all.size(); ++i) {
     const SeriesStyle& style = kSeriesStyles[i];
     if (!has_points(all[i])) continue;
@@ -58,25 +58,25 @@ std::string lines_in(const Figure& figure, std::size_t panel) {
       continue;
     }
     parts.push_back(fmt::format("$p{}s{} using ({}):2 with {} lc rgb '{}' dt {} lw 1.6 {} notitle",
-                                panel, i, named ? fmt::format("$1<{:.10g}?$1:NaN", end) : "$1",
+                                panel, i, named ? fmt::format("$1<{:.17g}?$1:NaN", end) : "$1",
                                 marks ? "linespoints" : "lines", style.colour, style.dashes,
                                 marks ? fmt::format("pt {} ps mark_size", style.mark) : ""));
   }
   if (named) {
     // Side by side, so that none hides another.
-    const double step = figure.x_names.front().first;
+    const double step = figure.x_names.front().first - end;  // grows with the axis
     for (std::size_t i = 0; i < all.size(); ++i) {
       const double shift = static_cast<double>(i) - (static_cast<double>(all.size()) - 1) / 2;
       const std::string x = figure.log_x ? fmt::format("$1*{:.10g}", std::pow(2, 0.14 * shift))
-                                         : fmt::format("$1+{:.10g}", 0.01 * shift * step);
+                                         : fmt::format("$1+{:.10g}", 0.08 * shift * step);
       if (has_spread(all[i]))
         parts.push_back(
-            fmt::format("$p{}s{} using ($1<{:.10g}?NaN:{}):3:(0):($4-$3) with vectors nohead lc "
+            fmt::format("$p{}s{} using ($1<{:.17g}?NaN:{}):3:(0):($4-$3) with vectors nohead lc "
                         "rgb '{}' lw 1 notitle",
                         panel, i, end, x, kSeriesStyles[i].colour));
       if (has_points(all[i]))
         parts.push_back(
-            fmt::format("$p{}s{} using ($1<{:.10g}?NaN:{}):2 with points lc rgb '{}' pt {} ps "
+            fmt::format("$p{}s{} using ($1<{:.17g}?NaN:{}):2 with points lc rgb '{}' pt {} ps "
                         "mark_size notitle",
                         panel, i, end, x, kSeriesStyles[i].colour, kSeriesStyles[i].mark));
     }
@@ -165,7 +165,15 @@ std::string sample(const Figure& figure, const Layout& layout, std::size_t serie
 }  // namespace
 
 double end_of_numbers(const Figure& figure) {
-  return figure.x_names.empty() ? INFINITY : figure.x_names.front().first * 0.999999;
+  if (figure.x_names.empty()) return INFINITY;
+  const double names = figure.x_names.front().first;
+  double last = -INFINITY;
+  for (const Panel& panel : figure.panels)
+    for (const Series& series : panel.series)
+      for (const Point& point : series.points)
+        if (point.x < names) last = std::max(last, point.x);
+  if (!std::isfinite(last)) return names;
+  return figure.log_x ? std::sqrt(last * names) : (last + names) / 2;
 }
 
 std::string data_of(const Figure& figure) {
@@ -206,9 +214,9 @@ std::string legend_of(const Figure& figure, const Layout& layout) {
   for (std::size_t i = 0; i < layout.legend.size(); ++i) {
     const auto [x, y] = layout.legend[i];
     text += sample(figure, layout, i, x, y);
-    text +=
-        fmt::format("set label {} {} at screen {:.5f}, screen {:.5f} left font ',8'\n", i + 201,
-                    plot_text(figure.panels.front().series[i].name), x + 0.38 / layout.width, y);
+    text += fmt::format("set label {} {} at screen {:.5f}, screen {:.5f} left font ',8'\n", i + 201,
+                        plot_text(legend_name(figure.panels.front().series[i])),
+                        x + 0.38 / layout.width, y);
   }
   return text;
 }

@@ -200,11 +200,17 @@ std::optional<PairedTest> sign_flips(std::span<const double> differences) {
   return test;
 }
 
-std::int64_t seeds_for_half_width(double deviation, double half_width, double confidence) {
+double half_width_of(double deviation, std::int64_t seeds, double confidence) {
+  const auto count = static_cast<double>(seeds);
+  return t_quantile(confidence, count - 1) * deviation / std::sqrt(count);
+}
+
+std::optional<std::int64_t> seeds_for_half_width(double deviation, double half_width,
+                                                 std::int64_t most, double confidence) {
   const auto reach = [&](std::int64_t seeds) {
-    const auto count = static_cast<double>(seeds);
-    return t_quantile(confidence, count - 1) * deviation / std::sqrt(count);
+    return half_width_of(deviation, seeds, confidence);
   };
+  if (!(reach(most) <= half_width)) return std::nullopt;
   std::int64_t enough = 2;
   while (reach(enough) > half_width) enough *= 2;
   std::int64_t too_few = enough / 2;

@@ -47,8 +47,13 @@ std::optional<PairedTest> signed_rank(std::span<const double> differences,
 // mean. None of no differences.
 std::optional<PairedTest> sign_flips(std::span<const double> differences);
 
-// The fewest seeds with which the t interval of a mean difference whose per-seed deviation is
-// `deviation` reaches no further than `half_width` to either side; at least two.
-std::int64_t seeds_for_half_width(double deviation, double half_width, double confidence = 0.95);
+// How far the t interval of a mean difference reaches to either side, of so many seeds, at least
+// two, whose differences deviate by `deviation`.
+double half_width_of(double deviation, std::int64_t seeds, double confidence = 0.95);
+
+// The fewest seeds, at least two, with which that is no more than `half_width`; none where `most`
+// are too few.
+std::optional<std::int64_t> seeds_for_half_width(double deviation, double half_width,
+                                                 std::int64_t most, double confidence = 0.95);
 
 }  // namespace occam

@@ -88,6 +88,24 @@ TEST(Arms, OfThreeOrMoreAreCorrectedAndRanked) {
   EXPECT_EQ(json["friedman"]["chi_square"], 14);
 }
 
+// A seed that only some arms have decides no rank.
+TEST(Arms, AreRankedByTheSeedsThatAllHave) {
+  Plan plan;
+  for (std::int64_t inlier = 0; inlier < 4; ++inlier) {
+    for (const std::int64_t seed : {1, 2})
+      plan.done(trial(inlier, seed, 16), kKde, seed == 1 ? 0.8 : 0.5)
+          .done(trial(inlier, seed, 32), kKde, 0.7);
+    plan.done(trial(inlier, 1, 64), kKde, 0.75);
+  }
+  const ArmsComparison found = compare_arms(plan.sweep(),
+                                            {{"16", {{"batch_size", {"16"}}}},
+                                             {"32", {{"batch_size", {"32"}}}},
+                                             {"64", {{"batch_size", {"64"}}}}},
+                                            {});
+  ASSERT_TRUE(found.friedman);
+  EXPECT_EQ(found.friedman->mean_ranks, (std::vector<double>{3, 1, 2}));
+}
+
 TEST(Arms, SayInEveryFormatWhatCollapsedAndWhatLacks) {
   Plan plan = seven_classes();
   Trial rotating = trial(0, 4);

@@ -5,7 +5,9 @@
 
 #include <cmath>
 
+#include "results/figure/gnuplot.h"
 #include "results/figure/layout.h"
+#include "results/figure/marks.h"
 #include "results/table.h"
 #include "tests/results/sample.h"
 
@@ -299,6 +301,33 @@ TEST_F(FigureTest, PutsWhatHasNoNumberRightOfTheAxisToo) {
   EXPECT_THAT(xs(drawn.panels[0].series[0]), ElementsAre(8, 64));
   EXPECT_THAT(xs(drawn.panels[0].series[1]), ElementsAre(drawn.x_names[0].first));
   EXPECT_DOUBLE_EQ(*drawn.panels[0].series[1].points[0].y, 50);
+}
+
+// As of dates for seeds: the axis is narrow beside its numbers.
+TEST_F(FigureTest, TellsNumbersFromNamesHoweverCloseTheyAre) {
+  SweepResults results = store_.results();
+  for (Result& one : results.results) one.trial.seed += 20'230'100;
+  results.tables = {
+      {"main", {{"seed"}, {"loss", "classifier"}, {}, {{"one", {{"seed", {"20230101"}}}}}, ""}}};
+  results.tables[0].second.where = {{"batch_size", {"8"}}};
+  const Figure drawn = figure(results, {});
+  EXPECT_THAT(xs(drawn.panels[0].series[0]),
+              ElementsAre(20'230'102, 20'230'103, drawn.x_names.at(0).first));
+  EXPECT_GT(end_of_numbers(drawn), 20'230'103);
+  EXPECT_LT(end_of_numbers(drawn), drawn.x_names[0].first);
+  EXPECT_THAT(gnuplot_script(drawn, FigureFormat::svg, "x.svg"),
+              HasSubstr("\"20230102\" 20230102"));
+}
+
+// A plain block beside an ablation of it has no variant's name.
+TEST_F(FigureTest, NamesEverySeriesInTheLegend) {
+  Figure drawn = made({{}, "batch_size", "", {"loss", "classifier"}, {}, ""});
+  drawn.panels[0].series[0].name = "";
+  const Layout layout = layout_of(drawn);
+  ASSERT_EQ(layout.legend.size(), 2u);
+  EXPECT_THAT(legend_of(drawn, layout), HasSubstr("set label 201 \"–\""));
+  for (Series& series : drawn.panels[0].series) series.name = "";
+  EXPECT_TRUE(layout_of(drawn).legend.empty());
 }
 
 TEST_F(FigureTest, LaysPanelsOutWithoutOverlapInsideThePicture) {

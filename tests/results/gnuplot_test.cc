@@ -84,8 +84,8 @@ TEST(Gnuplot, DrawsAFigureWithoutAnyValueYet) {
 // Labels come from specs, that is from anywhere.
 TEST(Gnuplot, ALabelIsNeverACommand) {
   NEEDS_GNUPLOT();
-  std::string pattern = (std::filesystem::temp_directory_path() / "occam-XXXXXX").string();
-  const std::filesystem::path folder = mkdtemp(pattern.data());
+  const TemporaryFolder temporary;
+  const std::filesystem::path& folder = temporary.path();
   const std::string touch = "touch " + (folder / "made").string();
   for (const std::string& evil :
        std::vector<std::string>{"`" + touch + "`", "\"; system(\"" + touch + "\") #",
@@ -101,7 +101,6 @@ TEST(Gnuplot, ALabelIsNeverACommand) {
     EXPECT_THAT(draw(heat, FigureFormat::svg), HasSubstr("<svg")) << evil;
   }
   EXPECT_FALSE(std::filesystem::exists(folder / "made"));
-  std::filesystem::remove_all(folder);
 }
 
 TEST(Gnuplot, ShowsALabelLetterByLetter) {

@@ -209,6 +209,18 @@ TEST_F(MergeTest, AFileThatWasTakenInBeforeBringsNothing) {
   EXPECT_EQ(content(), before);
 }
 
+TEST_F(MergeTest, WhatWasForgottenSinceDoesNotComeBack) {
+  const std::string a = shard("a.db", plan_, {{trial(0), 0.5}, {trial(2), 0.7}});
+  merge({a});
+  EXPECT_EQ(Store(path_, Store::Mode::write).forget({id_of(trial(2))}, ""), 1u);
+  EXPECT_EQ(merge({a})[0].outcomes, 0);
+  EXPECT_EQ(ask("SELECT group_concat(auroc) FROM results"), "0.5");
+  // Run again, it counts, though the old one lies retired beside it.
+  merge({a, shard("b.db", plan_, {{trial(2), 0.7}})});
+  EXPECT_EQ(ask("SELECT group_concat(auroc) FROM (SELECT auroc FROM results ORDER BY auroc)"),
+            "0.5,0.7");
+}
+
 TEST_F(MergeTest, AShardThatWentOnBringsHowItsAttemptsEnded) {
   {
     Store store(file("a.db"), Store::Mode::write);
@@ -275,6 +287,44 @@ TEST_F(MergeTest, RefusesTwoPlansUnderOneNameUnlessTheRuleChooses) {
   EXPECT_EQ(ask("SELECT count(*) FROM trials"), "2");
   EXPECT_EQ(ask("SELECT group_concat(auroc) FROM (SELECT auroc FROM results ORDER BY auroc)"),
             "0.5,0.75");
+}
+
+TEST_F(MergeTest, TakesTheLaterPlanOfASpecThatHasGrown) {
+  const std::vector<Trial> grown{trial(9), trial(0), trial(1), trial(2), trial(3)};
+  const std::string a = shard("a.db", plan_, {{trial(0), 0.5}});
+  merge({a});
+  const std::string b = shard("b.db", grown, {{trial(9), 0.75}});
+  {
+    Store store(file("c.db"), Store::Mode::write);  // more scores of the same trials
+    store.record_sweep(spec(), expansion(plan_, {kKde, kGde}));
+    store.close();
+  }
+  change("b.db", "UPDATE sweep SET recorded_at = '2998-01-01T00:00:00.000Z'");
+  change("c.db", "UPDATE sweep SET recorded_at = '2999-01-01T00:00:00.000Z'");
+  for (const auto& order : {std::vector{a, b}, {b, a}}) {
+    merge(order);
+    EXPECT_EQ(ask("SELECT count(*) FROM trials"), "5");
+    EXPECT_EQ(ask("SELECT trial FROM trials WHERE position = 0"), id_of(trial(9)));
+    EXPECT_EQ(ask("SELECT count(*) FROM results"), "2");
+  }
+  EXPECT_THAT(message_of([&] { merge({file("c.db")}); }), HasSubstr("plans something else"))
+      << "more scores but fewer trials";
+  std::filesystem::remove(path_);
+  merge({a, file("c.db")});
+  EXPECT_EQ(ask("SELECT count(*) FROM request"), "2");
+}
+
+TEST_F(MergeTest, ALaterSpecThatLeavesTrialsOutIsNoneThatHasGrown) {
+  const std::string a = shard("a.db", plan_, {{trial(0), 0.5}});
+  const std::string b = shard("b.db", plan_, {});
+  {
+    Store store(b, Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(0), trial(1)}));
+    store.close();
+  }
+  change("b.db", "UPDATE sweep SET recorded_at = '2999-01-01T00:00:00.000Z'");
+  for (const auto& order : {std::vector{a, b}, {b, a}})
+    EXPECT_THAT(message_of([&] { merge(order); }), HasSubstr("plans something else"));
 }
 
 TEST_F(MergeTest, RefusesAFileThatSomebodyWrites) {

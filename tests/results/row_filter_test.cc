@@ -50,6 +50,13 @@ TEST_F(RowFilter, ComparesNumbersHoweverTheyAreSpelled) {
   EXPECT_EQ(scores({{"width", {"1"}}, {"batch_size", {"64.0"}}}), "0.625");
 }
 
+TEST_F(RowFilter, TakesTrueAndFalseOfWhatIsOneOfThem) {
+  EXPECT_EQ(scores({{"validation", {"false"}}}), "0.5 0.625 0.75");
+  EXPECT_EQ(scores({{"validation", {"0"}}}), "0.5 0.625 0.75");
+  EXPECT_THAT(refusal("validation", "true"), HasSubstr("no such results"));
+  EXPECT_THAT(refusal("seed", "true"), HasSubstr("seed is: 1"));
+}
+
 TEST_F(RowFilter, TakesAClassByItsNameToo) {
   EXPECT_EQ(scores({{"class", {"sandal"}}}), "0.625");
   EXPECT_EQ(scores({{"class", {"5"}}}), "0.625");

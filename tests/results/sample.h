@@ -3,26 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "results/store.h"
 #include "tests/message_of.h"
+#include "tests/temporary_folder.h"
 
 namespace occam {
 
-// A folder of the test's own, gone at its end.
+// A folder for databases.
 class StoreTest : public testing::Test {
  protected:
-  StoreTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "occam-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    path_ = (folder_ / "occam.db").string();
-  }
-  ~StoreTest() override { std::filesystem::remove_all(folder_); }
-
   std::vector<std::string> files() const {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(folder_))
@@ -31,8 +24,9 @@ class StoreTest : public testing::Test {
     return names;
   }
 
-  std::filesystem::path folder_;
-  std::string path_;
+  const TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
+  std::string path_ = (folder_ / "occam.db").string();
 };
 
 inline const EvaluationRequest kKde{Features::pool, Classifier::kde, {}};

@@ -66,6 +66,32 @@ TEST(SeedPlan, GivesTheSameSeedsToEveryBlock) {
               HasSubstr("zip moves seed"));
 }
 
+TEST(SeedPlan, OfImagesOfTheUsersOwnKeepsWhatTheyAre) {
+  Plan plan;
+  for (std::int64_t seed = 1; seed <= 3; ++seed)
+    for (const std::int64_t batch : {32, 64}) {
+      Trial one = trial(0, seed, batch);
+      one.dataset = Dataset::folder;
+      one.source = {"screws", "0011223344556677", 90, 40, 64};
+      plan.done(canonical(one), kKde, 0.8 + 0.0001 * static_cast<double>(seed * batch));
+    }
+  SweepResults results = plan.sweep();
+  results.text = R"({
+    "name": "sweep", "trial": {"dataset": "folder", "source": "screws", "epochs": 20, "class": 0},
+    "grid": {"seed": [1, 2, 3], "batch_size": [32, 64]}, "evaluate": {"classifiers": ["kde"]}})";
+  const SeedPlan made = plan_seeds(table(results), results, 0.005);
+  EXPECT_EQ(made.trials, 2 * (static_cast<std::int64_t>(made.seeds.size()) - 3));
+}
+
+TEST(SeedPlan, RefusesWhatNoSweepBrings) {
+  SweepResults results = sweep();
+  EXPECT_THAT(message_of([&] { plan_seeds(table(results), results, 1e-9); }),
+              testing::AllOf(HasSubstr("more than 10000 seeds"), HasSubstr("batch_size=64")));
+  results.text = "";  // of several specs
+  EXPECT_THAT(message_of([&] { plan_seeds(table(results), results, 0.005); }),
+              HasSubstr("merge them first"));
+}
+
 TEST(SeedPlan, NeedsABaselineAndADeviation) {
   const SweepResults results = sweep();
   EXPECT_THAT(message_of([&] { plan_seeds(ablation(results, kByBatchSize), results, 0.005); }),

@@ -41,6 +41,31 @@ TEST_F(SpoolTest, IsTakenInByTheNextOpenOnceAndThenGone) {
   EXPECT_EQ(Store(path_, Store::Mode::write).taken_in(), 0u);
 }
 
+// Another user's may be unreadable; a file that gives an error when it is read stands for it, since
+// for root all others can be read.
+TEST_F(SpoolTest, ThatCannotBeReadIsLeftWhereItIs) {
+  {
+    Store store(path_, Store::Mode::write);
+    store.record_sweep(spec(), expansion({trial(0)}));
+  }
+  fs::create_symlink("/proc/self/mem", path_ + ".spool");
+  const auto unreadable = AllOf(HasSubstr(path_ + ".spool"), HasSubstr("cannot be read"));
+  EXPECT_THAT(message_of([&] { Store(path_, Store::Mode::write); }), unreadable);
+  EXPECT_THAT(message_of([&] { check_nothing_waits(path_); }), unreadable);
+  EXPECT_THAT(waiting_text(path_), unreadable);
+  EXPECT_TRUE(fs::is_symlink(path_ + ".spool"));
+  fs::remove(path_ + ".spool");
+}
+
+TEST_F(SpoolTest, MayBeReadByWhoMayReadTheDatabase) {
+  { Store(path_, Store::Mode::write).record_sweep(spec(), expansion({trial(0)})); }
+  for (const int mode : {0640, 0600, 0664}) {
+    fs::permissions(path_, fs::perms(mode));
+    Spool(path_).keep({{outcome(trial(0), 7, {evaluation(kKde, 0.9)})}});
+    EXPECT_EQ(fs::status(path_ + ".spool").permissions(), fs::perms(mode));
+  }
+}
+
 // Of a coordinator that died while the database was locked from before its attempts began.
 TEST_F(SpoolTest, BringsWholeAttemptsWithTheirTimes) {
   const Time then = Time(std::chrono::seconds(1'700'000'000));

@@ -182,7 +182,7 @@ TEST(Where, ThatKeepsOneOfSeveralRatesIsAChoiceOnTest) {
   }
   options.spec.rows = {"batch_size"};
   EXPECT_THAT(ablation(two.sweep(), options).notes,
-              Contains(HasSubstr("too good: learning_rate=0.05 at 2 cells")));
+              Contains(HasSubstr("may be too good: learning_rate=0.05 at 2 cells")));
   options.spec.rows = {"loss"};
   options.spec.where = {{"learning_rate", {"0.01"}}};  // the released one
   EXPECT_EQ(ablation(three_rates().sweep(), options).cells[0][0].chosen_on, "");

@@ -224,6 +224,40 @@ TEST(Ablation, RefusesToMixBuildsAndDataUnlessPooled) {
   EXPECT_NO_THROW(ablation(data.sweep(), pool));
 }
 
+// Images of the user's own: each source is a data set, with contents of its own.
+TEST(Ablation, TakesSourcesAsDataSets) {
+  const auto of = [](const std::string& source, std::int64_t seed) {
+    Trial one = trial(0, seed);
+    one.dataset = Dataset::folder;
+    one.source = {source, "content of " + source, 90, 40, 64};
+    return canonical(one);
+  };
+  Plan plan;
+  for (const std::int64_t seed : {1, 2})
+    plan.done(of("screws", seed), kKde, 0.8, "b1", "d-screws")
+        .done(of("nails", seed), kKde, 0.6, "b1", "d-nails");
+  TableOptions options = by({"source"}, {"classifier"});
+  options.spec.mean = true;
+  Table table = ablation(plan.sweep(), options);
+  ASSERT_EQ(table.rows.size(), 3u);  // and their mean
+  EXPECT_EQ(table.rows[0], std::vector<std::string>{"screws"});
+  EXPECT_NEAR(*table.cells[1][0].mean, 0.6, 1e-15);
+  EXPECT_NEAR(*table.cells[2][0].mean, 0.7, 1e-15);
+  EXPECT_EQ(table.cells[2][0].classes, 2);
+
+  options = by({"loss"}, {"classifier"});
+  EXPECT_THAT(message_of([&] { ablation(plan.sweep(), options); }),
+              testing::AllOf(HasSubstr("source screws, nails"), HasSubstr("with --mean")));
+  options.spec.mean = true;
+  table = ablation(plan.sweep(), options);
+  EXPECT_NEAR(*table.cells[0][0].mean, 0.7, 1e-15);
+  EXPECT_EQ(counts(table.cells[0][0]), "2x2");
+
+  plan.done(of("screws", 3), kKde, 0.8, "b1", "d-other");
+  EXPECT_THAT(message_of([&] { ablation(plan.sweep(), by({"source"}, {"classifier"})); }),
+              HasSubstr("different contents of folder 'screws' (d-other and d-screws)"));
+}
+
 TEST(Ablation, RefusesUnknownFieldsAndFiltersThatMatchNothing) {
   const Plan plan = Plan().done(trial(0), kKde, 0.7).done(trial(5), kKde, 0.8);
   EXPECT_THAT(message_of([&] { ablation(plan.sweep(), by({"bach_size"}, {"classifier"})); }),

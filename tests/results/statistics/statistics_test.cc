@@ -144,9 +144,13 @@ TEST(MeanUncertainty, OfAMeanOverTasksIsTheRootOfTheirSquaresOverTheirNumber) {
 
 TEST(SeedsForHalfWidth, AreTheFewestThatReachItByScipysT) {
   for (const nlohmann::json& one : oracle("seeds"))
-    EXPECT_EQ(seeds_for_half_width(one.at("deviation"), one.at("half_width")), one.at("seeds"))
+    EXPECT_EQ(seeds_for_half_width(one.at("deviation"), one.at("half_width"), 1'000'000),
+              one.at("seeds"))
         << one;
-  EXPECT_EQ(seeds_for_half_width(0, 0.5), 2);
+  EXPECT_EQ(seeds_for_half_width(0, 0.5, 2), 2);
+  EXPECT_EQ(seeds_for_half_width(1, 0.5, 18), 18);
+  EXPECT_EQ(seeds_for_half_width(1, 0.5, 17), std::nullopt);
+  EXPECT_EQ(seeds_for_half_width(1, 1e-300, 10'000), std::nullopt);
 }
 
 }  // namespace
