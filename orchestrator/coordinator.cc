@@ -7,6 +7,8 @@
 #include <tuple>
 #include <utility>
 
+#include "experiments/cost.h"
+
 namespace occam {
 
 template <>
@@ -56,11 +58,10 @@ std::vector<Command> Coordinator::add(std::vector<Task> tasks) {
   return commands;
 }
 
-// A step of 4,096 images fills a GPU; smaller ones share it, in slots. A suspect gets all of them.
+// A suspect gets all slots.
 std::int64_t Coordinator::share(std::size_t task, const Worker& worker) const {
   if (suspect_[task]) return worker.slots;
-  constexpr std::int64_t kFilling = 4096;
-  std::int64_t wanted = (tasks_[task].images_per_step * worker.slots + kFilling - 1) / kFilling;
+  std::int64_t wanted = (tasks_[task].images_per_step * worker.slots + kFillsGpu - 1) / kFillsGpu;
   if (const auto least = least_share_.find(task); least != least_share_.end())
     wanted = std::max(wanted, static_cast<std::int64_t>(
                                   std::ceil(least->second * static_cast<double>(worker.slots))));

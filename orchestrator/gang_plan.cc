@@ -194,17 +194,16 @@ void check_gang_speeds(const std::vector<Task>& tasks, const std::vector<Start>&
 }
 
 GangRates measured_gang_rates(const Store& store) {
-  constexpr std::int64_t kWholeWorker = 4096;  // images a step, of trials that had no neighbours
   const auto rows = store.texts(
       "SELECT t.config, o.train_seconds, o.steps, a.device FROM outcome o JOIN trial t ON t.id = "
       "o.trial JOIN attempt a ON a.trial = o.trial AND a.number = o.attempt WHERE o.retired_at IS "
-      "NULL AND o.status = 'completed' AND o.steps > 0 AND a.continued IS NULL AND a.device LIKE "
-      "'%NVIDIA%' ORDER BY o.recorded_at DESC LIMIT 1000");
+      "NULL AND o.status = 'completed' AND o.steps > 0 AND a.continued IS NULL AND " +
+      on_gpu_sql("a.device") + " ORDER BY o.recorded_at DESC LIMIT 1000");
   std::map<std::int64_t, std::vector<double>> ratios;
   for (const auto& row : rows) {
     const Trial trial = store.read_trial(row[0].value());
     const std::int64_t gpus = gang_size(row[3].value());
-    if (gpus == 1 && images_per_step(trial) < kWholeWorker) continue;
+    if (gpus == 1 && full_images_per_step(trial) < kFillsGpu) continue;  // it had neighbours
     ratios[gpus].push_back(std::stod(row[1].value()) / std::stod(row[2].value()) /
                            step_time(trial, gpus).total());
   }
@@ -215,6 +214,10 @@ GangRates measured_gang_rates(const Store& store) {
     rates[gpus] = *middle;
   }
   return rates;
+}
+
+std::string on_gpu_sql(const std::string& column) {
+  return fmt::format("({0} NOT LIKE 'cpu%' AND {0} NOT LIKE '% x cpu%')", column);
 }
 
 std::string gang_device(std::int64_t size, const std::string& device) {

@@ -73,5 +73,7 @@ void check_gang_speeds(const std::vector<Task>& tasks, const std::vector<Start>&
 // depend on; and the number of GPUs that such a text names.
 std::string gang_device(std::int64_t size, const std::string& device);
 std::int64_t gang_size(const std::string& device);
+// Whether such a text names GPUs, as a condition in SQL on a column of it.
+std::string on_gpu_sql(const std::string& column);
 
 }  // namespace occam

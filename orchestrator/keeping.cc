@@ -37,6 +37,15 @@ bool has_files(const fs::path& folder, const Kept& kept,
   });
 }
 
+// Of the folder's newest file; the least time where there is none.
+fs::file_time_type written_at(const fs::path& folder) {
+  fs::file_time_type last = fs::file_time_type::min();
+  std::error_code none;
+  for (const auto& file : fs::directory_iterator(folder, none))
+    last = std::max(last, fs::last_write_time(file.path()));
+  return last;
+}
+
 }  // namespace
 
 bool has_kept_features(const Start& start) {
@@ -71,12 +80,64 @@ void plan_keeping(MissingWork& work, const fs::path& folder, const Keeping& keep
     start.keep = {(folder / start.trial).string(), keeping.features, keeping.weights,
                   keeping.scores, false};
     if (work.lacking[i].empty()) continue;
+    const fs::path own = start.keep.folder;
+    start.keep.features |= fs::exists(own / kKeptManifest);
+    start.keep.weights |= fs::exists(own / "weights.npy");
+    start.keep.scores |= fs::exists(own / kScoresFile);
     if (!has_kept_features(start)) continue;
     start.keep.score_only = true;
     // Scoring costs about what one pass over the images does.
     work.tasks[i].work = evaluation_macs(start.config, start.evaluations);
     work.tasks[i].gpus = work.tasks[i].most_gpus = 1;
   }
+}
+
+std::size_t ask_for_scores(std::vector<TrialHistory>& histories, const Expansion& expansion,
+                           const fs::path& folder) {
+  std::size_t without = 0;
+  for (std::size_t i = 0; i < histories.size(); ++i) {
+    const PlannedTrial& planned = expansion.trials[i];
+    TrialHistory& history = histories[i];
+    if (history.outcome != OutcomeStatus::completed || !history.missing.empty()) continue;
+    Start start{};
+    start.trial = planned.id();
+    start.evaluations = applicable(expansion.evaluations[planned.evaluations], planned.trial);
+    start.keep.folder = (folder / start.trial).string();
+    if (fs::exists(fs::path(start.keep.folder) / kScoresFile)) continue;
+    if (has_kept_features(start))
+      history.missing = history.unrecorded = std::move(start.evaluations);
+    else
+      ++without;
+  }
+  return without;
+}
+
+std::size_t take_kept(const Store& store, const fs::path& from, const fs::path& to) {
+  std::error_code none;
+  std::size_t taken = 0;
+  if (!fs::is_directory(from, none)) return taken;
+  const std::vector<std::string> trials =
+      store.column("SELECT trial FROM outcome WHERE retired_at IS NULL");
+  try {
+    for (const std::string& trial : trials) {
+      if (written_at(from / trial) <= written_at(to / trial)) continue;
+      const fs::path half = to / (trial + ".partial.merged");
+      fs::remove_all(half);
+      fs::create_directories(half);
+      for (const auto& file : fs::directory_iterator(from / trial)) {
+        fs::create_hard_link(file.path(), half / file.path().filename(), none);
+        if (none) fs::copy_file(file.path(), half / file.path().filename());
+      }
+      fs::remove_all(to / trial);
+      fs::rename(half, to / trial);
+      ++taken;
+    }
+  } catch (const fs::filesystem_error& problem) {
+    throw Error(to.string() + ": what is kept in " + from.string() +
+                " could not be taken along, which the same merge tries again (" +
+                problem.code().message() + ")");
+  }
+  return taken;
 }
 
 std::size_t drop_trainings(MissingWork& work) {

@@ -16,8 +16,20 @@ struct Keeping {
 Keeping parse_keeping(const std::string& text);
 
 // Tells every start what to keep in <folder>/<trial>. A trial that has an outcome and lacks scores
-// alone is scored without training where the folder's features answer all that it must bring.
+// alone is scored without training where the folder's features answer all that it must bring; else
+// it is trained again and keeps what was kept of it before, too.
 void plan_keeping(MissingWork& work, const std::filesystem::path& folder, const Keeping& keeping);
+
+// Where each image's scores are to be kept and a finished trial's are not: has them made by its
+// kept features, where those are enough. Returns of how many trials they are not.
+std::size_t ask_for_scores(std::vector<TrialHistory>& histories, const Expansion& expansion,
+                           const std::filesystem::path& folder);
+
+// Takes along what another folder keeps of the store's finished trials, where it is newer than what
+// lies here: links, and copies where the file system has none. Returns of how many trials. Throws
+// Error.
+std::size_t take_kept(const Store& store, const std::filesystem::path& from,
+                      const std::filesystem::path& to);
 
 // Whether the folder that it names holds features that answer all that it asks for.
 bool has_kept_features(const Start& start);

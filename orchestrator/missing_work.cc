@@ -140,8 +140,10 @@ std::string drift_text(const SweepDrift& drift) {
                         drift.fewer_scores);
   if (drift.orphaned_outcomes > 0)
     text += fmt::format(
-        "  {} orphaned trials have results, which stay: occam table --orphaned shows them; a spec "
-        "with another name keeps both sweeps\n",
+        "  {} orphaned trials have results, which stay: occam table --orphaned shows them, with "
+        "the "
+        "fields that have changed among --rows and --columns; a spec with another name keeps both "
+        "sweeps\n",
         drift.orphaned_outcomes);
   return text;
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "experiments/cost.h"
+#include "orchestrator/gang_plan.h"
 
 namespace occam {
 namespace {
@@ -58,9 +59,9 @@ std::optional<double> measured_scale(const Store& store, bool on_gpus) {
       "86400, julianday(a.ended_at) * 86400, coalesce(o.train_seconds + o.evaluate_seconds, 0), "
       "coalesce(o.status = 'completed' AND o.steps > 0 AND a.continued IS NULL, 0) FROM attempt a "
       "JOIN trial t ON t.id = a.trial LEFT JOIN outcome o ON o.trial = a.trial AND o.attempt = "
-      "a.number WHERE a.ended_at > a.started_at AND a.device NOT GLOB '[1-9]* x *' AND (a.device "
-      "LIKE '%NVIDIA%') = " +
-      std::string(on_gpus ? "1" : "0") + " ORDER BY a.lease DESC LIMIT 400");
+      "a.number WHERE a.ended_at > a.started_at AND a.device NOT GLOB '[1-9]* x *' AND " +
+      on_gpu_sql("a.device") + " = " + std::string(on_gpus ? "1" : "0") +
+      " ORDER BY a.lease DESC LIMIT 400");
   std::map<std::string, std::vector<Attempt>> by_worker;
   for (const auto& row : rows) {
     Attempt attempt{store.read_trial(row[0].value()), std::stod(row[2].value()),

@@ -228,14 +228,8 @@ std::string merge_script(const BatchJob& job) {
       "again.\n";
   script += setup(job) + "\nset -u\n";
   const std::string database = shell_word(job.database);
-  return script + fmt::format(R"({0} merge {1} {2}/*-of-{3}.db || exit
-# What their classifiers saw is kept beside them; linked, it takes no room.
-for kept in {2}/*-of-{3}.db.kept; do
-  if [ -d "$kept" ]; then mkdir -p {1}.kept && cp -Rln "$kept/." {1}.kept; fi
-done
-)",
-                              shell_word(job.occam), database, shell_word(job.database + ".shards"),
-                              job.shards);
+  return script + fmt::format("{} merge {} {}/*-of-{}.db\n", shell_word(job.occam), database,
+                              shell_word(job.database + ".shards"), job.shards);
 }
 
 }  // namespace occam

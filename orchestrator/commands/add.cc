@@ -28,7 +28,7 @@ int run_add(const std::vector<std::string>& words) {
   std::string database, data;
   po::options_description described("Options");
   described.add_options()("db", po::value(&database)->default_value("occam.db"), "database")(
-      "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
+      "data", po::value(&data)->default_value("", kDataFolders),
       "folder of the data sets, read for celeba and your own images alone");
   const Arguments arguments(words, described, 1, 1, kAddUsage);
   if (arguments.helped()) return 0;

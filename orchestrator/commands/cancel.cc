@@ -1,14 +1,10 @@
 #include <fmt/format.h>
 
-#include <iostream>
-
 #include "experiments/error.h"
 #include "orchestrator/commands/choice.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/commands/job_lines.h"
-#include "orchestrator/inbox.h"
 #include "orchestrator/requests.h"
-#include "results/store_lock.h"
 
 namespace occam {
 namespace {
@@ -22,24 +18,26 @@ stopped with a checkpoint. Tables show their cells as missing. `occam retry` tak
 
 Examples:
   occam cancel occam.db 3f2a91 77b0c4
-  occam cancel occam.db --where batch_size=4096
+  occam cancel occam.db --where batch_size=4096 --dry-run
   occam cancel occam.db --job                      the Slurm jobs of occam submit; the trials stay
 )";
 
 int run_cancel(const std::vector<std::string>& words) {
   std::vector<std::string> where;
-  bool job = false;
+  bool job = false, dry_run = false;
   po::options_description described("Options");
   described.add_options()("where", po::value(&where)->composing(),
                           "FIELD=VALUE[,VALUE] of the view trials; may be given again")(
+      "dry-run", po::bool_switch(&dry_run), "say which, change nothing")(
       "job", po::bool_switch(&job), "instead of trials, the Slurm jobs that work on the database");
   const Arguments arguments(words, described, 1, 10000, kCancelUsage);
   if (arguments.helped()) return 0;
   const auto& positional = arguments.positional();
   const std::string& database = positional.front();
   if (job) {
-    if (positional.size() > 1 || !where.empty())
-      throw UsageError("--job ends the jobs and leaves the trials: name no trials with it");
+    if (positional.size() > 1 || !where.empty() || dry_run)
+      throw UsageError(
+          "--job ends the jobs and leaves the trials: name no trials with it, nor --dry-run");
     fmt::print("{}\n", cancel_submitted(database));
     return 0;
   }
@@ -53,15 +51,12 @@ int run_cancel(const std::vector<std::string>& words) {
     for (std::size_t i = 1; i < positional.size(); ++i)
       chosen.push_back(trial_of(store, positional[i]));
   }
-  if (is_written(database))
-    fmt::print("{}\n", ask_coordinator(database, {{"do", "cancel"}, {"trials", chosen}}));
-  else {
-    Store store(database, Store::Mode::write);
-    std::cerr << store.opening_text();
-    const std::size_t cancelled = store.cancel(chosen);
-    fmt::print("{}\n", cancelled_text(store, chosen, cancelled));
-  }
-  return 0;
+  return change_chosen(database, chosen, dry_run,
+                       {[&](Store& store) { return store.cancel(chosen); },
+                        [&](const Store& store, std::size_t changed) {
+                          return cancelled_text(store, chosen, changed);
+                        },
+                        "cancel"});
 }
 
 }  // namespace

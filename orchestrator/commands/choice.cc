@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "experiments/error.h"
@@ -36,29 +37,41 @@ std::vector<std::string> trials_where(const Store& store, const std::vector<std:
 }
 
 int change_chosen(const std::string& database, const std::vector<std::string>& chosen, bool dry_run,
-                  const std::function<std::size_t(Store&)>& change, const ChangeWords& words) {
+                  const TrialChange& change) {
   if (dry_run) {
     for (const std::string& trial : chosen) fmt::print("{}\n", trial);
     return 0;
   }
-  std::size_t changed = 0;
-  bool asked = false;
+  if (chosen.empty()) {
+    fmt::print("{}\n", change.said(Store(database, Store::Mode::read), 0));
+    return 0;
+  }
   // A part of an array that is submitted again looks into its own file.
   std::vector<std::string> databases = shard_databases(database);
   databases.push_back(database);
-  for (const std::string& one : chosen.empty() ? std::vector<std::string>{} : databases) {
-    if (!words.request.empty() && is_written(one)) {
-      fmt::print("{}\n", ask_coordinator(one, {{"do", words.request}, {"trials", chosen}}));
+  std::size_t in_parts = 0, changed = 0;
+  bool asked = false;
+  std::string text;
+  for (const std::string& one : databases) {
+    if (!change.request.empty() && is_written(one)) {
+      fmt::print("{}\n", ask_coordinator(one, {{"do", change.request}, {"trials", chosen}}));
       asked = true;
       continue;
     }
     Store store(one, Store::Mode::write);
     std::cerr << store.opening_text();
-    changed = change(store);
+    const std::size_t here = change.make(store);
+    // Parts have different trials; the database may have those of all of them.
+    if (one != database) in_parts += here;
+    changed = std::max(here, in_parts);
+    text = change.said(store, changed);
   }
-  if (asked && changed == 0) return 0;
-  fmt::print("{} {}{}\n", changed, words.done, changed > 0 ? "; " + words.next : "");
+  if (!asked || changed > 0) fmt::print("{}\n", text);
   return 0;
+}
+
+std::string changed_text(std::size_t changed, const std::string& done, const std::string& next) {
+  return fmt::format("{} {}{}", changed, done, changed > 0 ? "; " + next : "");
 }
 
 }  // namespace occam

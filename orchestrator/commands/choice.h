@@ -16,15 +16,21 @@ std::string trial_of(const Store& store, const std::string& text);
 std::vector<std::string> trials_where(const Store& store, const std::vector<std::string>& where,
                                       const std::string& such);
 
-// Makes a change to the chosen trials of the database, and of the files of an array's parts, and
-// says of how many; with `dry_run` only prints their ids. Returns the exit code.
-struct ChangeWords {
-  std::string done;  // behind the number: "outcomes retired"
-  std::string next;  // where anything was changed: what comes of it
+struct TrialChange {
+  // Returns of how many trials it changed anything.
+  std::function<std::size_t(Store&)> make;
+  // What is said of that; the store is one that was changed, or of no trials merely read.
+  std::function<std::string(const Store&, std::size_t)> said;
   // What the coordinator of a running sweep is asked to do in this process's place, if it can.
   std::string request = {};
 };
+
+// Makes a change to the chosen trials of the database, and of the files of an array's parts, and
+// says of how many; with `dry_run` only prints their ids. Returns the exit code.
 int change_chosen(const std::string& database, const std::vector<std::string>& chosen, bool dry_run,
-                  const std::function<std::size_t(Store&)>& change, const ChangeWords& words);
+                  const TrialChange& change);
+
+// "3 DONE; NEXT", without what comes next where nothing was changed.
+std::string changed_text(std::size_t changed, const std::string& done, const std::string& next);
 
 }  // namespace occam

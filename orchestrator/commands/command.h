@@ -74,6 +74,10 @@ Enum named(const char* option, const std::string& name) {
 std::function<bool(const PlannedTrial&)> asked_for(const std::vector<std::string>& only,
                                                    const Spec& spec, const Expansion& expansion);
 
+// The default of --data, as --help has it.
+constexpr const char* kDataFolders =
+    "$OCCAM_DATA, ~/.local/share/occam, or Debian's /usr/share/datasets";
+
 // For reading results; says on stderr what waits beside the database and is not among them.
 Store open_results(const std::string& database);
 

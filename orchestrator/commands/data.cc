@@ -15,6 +15,7 @@
 #include "images/places.h"
 #include "images/prepare.h"
 #include "orchestrator/commands/command.h"
+#include "results/row_writer.h"
 
 namespace occam {
 namespace {
@@ -22,11 +23,12 @@ namespace {
 namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
-constexpr const char* kDataUsage = R"(occam data list | check NAME | prepare NAME [OPTIONS]
+constexpr const char* kDataUsage =
+    R"(occam data list | check NAME | prepare NAME | rows NAME [OPTIONS]
 
 The data sets: what they are and where they lie (list), whether every file is there and whole
 (check), and for images of their own files, decoding them once into one file that all workers
-share (prepare).
+share (prepare) and which file each row of it is (rows, as CSV: what scores.csv calls a row).
 NAME is a data set, or a folder of your own images below --data:
 
   screws/train/good/*.png  screws/test/good/*.png  screws/test/bent/*.png  …    or
@@ -41,6 +43,7 @@ Examples:
   occam data check cifar10 --data ~/data
   occam data prepare cats-vs-dogs --data ~/data
   occam data prepare screws --data ~/data --side 64
+  occam data rows screws --data ~/data > rows.csv
 )";
 
 struct DataOptions {
@@ -246,26 +249,55 @@ int prepare(const std::string& name, const DataOptions& options) {
   return 0;
 }
 
+int rows(const std::string& name, const DataOptions& options) {
+  const Named what = named_data(name);
+  if (!origin(what.dataset).is_prepared)
+    throw UsageError(name + ": its rows are those of its own files, in their order");
+  const fs::path folder = folder_of(what, options.data);
+  const PreparedHeader header =
+      read_prepared_header(folder, data_command("prepare", name, options.data));
+  const std::string changed = changed_since_prepared(what.dataset, what.source, options.data);
+  if (!changed.empty()) throw Error(changed);
+  const ImageFiles files = image_files(what.dataset, folder, static_cast<int>(header.side));
+  const auto& classes =
+      what.dataset == Dataset::folder ? files.labels : facts(what.dataset).classes;
+  RowWriter writer(std::cout, RowFormat::csv, {"split", "row", "label", "path"});
+  for (const auto& [split, all] :
+       {std::pair{"train", &files.train}, std::pair{"test", &files.test}})
+    for (std::size_t row = 0; row < all->size(); ++row) {
+      const ImageFile& file = (*all)[row];
+      // celeba's are attributes, as bits.
+      const bool is_class = what.dataset != Dataset::celeba;
+      writer.write({split, row,
+                    is_class ? nlohmann::json(classes[static_cast<std::size_t>(file.label)])
+                             : nlohmann::json(file.label),
+                    file.path});
+    }
+  writer.finish();
+  return 0;
+}
+
 int run_data(const std::vector<std::string>& words) {
   DataOptions options;
   po::options_description described("Options");
-  described.add_options()(
-      "data", po::value(&options.data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
-      "folder of the data sets")("side", po::value(&options.side)->default_value(kUsualSide),
-                                 "prepare, your own images: pixels of a side")(
+  described.add_options()("data", po::value(&options.data)->default_value("", kDataFolders),
+                          "folder of the data sets")(
+      "side", po::value(&options.side)->default_value(kUsualSide),
+      "prepare, your own images: pixels of a side")(
       "threads", po::value(&options.threads)->default_value(0, "one a core"), "prepare: at once");
   const Arguments arguments(words, described, 1, 2, kDataUsage);
   if (arguments.helped()) return 0;
   if (options.side < 16 || options.side > 256) throw UsageError("--side must be from 16 to 256");
   if (options.threads < 0) throw UsageError("--threads must be at least 1");
   const std::string& verb = arguments.positional().front();
-  const std::vector<std::string> verbs{"list", "check", "prepare"};
+  const std::vector<std::string> verbs{"list", "check", "prepare", "rows"};
   if (verb == "list") return list(options);
-  if (verb != "check" && verb != "prepare")
+  if (std::find(verbs.begin(), verbs.end(), verb) == verbs.end())
     throw UsageError("'" + verb + "' is none of: " + joined(verbs) + did_you_mean(verb, verbs));
   if (arguments.positional().size() < 2)
     throw UsageError("occam data " + verb + " needs a data set's name; occam data list shows them");
   const std::string& name = arguments.positional()[1];
+  if (verb == "rows") return rows(name, options);
   return verb == "check" ? check(name, options) : prepare(name, options);
 }
 

@@ -21,9 +21,8 @@ int run_expand(const std::vector<std::string>& words) {
   namespace po = boost::program_options;
   std::string data;
   po::options_description described("Options");
-  described.add_options()(
-      "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
-      "folder of the data sets, read for celeba and your own images alone");
+  described.add_options()("data", po::value(&data)->default_value("", kDataFolders),
+                          "folder of the data sets, read for celeba and your own images alone");
   const Arguments arguments(words, described, 1, 1, kExpandUsage);
   if (arguments.helped()) return 0;
   const Expansion expansion = expand_with_images(read_spec(arguments.positional().front()), data);

@@ -21,8 +21,6 @@ Examples:
 
 using Texts = Store::Texts;
 
-std::vector<Texts> rows_of(const Store& store, const std::string& sql) { return store.texts(sql); }
-
 // What the state means and which command changes it.
 std::string meaning(const std::string& state, const std::string& database, const std::string& trial,
                     bool running) {
@@ -46,11 +44,10 @@ std::string meaning(const std::string& state, const std::string& database, const
 
 // Of a trial with an outcome, that it was to bring more scores and could not.
 std::string lack(const Store& store, const std::string& database, const std::string& trial) {
-  const auto failed = rows_of(
-      store,
+  const auto failed = store.texts(
       "SELECT count(*) FROM outcome o JOIN attempt f ON f.trial = o.trial AND f.number > o.attempt "
       "WHERE o.retired_at IS NULL AND f.state = 'failed' AND f.forgiven_at IS NULL AND o.trial = " +
-          sql_text(trial));
+      sql_text(trial));
   const std::string count = failed.front().front().value_or("0");
   if (count == "0") return "";
   return "; since then " + count + " attempts for more scores have failed, and occam retry " +
@@ -58,12 +55,11 @@ std::string lack(const Store& store, const std::string& database, const std::str
 }
 
 void print_attempts(const Store& store, const std::string& trial) {
-  const auto attempts =
-      rows_of(store,
-              "SELECT number, lease, state, host, device, node, worker, started_at, "
-              "(julianday(coalesce(ended_at, 'now')) - julianday(started_at)) * 86400, continued, "
-              "forgiven_at IS NOT NULL, error, job, restart_count FROM attempt WHERE trial = " +
-                  sql_text(trial) + " ORDER BY number");
+  const auto attempts = store.texts(
+      "SELECT number, lease, state, host, device, node, worker, started_at, "
+      "(julianday(coalesce(ended_at, 'now')) - julianday(started_at)) * 86400, continued, "
+      "forgiven_at IS NOT NULL, error, job, restart_count FROM attempt WHERE trial = " +
+      sql_text(trial) + " ORDER BY number");
   for (const Texts& one : attempts) {
     const auto text = [&](std::size_t column) { return one[column].value_or(""); };
     fmt::print("  attempt {} (lease {}): {} after {} on {}, {}, node {} worker {}, begun {}",
@@ -79,13 +75,13 @@ void print_attempts(const Store& store, const std::string& trial) {
 }
 
 void print_scores(const Store& store, const std::string& trial) {
-  for (const Texts& one :
-       rows_of(store,
-               "SELECT features, classifier, parameters, auroc, o.retired_at IS NOT NULL, "
-               "e.attempt FROM evaluation e JOIN outcome o USING (trial, attempt) WHERE trial = " +
-                   sql_text(trial) + " ORDER BY e.attempt, features, classifier, parameters"))
-    fmt::print("  {} {} {}: AUROC {:.2f} % (attempt {}{})\n", *one[0], *one[1], *one[2],
-               100 * std::stod(*one[3]), *one[5], one[4] == "1" ? ", retired" : "");
+  for (const Texts& one : store.texts(
+           "SELECT features, classifier, parameters, auroc, o.retired_at IS NOT NULL, "
+           "e.attempt, split FROM evaluation e JOIN outcome o USING (trial, attempt) WHERE trial "
+           "= " +
+           sql_text(trial) + " ORDER BY e.attempt, split, features, classifier, parameters"))
+    fmt::print("  {} {} {}: AUROC {:.2f} % on {} (attempt {}{})\n", *one[0], *one[1], *one[2],
+               100 * std::stod(*one[3]), *one[6], *one[5], one[4] == "1" ? ", retired" : "");
 }
 
 int run_explain(const std::vector<std::string>& words) {
@@ -96,15 +92,14 @@ int run_explain(const std::vector<std::string>& words) {
   const Store store = open_results(database);
   const std::string trial = trial_of(store, arguments.positional()[1]);
   const std::string id = sql_text(trial);
-  const auto config = rows_of(store, "SELECT config FROM trial WHERE id = " + id);
+  const auto config = store.texts("SELECT config FROM trial WHERE id = " + id);
   fmt::print("trial {}: {}\n", trial, identity(store.read_trial(*config.front().front())));
-  for (const Texts& one : rows_of(store,
-                                  "SELECT sweep, position, orphaned_at FROM sweep_trial WHERE "
-                                  "trial = " +
+  for (const Texts& one : store.texts("SELECT sweep, position, orphaned_at FROM sweep_trial WHERE "
+                                      "trial = " +
                                       id + " ORDER BY sweep"))
     fmt::print("  {} {} of sweep {}\n", one[2] ? "an orphan, once number" : "number",
                std::stoll(*one[1]) + 1, *one[0]);
-  const auto state = rows_of(store, "SELECT state FROM trials WHERE trial = " + id + " LIMIT 1");
+  const auto state = store.texts("SELECT state FROM trials WHERE trial = " + id + " LIMIT 1");
   if (state.empty())
     fmt::print("state: no spec names it any more; its results stay (occam table --orphaned)\n");
   else

@@ -15,8 +15,9 @@ namespace fs = std::filesystem;
 constexpr const char* kForgetUsage = R"(occam forget DB --where FIELD=VALUE [OPTIONS]
 
 Retires the outcomes of finished trials, so that the next `occam run` trains them again: for
-results of a build with a mistake in it. They stay in the file, hidden from tables and views; the
-features kept of them go, and with --build its checkpoints, so that nothing goes on from either.
+results of a build with a mistake in it. They stay in the file, hidden from tables and views. What
+DB.kept holds of them (features, weights, scores of images) is deleted, and with --build its
+checkpoints, so that nothing goes on from either; copy first what you want to look at again.
 
 Examples:
   occam forget occam.db --where loss=rotation --dry-run
@@ -80,14 +81,17 @@ int run_forget(const std::vector<std::string>& words) {
           of_build(build) + " UNION SELECT trial FROM attempt WHERE build = " + sql_text(build) +
           " AND trial NOT IN (SELECT trial FROM outcome WHERE retired_at IS NULL)");
   }
-  return change_chosen(database, chosen, dry_run,
-                       [&](Store& store) {
-                         const std::size_t retired = store.forget(chosen, build);
-                         remove_what_is_left(store, chosen, build,
-                                             work.empty() ? store.path() + ".work" : work);
-                         return retired;
-                       },
-                       {"outcomes retired", "occam run trains these trials again"});
+  return change_chosen(
+      database, chosen, dry_run,
+      {[&](Store& store) {
+         const std::size_t retired = store.forget(chosen, build);
+         remove_what_is_left(store, chosen, build, work.empty() ? store.path() + ".work" : work);
+         return retired;
+       },
+       [](const Store&, std::size_t changed) {
+         return changed_text(changed, "outcomes retired, and what was kept of them deleted",
+                             "occam run trains these trials again");
+       }});
 }
 
 }  // namespace

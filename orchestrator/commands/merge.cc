@@ -4,6 +4,7 @@
 
 #include "experiments/error.h"
 #include "orchestrator/commands/command.h"
+#include "orchestrator/keeping.h"
 #include "results/store.h"
 
 namespace occam {
@@ -14,10 +15,12 @@ namespace po = boost::program_options;
 constexpr const char* kMergeUsage = R"(occam merge OUT.db SHARD.db… [OPTIONS]
 
 Takes databases of the same or of different sweeps into one: into a new file, or into one that is
-there. All of it or nothing. A trial that several have with equal results counts once. Where
-results differ, or two sweeps of one name plan different trials, nothing is merged unless --keep
-says which stay; the other results are kept in the file, retired. Hosts, times, builds and failed
-attempts stay as they were. The shards are only read.
+there. All of it or nothing. A trial that several have with equal results counts once. Of a sweep
+whose spec has grown the later plan counts. Where results differ, or two sweeps of one name plan
+different trials, nothing is merged unless --keep says which stay; the other results are kept in the
+file, retired. What has been forgotten in OUT.db does not come back from files merged before. Hosts,
+times, builds and failed attempts stay as they were. Features, weights and scores that lie beside a
+shard, in SHARD.db.kept, are linked into OUT.db.kept. The shards are only read.
 
 Examples:
   occam run spec.json --only seed=1 --db a.db      # on one machine
@@ -56,7 +59,6 @@ int run_merge(const std::vector<std::string>& words) {
   try {
     std::cerr << store.opening_text();
     const auto merged = store.merge(shards, rule);
-    store.close();
     for (const MergedShard& shard : merged) print(shard);
     for (const SweepStatus& sweep : store.status())
       fmt::print("{}: {} of {} trials of sweep {} done\n", out, sweep.completed, sweep.trials,
@@ -66,6 +68,10 @@ int run_merge(const std::vector<std::string>& words) {
     store.discard_new();
     throw;
   }
+  std::size_t kept = 0;
+  for (const std::string& shard : shards) kept += take_kept(store, shard + ".kept", out + ".kept");
+  if (kept > 0) fmt::print("what is kept of {} now lies in {}.kept\n", counted(kept, "trial"), out);
+  store.close();
   return 0;
 }
 

@@ -88,7 +88,7 @@ int run_plan(const std::vector<std::string>& words) {
   Wanted wanted;
   po::options_description described("Options");
   described.add_options()("db", po::value(&database)->default_value("occam.db"), "database")(
-      "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
+      "data", po::value(&data)->default_value("", kDataFolders),
       "folder of the data sets, read for celeba and your own images alone")(
       "only", po::value(&only)->composing(), "FIELD=VALUE[,VALUE]: such trials alone")(
       "workers", po::value(&workers)->default_value(0, "GPUs, else cores of this machine"),

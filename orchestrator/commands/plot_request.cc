@@ -3,6 +3,7 @@
 #include "experiments/error.h"
 #include "results/figure/gnuplot.h"
 #include "results/provenance.h"
+#include "results/table.h"
 
 namespace occam {
 namespace {
@@ -34,8 +35,8 @@ FigureOptions with_figure(const FigureOptions& given,
     known.push_back(title);
     if (title != name) continue;
     FigureOptions options = options_of(spec);
-    options.where.insert(options.where.end(), given.where.begin(), given.where.end());
-    options.title = given.title;
+    options.where = with_conditions(std::move(options.where), given.where);
+    options.title = given.title.empty() ? spec.caption : given.title;
     options.partial = given.partial;
     options.pool = given.pool;
     return options;

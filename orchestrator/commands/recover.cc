@@ -86,9 +86,8 @@ void print(const Recovered& recovered, const std::string& damaged, const std::st
 int run_recover(const std::vector<std::string>& words) {
   std::string data;
   po::options_description described("Options");
-  described.add_options()(
-      "data", po::value(&data)->default_value("", "$OCCAM_DATA or ~/.local/share/occam"),
-      "folder of the data sets, read for celeba and your own images alone");
+  described.add_options()("data", po::value(&data)->default_value("", kDataFolders),
+                          "folder of the data sets, read for celeba and your own images alone");
   const Arguments arguments(words, described, 2, 2, kRecoverUsage);
   if (arguments.helped()) return 0;
   const std::string &damaged = arguments.positional()[0], &out = arguments.positional()[1];

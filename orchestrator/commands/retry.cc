@@ -54,8 +54,13 @@ int run_retry(const std::vector<std::string>& words) {
     }
     if (!named.empty()) chosen = named;
   }
-  return change_chosen(database, chosen, dry_run, [&](Store& store) { return store.retry(chosen); },
-                       {"trials have all their attempts again", "occam run runs them", "retry"});
+  return change_chosen(database, chosen, dry_run,
+                       {[&](Store& store) { return store.retry(chosen); },
+                        [](const Store&, std::size_t changed) {
+                          return changed_text(changed, "trials have all their attempts again",
+                                              "occam run runs them");
+                        },
+                        "retry"});
 }
 
 }  // namespace

@@ -250,8 +250,11 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   sweep_options.coordinator.first_lease = store.next_lease();
   sweep_options.gang_rates = measured_gang_rates(store);
   if (!options.quiet) std::cerr << drift_text(store.drift(spec, expansion));
-  MissingWork work = missing_of(store.histories(expansion, spec.name));
   const fs::path kept = fs::absolute(options.database + ".kept");
+  std::vector<TrialHistory> histories = store.histories(expansion, spec.name);
+  const std::size_t unwritten =
+      options.keep.scores ? ask_for_scores(histories, expansion, kept) : 0;
+  MissingWork work = missing_of(std::move(histories));
   plan_keeping(work, kept, options.keep);
   const std::size_t untrained = options.score_only ? drop_trainings(work) : 0;
   const std::string to_run = to_run_text(work);
@@ -327,12 +330,18 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
               << others_text(all, name);
   store.close();
   if (sweep.work_left()) return code;
+  const std::string command =
+      "`occam run " + shell_word(options.spec) + " --db " + shell_word(options.database) + "`";
   if (untrained > 0)
-    std::cerr << untrained << " of its trials have no kept features for these scores; `occam run "
-              << options.spec << "` trains them\n";
+    std::cerr << untrained << " of its trials have no kept features for these scores; " << command
+              << " trains them\n";
   if (sweep.unscored() > 0)
     std::cerr << sweep.unscored() << " of its trials could not be scored by their kept features; "
-              << "where those are at fault, `occam run " << options.spec << "` trains them again\n";
+              << "where those are at fault, " << command << " trains them again\n";
+  if (unwritten > 0)
+    std::cerr << unwritten << " of its trials were done before and have no kept features, so that "
+              << "each image's scores cannot be written; occam forget "
+              << shell_word(options.database) << ", and they are trained again\n";
   return code;
 }
 

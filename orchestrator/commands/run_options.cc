@@ -62,11 +62,8 @@ std::optional<RunOptions> read_run_options(const std::vector<std::string>& words
       "into how many parts a GPU is divided among its trials, at most; 1 leaves it whole")(
       "threads", po::value(&options.threads)->default_value(1),
       "threads of a CPU trial; more than 1 changes the last bits of its numbers")(
-      "data",
-      po::value(&options.data)
-          ->default_value("", "$OCCAM_DATA, ~/.local/share/occam, or Debian's /usr/share/datasets"),
-      "folder of the data sets")("work", po::value(&options.work)->default_value("", "DB.work"),
-                                 "folder for checkpoints")(
+      "data", po::value(&options.data)->default_value("", kDataFolders), "folder of the data sets")(
+      "work", po::value(&options.work)->default_value("", "DB.work"), "folder for checkpoints")(
       "only", po::value(&options.only)->composing(), "FIELD=VALUE[,VALUE]: such trials alone")(
       "limit",
       po::value(&options.limit)->default_value(std::numeric_limits<std::int64_t>::max(), "all"),

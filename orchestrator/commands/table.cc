@@ -7,6 +7,8 @@
 #include "experiments/error.h"
 #include "orchestrator/commands/made_again.h"
 #include "orchestrator/commands/table_request.h"
+#include "orchestrator/gang_plan.h"
+#include "results/result_field.h"
 #include "results/seed_plan.h"
 
 namespace occam {
@@ -45,7 +47,8 @@ int plan(const TableRequest& request, const SweepResults& sweep) {
         seconds += status.train_seconds + status.evaluate_seconds;
         done += status.completed + status.diverged;
       }
-    on_gpus |= !store.texts("SELECT 1 FROM attempt WHERE device NOT LIKE 'cpu%' LIMIT 1").empty();
+    on_gpus |=
+        !store.texts("SELECT 1 FROM attempt WHERE " + on_gpu_sql("device") + " LIMIT 1").empty();
   }
   const double hours =
       done > 0 ? seconds / static_cast<double>(done) * static_cast<double>(planned.trials) / 3600
@@ -56,6 +59,12 @@ int plan(const TableRequest& request, const SweepResults& sweep) {
       "trials took so far.\n",
       planned.seeds.size(), *request.seeds_until, planned.have, 100 * planned.widest,
       planned.widest_place, planned.trials, hours, on_gpus ? "GPU" : "CPU core");
+  std::string only;
+  for (const auto& [field, values] : request.options.spec.where)
+    if (!is_of_request(field)) only += " --only " + shell_word(field + "=" + joined(values, ","));
+  if (!only.empty())
+    std::cerr << "That is all of the spec; the trials of this table alone: occam run SPEC" << only
+              << "\n";
   write_output(request.output, planned.spec);
   return 0;
 }

@@ -36,8 +36,11 @@ std::vector<std::string> fields(const std::string& list) {
 
 // "loss:Loss" or "loss=rotation:Rotation".
 void add_label(TableSpec& spec, const std::string& text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string::npos || colon == 0)
+  // A value may be JSON, with colons of its own.
+  std::size_t colon = 0;
+  for (int depth = 0; colon < text.size() && (text[colon] != ':' || depth > 0); ++colon)
+    depth += text[colon] == '{' ? 1 : text[colon] == '}' ? -1 : 0;
+  if (colon == text.size() || colon == 0)
     throw UsageError("--label '" + text + "' is no FIELD:TEXT or FIELD=VALUE:TEXT");
   const std::string what = text.substr(0, colon);
   const std::size_t equals = what.find('=');
@@ -49,11 +52,19 @@ void add_label(TableSpec& spec, const std::string& text) {
          text.substr(colon + 1)}}});
 }
 
-// What a file of this name holds; text where the ending says nothing.
+// What a file of this name holds; text where the ending says nothing. Throws UsageError for one
+// that a table is none of.
 std::string format_by_ending(const std::string& path) {
+  const std::string own = std::filesystem::path(path).extension();
   for (const auto& [ending, format] :
        {std::pair{".tex", "latex"}, {".md", "md"}, {".csv", "csv"}, {".json", "json"}})
-    if (path.size() > std::string(ending).size() && path.ends_with(ending)) return format;
+    if (own == ending) return format;
+  for (const char* other : {".pdf", ".svg", ".png", ".html", ".xlsx"})
+    if (own == other)
+      throw UsageError("-o " + path + ": a table is written as .txt, .tex, .md, .csv or .json; " +
+                       (own == ".html"   ? "occam report makes a page"
+                        : own == ".xlsx" ? "spreadsheets read .csv"
+                                         : "occam plot draws pictures"));
   return "text";
 }
 

@@ -2,9 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include <filesystem>
-
 #include "tests/orchestrator/child.h"
+#include "tests/temporary_folder.h"
 
 namespace occam {
 namespace {
@@ -16,12 +15,6 @@ const std::string kReady = R"(echo '{"type":"ready","device":"cpu","slots":2}')"
 // An agent of shell workers, under a clock that moves only when told to.
 class AgentTest : public ChildTest {
  protected:
-  AgentTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "occam-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~AgentTest() override { std::filesystem::remove_all(folder_); }
-
   void begin(const std::vector<std::vector<std::string>>& workers, std::int64_t most = 100) {
     agent_.emplace(AgentOptions{"node-1", [workers](const std::string&) { return workers; }, 20s});
     agent_->handle({kWholeNode, Begin{"cpu", most}}, now_);
@@ -51,10 +44,11 @@ class AgentTest : public ChildTest {
 
   // A worker whose script knows which start it is, from 1.
   std::vector<std::string> counting(const std::string& script) const {
-    return shell("cd '" + folder_ + "'; echo >> starts; n=$(wc -l < starts); " + script);
+    return shell("cd '" + folder_.path().string() + "'; echo >> starts; n=$(wc -l < starts); " +
+                 script);
   }
 
-  std::string folder_;
+  const TemporaryFolder folder_;
   Agent::Time now_{};
   std::optional<Agent> agent_;
   std::vector<Up> said_;

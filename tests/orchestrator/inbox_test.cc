@@ -1,7 +1,6 @@
 #include "orchestrator/inbox.h"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,6 +10,7 @@
 
 #include "results/store_lock.h"
 #include "tests/message_of.h"
+#include "tests/temporary_folder.h"
 
 namespace occam {
 namespace {
@@ -20,13 +20,6 @@ using testing::HasSubstr;
 
 class InboxTest : public testing::Test {
  protected:
-  InboxTest() {
-    std::string pattern = (fs::temp_directory_path() / "occam-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    database_ = folder_ / "occam.db";
-  }
-  ~InboxTest() override { fs::remove_all(folder_); }
-
   // Answers one request from a thread of its own, as a coordinator does from its process.
   std::thread coordinator(bool granted, const std::string& text) {
     return std::thread([this, granted, text] {
@@ -41,8 +34,8 @@ class InboxTest : public testing::Test {
     });
   }
 
-  fs::path folder_;
-  std::string database_;
+  const TemporaryFolder folder_;
+  const std::string database_ = folder_.path() / "occam.db";
   std::optional<Inbox> inbox_;
   nlohmann::json asked_;
 };

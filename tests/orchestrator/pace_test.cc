@@ -3,6 +3,7 @@
 #include <SQLiteCpp/Database.h>
 #include <gtest/gtest.h>
 
+#include "orchestrator/gang_plan.h"
 #include "tests/results/sample.h"
 
 namespace occam {
@@ -104,6 +105,27 @@ TEST_F(MeasuredScale, LeavesOutWhatDidNotTrainHere) {
   attempt(gpu_trial(1), 0, "cpu", 1000, 1001, 5000);
   EXPECT_EQ(*scale(false), alone);
   EXPECT_EQ(scale(true), std::nullopt);
+  attempt(gpu_trial(2), 1, "Tesla T4", 0, 100, 100);
+  EXPECT_EQ(*scale(false), alone) << "whatever a GPU's name is";
+  EXPECT_TRUE(scale(true));
+}
+
+// What shares its GPU is slowed by its neighbours, which says nothing of gangs.
+TEST_F(StoreTest, GangRatesAreThoseOfTrialsThatFillAGpu) {
+  Store store(path_, Store::Mode::write);
+  const auto rates = [&](double width) {
+    Trial one = trial(0, 1, 2048);
+    one.precision = Precision::bf16;
+    one.width = width;
+    one = canonical(one);
+    store.record_sweep(spec(), expansion({one}));
+    const std::int64_t lease = store.next_lease();
+    store.begin_attempt(id_of(one), lease, {"host", kGpu, "build", "torch"});
+    store.record_outcome(outcome(one, lease, {evaluation(kKde, 0.5)}));
+    return measured_gang_rates(store);
+  };
+  EXPECT_TRUE(rates(0.25).empty());
+  EXPECT_EQ(rates(1).count(1), 1u);
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 #include "orchestrator/preflight.h"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <fstream>
 
 #include "tests/message_of.h"
+#include "tests/temporary_folder.h"
 
 namespace occam {
 namespace {
@@ -17,15 +17,11 @@ using testing::HasSubstr;
 
 class WorkFolder : public testing::Test {
  protected:
-  WorkFolder() {
-    std::string pattern = (fs::temp_directory_path() / "occam-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~WorkFolder() override { fs::remove_all(folder_); }
   std::string said(const fs::path& folder) const {
     return message_of([&] { check_work_folder(folder); });
   }
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(WorkFolder, MayBeOneThatIsNotThereYetAndIsNotMade) {

@@ -155,6 +155,10 @@ TEST_F(TableCommands, AFilesEndingChoosesItsFormat) {
   }
   ASSERT_EQ(run(kTableCommand, {path_, "--format", "md", "-o", file("b.tex")}).code, 0);
   EXPECT_THAT(text_of(file("b.tex")), HasSubstr("|---|"));
+  const Ran refused = run(kTableCommand, {path_, "-o", file("a.pdf")});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("occam plot draws pictures"));
+  EXPECT_FALSE(std::filesystem::exists(file("a.pdf")));
 }
 
 TEST_F(TableCommands, CheckSeesThatResultsHaveChanged) {

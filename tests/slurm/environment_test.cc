@@ -8,6 +8,8 @@
 #include <fstream>
 #include <map>
 
+#include "tests/temporary_folder.h"
+
 namespace occam {
 namespace {
 
@@ -73,8 +75,8 @@ TEST_F(SlurmEnvironment, TakesTheEndFromTheEnvironmentElseFromSqueue) {
   unsetenv("SLURM_JOB_END_TIME");
   EXPECT_EQ(slurm_job_end(), std::nullopt) << "there is no squeue on the empty PATH";
 
-  std::string pattern = (std::filesystem::temp_directory_path() / "occam-XXXXXX").string();
-  const std::filesystem::path folder = mkdtemp(pattern.data());
+  const TemporaryFolder temporary;
+  const std::filesystem::path& folder = temporary.path();
   const auto answer = [&](const std::string& text) {
     std::ofstream(folder / "squeue")
         << "#!/bin/sh\n[ \"$*\" = '-h -j 14 -o %L' ] && echo " << text << "\n";
@@ -90,7 +92,6 @@ TEST_F(SlurmEnvironment, TakesTheEndFromTheEnvironmentElseFromSqueue) {
   unsetenv("SLURM_ARRAY_JOB_ID");
   answer("UNLIMITED");
   EXPECT_EQ(slurm_job_end(), std::nullopt);
-  std::filesystem::remove_all(folder);
 }
 
 TEST_F(SlurmEnvironment, KnowsSrunFromMpirun) {

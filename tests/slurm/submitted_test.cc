@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "tests/message_of.h"
+#include "tests/temporary_folder.h"
 
 namespace occam {
 namespace {
@@ -19,17 +20,11 @@ using testing::HasSubstr;
 class SubmittedJobsTest : public testing::Test {
  protected:
   SubmittedJobsTest() {
-    std::string pattern = (fs::temp_directory_path() / "occam-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    database_ = folder_ / "occam.db";
     fs::create_directories(database_ + ".slurm");
     if (const char* path = std::getenv("PATH")) path_ = path;
     setenv("PATH", (folder_.string() + ":" + path_).c_str(), 1);
   }
-  ~SubmittedJobsTest() override {
-    setenv("PATH", path_.c_str(), 1);
-    fs::remove_all(folder_);
-  }
+  ~SubmittedJobsTest() override { setenv("PATH", path_.c_str(), 1); }
 
   // squeue does as these lines of shell say.
   void squeue(const std::string& lines) {
@@ -45,8 +40,10 @@ class SubmittedJobsTest : public testing::Test {
     return count;
   }
 
-  fs::path folder_;
-  std::string database_, path_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
+  const std::string database_ = folder_ / "occam.db";
+  std::string path_;
 };
 
 constexpr std::int64_t kNow = 1'800'000'000;

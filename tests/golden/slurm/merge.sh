@@ -10,8 +10,4 @@
 # Written by occam submit. Takes what the shards have recorded into one database; may run again.
 
 set -u
-/opt/occam/bin/occam merge occam.db occam.db.shards/*-of-4.db || exit
-# What their classifiers saw is kept beside them; linked, it takes no room.
-for kept in occam.db.shards/*-of-4.db.kept; do
-  if [ -d "$kept" ]; then mkdir -p occam.db.kept && cp -Rln "$kept/." occam.db.kept; fi
-done
+/opt/occam/bin/occam merge occam.db occam.db.shards/*-of-4.db
