@@ -9,8 +9,9 @@ function(occam_library name)
   target_link_libraries(occam_${name} PUBLIC ${arg_LINK} PRIVATE occam_warnings)
 endfunction()
 
-# The revision of the source, for the database's `build` column: written at build time, so that a
-# commit does not reconfigure, and only when it changes.
+# The revision of the source and the digest of what decides numbers, for the database's `revision`
+# and `build` columns: written at build time, so that a commit does not reconfigure, and only when
+# they change.
 set(OCCAM_REVISION_HEADER ${CMAKE_BINARY_DIR}/generated/revision.h)
 add_custom_target(occam_revision
   COMMAND ${CMAKE_COMMAND} -DSOURCE=${CMAKE_SOURCE_DIR} -DHEADER=${OCCAM_REVISION_HEADER}

@@ -12,6 +12,10 @@ endif()
 file(GLOB_RECURSE numeric ${SOURCE}/worker/*.cc ${SOURCE}/worker/*.h ${SOURCE}/worker/*.cu
      ${SOURCE}/worker/*.cuh
      ${SOURCE}/images/*.cc ${SOURCE}/images/*.h)
+# Of the plan what training and scoring read: defaults and budgets, classes, augmentations, rows to fit on.
+foreach(name trial dataset augmentation evaluation disk)
+  list(APPEND numeric ${SOURCE}/experiments/${name}.cc ${SOURCE}/experiments/${name}.h)
+endforeach()
 list(SORT numeric)
 set(digests "")
 foreach(source ${numeric})

@@ -73,6 +73,10 @@ check_tools() {
   local have
   have=$(cmake --version | awk 'NR==1 {print $3}')
   [ "$(printf '%s\n' 3.25 "$have" | sort -V | head -n 1)" = 3.25 ] || fail "needs cmake 3.25 or newer; this is $have"
+  if [[ $("$compiler" --version 2>/dev/null) == *"Free Software Foundation"* ]]; then
+    have=$("$compiler" -dumpfullversion -dumpversion)
+    [ "${have%%.*}" -ge 12 ] || fail "needs g++ 12 or newer; $compiler is $have: CXX=/path/to/another ./$(basename "$0")"
+  fi
 }
 
 have_libfuzzer() {

@@ -11,6 +11,8 @@ double forward_macs(const Trial& trial);
 constexpr double kFullImageMacs = 557'580'288;
 // A trial's step in such images, at least 1: how much of a device it fills.
 std::int64_t full_images_per_step(const Trial& trial);
+// A step of so many fills a GPU; smaller ones share it, in slots.
+constexpr std::int64_t kFillsGpu = 4096;
 
 // Weights of the network's convolutions and linear layers, and its batch norms, one behind each of
 // them but the last.

@@ -217,6 +217,14 @@ void check_size(const Spec& spec) {
   }
 }
 
+// Where the block asks for just these scores; a merged list is of several blocks.
+std::string where_asked(const Spec& spec, const std::vector<EvaluationRequest>& requests) {
+  const auto asking = std::find_if(spec.blocks.begin(), spec.blocks.end(), [&](const Block& block) {
+    return block.evaluations == requests;
+  });
+  return asking == spec.blocks.end() ? spec.blocks.front().where : asking->evaluate_where;
+}
+
 // A trial whose training would bring no score is a mistake, and most of a sweep's time.
 void check_scored(const Spec& spec, const Expansion& expansion) {
   const auto scored = [&](const PlannedTrial& planned) {
@@ -230,13 +238,7 @@ void check_scored(const Spec& spec, const Expansion& expansion) {
   if (first == trials.end()) return;
   const auto count = static_cast<std::size_t>(
       std::count_if(first, trials.end(), [&](const PlannedTrial& one) { return !scored(one); }));
-  // The block that asks for just these; a merged list is of several blocks.
   const auto& requests = expansion.evaluations[first->evaluations];
-  const auto asking = std::find_if(spec.blocks.begin(), spec.blocks.end(), [&](const Block& block) {
-    return block.evaluations == requests;
-  });
-  const std::string where =
-      asking == spec.blocks.end() ? spec.blocks.front().where : asking->evaluate_where;
   std::vector<std::string> names;
   bool reads_head = false;
   for (const EvaluationRequest& request : requests) {
@@ -246,8 +248,8 @@ void check_scored(const Spec& spec, const Expansion& expansion) {
     reads_head |= request.features == Features::embed;
   }
   throw UsageError(
-      where + ": none of the scores asked for (" + joined(names) + ") applies to " +
-      std::to_string(count) + (count == 1 ? " trial: " : " trials, such as ") +
+      where_asked(spec, requests) + ": none of the scores asked for (" + joined(names) +
+      ") applies to " + std::to_string(count) + (count == 1 ? " trial: " : " trials, such as ") +
       identity(first->trial) + "; the classifiers rotation and rotation-upright are for loss " +
       "rotation alone" +
       (reads_head ? ", features embed need head_layers above 0 under loss rotation" : "") +
@@ -267,7 +269,8 @@ void check_neighbours(const Spec& spec, const Expansion& expansion) {
     const std::int64_t k = most[static_cast<std::size_t>(planned.evaluations)];
     const std::int64_t rows = std::min(train_rows(planned.trial), kMostFitRows);
     if (k <= rows || planned.trial.extra != ExtraFields{}) continue;
-    throw UsageError(spec.blocks.front().evaluate_where + ": nearest with k " + std::to_string(k) +
+    const auto& requests = expansion.evaluations[static_cast<std::size_t>(planned.evaluations)];
+    throw UsageError(where_asked(spec, requests) + ": nearest with k " + std::to_string(k) +
                      " has no such neighbour among the " + std::to_string(rows) +
                      " train rows that it is fitted on\n  in " + identity(planned.trial));
   }

@@ -36,6 +36,9 @@ struct Kept {
 };
 
 inline constexpr const char* kKeptManifest = "kept.json";
+// Each image's scores, beside it: a line an image, its part, its row there and whether it is an
+// outlier, then a column a score, higher = more anomalous.
+inline constexpr const char* kScoresFile = "scores.csv";
 
 nlohmann::json to_json(const Kept& kept);
 // Throws Error for what is no manifest.

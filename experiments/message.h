@@ -79,7 +79,7 @@ struct Alive {
   struct Slot {
     std::string trial;
     std::int64_t lease;
-    std::string phase;   // "loading", "training", "evaluating"
+    std::string phase;   // "loading", "joining" a gang, "training", "evaluating"
     std::int64_t count;  // steps or images so far in this phase; standing still means hung
   };
   std::vector<Slot> slots;

@@ -70,6 +70,8 @@ void add_settings(const JsonNode& object, AxisPoint& to) {
   object.require(Kind::object, "an object of trial fields");
   object.allow_only(settable());
   for (const auto& [field, node] : object.members) {
+    if (node.kind == Kind::array)
+      node.fail("is to be one value here; a list of values goes into \"grid\"");
     if (field == "class") to.every_class = false;
     join(to, point(field, node));
   }

@@ -51,11 +51,12 @@ const Trial kDefaults;
 }
 
 template <class Number>
-void check_range(const FieldFacts& facts, Number value) {
-  const auto number = static_cast<double>(value);
+void check_range(const FieldFacts& facts, const json& value) {
+  const auto number = value.get<double>();
   if (!(number >= facts.least && number <= facts.most))
-    throw UsageError(spelled(value) + " is not in " + spelled(static_cast<Number>(facts.least)) +
-                     ".." + spelled(static_cast<Number>(facts.most)));
+    throw UsageError((value.is_number_integer() ? value.dump() : spelled(number)) + " is not in " +
+                     spelled(static_cast<Number>(facts.least)) + ".." +
+                     spelled(static_cast<Number>(facts.most)));
 }
 
 bool is_integer(const json& value) {
@@ -65,14 +66,16 @@ bool is_integer(const json& value) {
 
 // One overload a type of member: reading and writing it as JSON.
 void read(const FieldFacts& facts, const json& value, std::int64_t& member) {
-  if (!is_integer(value)) wrong_type(value, "an integer");
-  check_range(facts, value.get<std::int64_t>());
+  if (!value.is_number()) wrong_type(value, "an integer");
+  const auto number = value.get<double>();  // 16.0, as programs write it, is 16
+  if (number != std::trunc(number)) wrong_type(value, "an integer");
+  check_range<std::int64_t>(facts, value);
   member = value.get<std::int64_t>();
 }
 
 void read(const FieldFacts& facts, const json& value, double& member) {
   if (!value.is_number()) wrong_type(value, "a number");
-  check_range(facts, value.get<double>());
+  check_range<double>(facts, value);
   member = value.get<double>() + 0.0;  // -0 would be another id
 }
 

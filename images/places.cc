@@ -40,7 +40,13 @@ std::vector<fs::path> places(const std::string& name, const fs::path& data) {
   if (!data.empty()) return {data / name, data};
   std::vector<fs::path> all;
   const char* own = std::getenv("OCCAM_DATA");
-  if (own && *own) all.insert(all.end(), {fs::path(own) / name, own});
+  if (own && *own) {
+    std::error_code none;
+    if (!fs::is_directory(own, none))
+      throw UsageError("OCCAM_DATA: " + std::string(own) +
+                       " is no folder; name the one that holds the data sets, or unset it");
+    all.insert(all.end(), {fs::path(own) / name, own});
+  }
   const char* xdg = std::getenv("XDG_DATA_HOME");
   const char* home = std::getenv("HOME");
   if (xdg && *xdg)

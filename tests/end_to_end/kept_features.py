@@ -58,7 +58,7 @@ result = evaluate()
 failed = "attempt WHERE state = 'failed'"
 expect(result.returncode == 3 and result.stderr.count("test.pool.npy: is damaged") == 1 and result.stderr.endswith(
            "1 of its trials could not be scored by their kept features; where those are at fault, "
-           f"`occam run {folder.spec}` trains them again\n")
+           f"`occam run {folder.spec} --db {folder.db}` trains them again\n")
        and "occam retry" not in result.stderr,
        f"a damaged feature file is named, once, and what helps: {result.returncode} {result.stderr.strip()[-300:]}")
 for _ in range(2):
@@ -81,7 +81,7 @@ next(kept.glob("*/train.embed.npy")).unlink()
 more["evaluate"]["classifiers"].append({"name": "nearest", "k": 2})
 folder.write("spec.json", json.dumps(more))
 result = evaluate()
-expect(result.returncode == 3 and f"1 of its trials have no kept features for these scores; `occam run {folder.spec}`" in
+expect(result.returncode == 3 and f"1 of its trials have no kept features for these scores; `occam run {folder.spec} --db {folder.db}`" in
        result.stderr and count(folder.db, failed) == 0,
        f"a file that is gone counts as no features: {result.returncode} {result.stderr.strip()[-300:]}")
 
@@ -101,6 +101,39 @@ alone.write("spec.json", json.dumps(one))
 result = run([OCCAM, "evaluate", alone.spec, "--db", alone.db, "--device", "cpu"])
 expect(result.returncode == 2 and "nearest with k 1000 has no such neighbour among the" in result.stderr,
        f"neighbours that no row is are refused: {result.returncode} {result.stderr.strip()[-300:]}")
+
+# ---- each image's scores, when all is done ----
+later = Folder(one := {**one, "evaluate": {**one["evaluate"], "classifiers": ["kde"]}})
+run(later.command("--workers", "1"))
+beside = pathlib.Path(later.db + ".kept")
+before = later.evaluations()
+result = run([OCCAM, "evaluate", later.spec, "--db", later.db, "--device", "cpu", "--keep", "features,scores"])
+written = list(beside.glob("*/scores.csv"))
+expect(result.returncode == 0 and "1 scored by kept features for kde" in result.stderr and len(written) == 1
+       and later.evaluations() == before,
+       f"scores of images are written afterwards, and the results stay: {result.stderr.strip()[-300:]}")
+result = run([OCCAM, "evaluate", later.spec, "--db", later.db, "--device", "cpu", "--keep", "features,scores"])
+expect("0 to run" in result.stderr, "once")
+
+# ---- what was kept is kept by another training, and taken along by a merge ----
+for file in beside.glob("*/*.npy"):
+    file.unlink()
+one["evaluate"]["classifiers"].append("gde")
+later.write("spec.json", json.dumps(one))
+result = run([OCCAM, "run", later.spec, "--db", later.db, "--device", "cpu"])
+expect(result.returncode == 0 and list(beside.glob("*/scores.csv")) and list(beside.glob("*/test.pool.npy")),
+       f"trained again, it has both: {result.stderr.strip()[-200:]}")
+merged = str(later.path / "merged.db")
+result = run([OCCAM, "merge", merged, later.db])
+expect("what is kept of 1 trial now lies in" in result.stdout
+       and {file.name for file in pathlib.Path(merged + ".kept").glob("*/*")} == {file.name for file in beside.glob("*/*")},
+       f"merged, it lies beside the new database: {result.stdout}{result.stderr}")
+result = run([OCCAM, "merge", merged, later.db])
+expect("what is kept" not in result.stdout, "once")
+one["evaluate"]["classifiers"].append("nearest")
+later.write("spec.json", json.dumps(one))
+result = run([OCCAM, "evaluate", later.spec, "--db", merged, "--device", "cpu"])
+expect(result.returncode == 0 and "1 scored by kept features for nearest" in result.stderr, "which goes on from it")
 
 # ---- features of a build that was forgotten do not come back ----
 build = folder.query("SELECT build FROM attempt ORDER BY lease DESC LIMIT 1")[0][0]

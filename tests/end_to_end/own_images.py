@@ -1,5 +1,7 @@
 """A folder of one's own images: checked, prepared, planned, trained; the ids hold what they are, not where they lie."""
 
+import csv
+import io
 import json
 import pathlib
 import struct
@@ -53,12 +55,23 @@ expect(result.returncode == 0 and "12 train and 8 test images of 64 x 64" in res
 result = occam("data", "check", "screws")
 expect(result.returncode == 0 and "bent" in result.stdout and "digest" in result.stdout, "the check names its kinds")
 
-result = occam("run", folder.spec, "--db", folder.db, "--device", "cpu")
+result = occam("run", folder.spec, "--db", folder.db, "--device", "cpu", "--keep", "scores")
 expect(result.returncode == 0, f"the sweep ends with 0 {result.stderr[-300:] if result.returncode else ''}")
 scores = folder.evaluations()
 expect(len(scores) == 2 and all(0 <= row[5] <= 1 for row in scores), "both scores are there")
 found = run([OCCAM, "query", folder.db, "SELECT source || ' ' || class_name FROM results", "--format", "csv"]).stdout
 expect("screws good" in found, "results name the source and the class")
+
+rows = list(csv.DictReader(io.StringIO(occam("data", "rows", "screws").stdout)))
+expect([row["split"] for row in rows] == ["train"] * 12 + ["test"] * 8, "the rows of the decoded images are told")
+expect(all((data / "screws" / row["path"]).is_file() and row["label"] == pathlib.Path(row["path"]).parent.name
+           for row in rows), "each with its file and kind")
+kinds = {row["row"]: row["label"] for row in rows if row["split"] == "test"}
+scored = list(csv.DictReader(next(pathlib.Path(f"{folder.db}.kept").glob("*/scores.csv")).open()))
+expect(len(scored) == 8 and all((kinds[one["row"]] != "good") == (one["is_outlier"] == "1") for one in scored),
+       "by which the scores of images are joined to them")
+refused = occam("data", "rows", "fashion-mnist")
+expect(refused.returncode == 2 and "rows are those of its own files" in refused.stderr, refused.stderr.strip())
 
 trial = json.loads(occam("expand", folder.spec).stdout)
 (data / "screws").rename(data / "nails")

@@ -71,6 +71,12 @@ TEST(Expand, RefusesNeighboursThatNoTrainRowIs) {
               testing::AllOf(testing::StartsWith("spec.json:2: evaluate: nearest with k 41 has no "
                                                  "such neighbour among the 40 train rows"),
                              testing::HasSubstr("\"train_limit\":40")));
+  EXPECT_THAT(refusal(R"({"name": "x", "trial": {"dataset": "synthetic", "class": 0, "epochs": 5},
+"blocks": [{"grid": {"seed": [1]}, "evaluate": {"classifiers": ["kde"]}},
+{"grid": {"seed": [2]},
+"evaluate": {"classifiers": [{"name": "nearest", "k": 5000}]}}]})"),
+              testing::StartsWith("spec.json:4: blocks[1].evaluate: nearest with k 5000"))
+      << "where the block says it";
 }
 
 TEST(Expand, CountsTheScoresOfAllBlocksThatNameATrial) {

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "tests/experiments/sample.h"
+#include "tests/temporary_folder.h"
 
 namespace occam {
 namespace {
@@ -31,8 +32,8 @@ TEST(Spec, KeepsItsText) {
 }
 
 TEST(Spec, IsReadFromItsFile) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "occam-XXXXXX").string();
-  const std::filesystem::path folder = mkdtemp(pattern.data());
+  const TemporaryFolder temporary;
+  const std::filesystem::path& folder = temporary.path();
   const std::string path = folder / "one.json";
   std::ofstream(path) << kStart << "\"gird\": {}}";
   EXPECT_EQ(message_of([&] { read_spec(path); }).rfind(path + ":3: gird: unknown key", 0), 0U);
@@ -47,7 +48,6 @@ TEST(Spec, IsReadFromItsFile) {
                 (folder / "occam.db").string());
   EXPECT_EQ(message_of([&] { read_spec(folder); }),
             folder.string() + ": is a folder, and no spec file");
-  std::filesystem::remove_all(folder);
 }
 
 TEST(Spec, NeedsANameADatasetAndAClass) {
@@ -109,8 +109,9 @@ TEST(Spec, RefusesAValueOfAnotherTypeOrOutOfRangeWhereItStands) {
       third_line("\"grid\": {\"augmentations\": [\"hflip+flip\"]}")
           .rfind("spec.json:3: grid.augmentations[0]: 'flip' is no augmentation (did you mean ", 0),
       0U);
-  EXPECT_EQ(refusal("{\"name\": \"x\", \"trial\": {\"seed\": [1]}}"),
-            "spec.json:1: trial.seed: must be a value");
+  EXPECT_EQ(
+      refusal("{\"name\": \"x\", \"trial\": {\"seed\": [1]}}"),
+      "spec.json:1: trial.seed: is to be one value here; a list of values goes into \"grid\"");
   EXPECT_EQ(refusal("{\"name\": \"x\",\n\"trial\": 3}"),
             "spec.json:2: trial: must be an object of trial fields");
 }

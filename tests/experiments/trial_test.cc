@@ -148,7 +148,7 @@ TEST(Fields, RefuseAValueOfAnotherType) {
   EXPECT_EQ(problem_with("batch_size", "64"), "\"64\" is not an integer");
   EXPECT_EQ(problem_with("batch_size", 1.5), "1.5 is not an integer");
   EXPECT_EQ(problem_with("batch_size", 18446744073709551615ULL),
-            "18446744073709551615 is not an integer");
+            "18446744073709551615 is not in 1..65536");
   EXPECT_EQ(problem_with("temperature", true), "true is not a number");
   EXPECT_EQ(problem_with("loss", 3),
             "3 is not one of: contrastive, rotation, contrastive-symmetric");

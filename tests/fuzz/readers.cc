@@ -6,6 +6,7 @@
 
 #include "experiments/error.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/temporary_folder.h"
 
 namespace occam {
 namespace {
@@ -16,14 +17,10 @@ namespace fs = std::filesystem;
 class TwoFiles {
  public:
   TwoFiles(const std::vector<std::string>& first, const std::vector<std::string>& second) {
-    std::string pattern = (fs::temp_directory_path() / "occam-fuzz-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    for (const std::string& name : first) fs::create_symlink(first_.path(), folder_ / name);
-    for (const std::string& name : second) fs::create_symlink(second_.path(), folder_ / name);
+    for (const std::string& name : first) fs::create_symlink(first_.path(), folder() / name);
+    for (const std::string& name : second) fs::create_symlink(second_.path(), folder() / name);
   }
-  ~TwoFiles() { fs::remove_all(folder_); }
-  TwoFiles(const TwoFiles&) = delete;
-  const fs::path& folder() const { return folder_; }
+  const fs::path& folder() const { return folder_.path(); }
   void hold(std::string_view first, std::string_view second) const {
     first_.hold(first);
     second_.hold(second);
@@ -31,7 +28,7 @@ class TwoFiles {
 
  private:
   MemoryFile first_, second_;
-  fs::path folder_;
+  TemporaryFolder folder_;
 };
 
 void check_part(const ImageSet& part, std::int64_t channels, std::int64_t most, std::size_t given) {

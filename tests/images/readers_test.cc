@@ -128,10 +128,14 @@ TEST(Images, AreLookedForWhereTheEnvironmentSaysUnlessAFolderIsNamed) {
     const Environment xdg("XDG_DATA_HOME", "/xdg");
     EXPECT_EQ(places("cifar10", ""), (Paths{"/xdg/occam/cifar10", distribution}));
   }
-  const Environment data("OCCAM_DATA", "/mine");
-  EXPECT_EQ(places("cifar10", ""), (Paths{"/mine/cifar10", "/mine",
+  const TemporaryFolder mine;
+  const Environment data("OCCAM_DATA", mine.path().c_str());
+  EXPECT_EQ(places("cifar10", ""), (Paths{mine.path() / "cifar10", mine.path(),
                                           "/home/ada/.local/share/occam/cifar10", distribution}));
   EXPECT_EQ(places("cifar10", "/named"), (Paths{"/named/cifar10", "/named"}));
+  const Environment wrong("OCCAM_DATA", "/no/such/folder");
+  EXPECT_EQ(message_of([] { places("cifar10", ""); }).find("OCCAM_DATA: /no/such/folder is no"),
+            0U);
 }
 
 TEST(Images, ThatAreNowhereSayWhereTheyWereLookedForAndHowToGetThem) {

@@ -8,23 +8,9 @@
 #include <string>
 
 #include "experiments/trial.h"
+#include "tests/temporary_folder.h"
 
 namespace occam {
-
-// A folder of the test's own, gone at its end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "occam-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // A training of milliseconds: 12 updates in 3 epochs of a very narrow network.
 inline Trial narrow_trial(Loss loss, std::int64_t seed = 1) {

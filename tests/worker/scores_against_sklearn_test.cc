@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>  // NOLINT: mkdtemp is POSIX
 
 #include <algorithm>
 #include <array>
@@ -14,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "tests/temporary_folder.h"
 #include "worker/evaluate/classifiers.h"
 #include "worker/evaluate/metrics.h"
 #include "worker/evaluate/npy.h"
@@ -176,12 +176,6 @@ void export_features(const fs::path& folder, const FeatureSet& set) {
   write_npy(folder / "test.is_outlier.npy", at::tensor(set.is_outlier, torch::kUInt8));
 }
 
-fs::path temporary_folder() {
-  std::string pattern = testing::TempDir() + "occam-scores-XXXXXX";
-  EXPECT_NE(mkdtemp(pattern.data()), nullptr);
-  return pattern;
-}
-
 // A set of features and how it is called.
 struct Case {
   std::string name;
@@ -200,7 +194,8 @@ TEST_P(ScoresAgainstSklearn, AgreeOnEveryClassifier) {
   const std::optional<std::string> python = python_with("numpy");
   if (!python) GTEST_SKIP() << kNoPython;
   const FeatureSet set = GetParam().make();
-  const fs::path folder = temporary_folder();
+  const TemporaryFolder temporary;
+  const fs::path& folder = temporary.path();
   export_features(folder, set);
   const nlohmann::json expected = oracle(*python, folder);
   for (const Classifier classifier : {Classifier::nearest, Classifier::kde, Classifier::gde,
@@ -222,14 +217,14 @@ TEST_P(ScoresAgainstSklearn, AgreeOnEveryClassifier) {
   for (double& score : fifth) score = std::round(1e5 * score);
   EXPECT_NEAR(rate(fifth, set.is_outlier).auroc,
               expected.at("nearest, k 5").at("auroc").get<double>(), 1e-4);
-  fs::remove_all(folder);
 }
 
 TEST_P(ScoresAgainstSklearn, AgreeWithLibsvmItself) {
   const std::optional<std::string> python = python_with("svmutil");
   if (!python) GTEST_SKIP() << kNoPython << "; libsvm is in python3-libsvm";
   const FeatureSet set = GetParam().make();
-  const fs::path folder = temporary_folder();
+  const TemporaryFolder temporary;
+  const fs::path& folder = temporary.path();
   export_features(folder, set);
   const nlohmann::json expected = oracle(*python, folder, "libsvm");
   for (const Classifier classifier : {Classifier::oc_svm_rbf, Classifier::oc_svm_linear}) {
@@ -238,7 +233,6 @@ TEST_P(ScoresAgainstSklearn, AgreeWithLibsvmItself) {
                 expected.at(name).at("auroc").get<double>(), 1e-4)
         << name;
   }
-  fs::remove_all(folder);
 }
 
 TEST(MetricsAgainstSklearn, AgreeToTheLastDigitsOnScoresThatTie) {
@@ -251,7 +245,8 @@ TEST(MetricsAgainstSklearn, AgreeToTheLastDigitsOnScoresThatTie) {
         (levels * (source.normal(600, 1) + at::arange(600).ge(300).unsqueeze(1))).round().flatten();
     const std::vector<double> scores(drawn.const_data_ptr<float>(),
                                      drawn.const_data_ptr<float>() + 600);
-    const fs::path folder = temporary_folder();
+    const TemporaryFolder temporary;
+    const fs::path& folder = temporary.path();
     export_features(folder, set);
     std::ofstream(folder / "scores.json") << nlohmann::json(scores);
     const nlohmann::json expected = oracle(*python, folder).at("given");
@@ -259,7 +254,6 @@ TEST(MetricsAgainstSklearn, AgreeToTheLastDigitsOnScoresThatTie) {
     EXPECT_NEAR(found.auroc, expected.at("auroc").get<double>(), 1e-12);
     EXPECT_NEAR(found.average_precision, expected.at("average_precision").get<double>(), 1e-12);
     EXPECT_NEAR(found.fpr95, expected.at("fpr95").get<double>(), 1e-12);
-    fs::remove_all(folder);
   }
 }
 

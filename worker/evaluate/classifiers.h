@@ -9,7 +9,7 @@
 
 namespace occam {
 
-// A score to be made of features.
+// A classifier with its parameters, which makes one score a row of features.
 struct ChosenClassifier {
   Classifier classifier;
   ClassifierParameters parameters;

@@ -238,7 +238,7 @@ void write_scores(const fs::path& folder, const TrialFeatures& features,
       text += "\n";
     }
   }
-  const fs::path path = folder / "scores.csv";
+  const fs::path path = folder / kScoresFile;
   write_text(path.string() + ".partial", text);
   fs::rename(path.string() + ".partial", path, problem);
   if (problem) throw Error(path.string() + ": cannot be written: " + problem.message());
