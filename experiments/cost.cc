@@ -39,15 +39,11 @@ double training_macs(const Trial& trial) {
 }
 
 double evaluation_macs(const Trial& trial, const std::vector<EvaluationRequest>& requests) {
-  const std::int64_t all = task_facts(trial).test_rows;
   std::int64_t train = 0, test = 0, validation = 0, rotations = 1;
   for (const EvaluationRequest& request : requests) {
     if (request.features == Features::pixels) continue;
-    const std::int64_t limit = request.parameters.test_limit;
-    if (request.split == Split::validation)
-      validation = 2 * validation_inliers(trial, task_facts(trial).train_rows);
-    else
-      test = std::max(test, limit > 0 ? std::min(limit, all) : all);
+    std::int64_t& rows = request.split == Split::test ? test : validation;
+    rows = std::max(rows, rows_scored(request, held_out_rows(trial, request.split)));
     if (request.features == Features::logit)
       rotations = 4;
     else

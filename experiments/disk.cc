@@ -28,16 +28,11 @@ double checkpoint_bytes(const Trial& trial) {
 }
 
 double kept_bytes(const Trial& trial, const std::vector<EvaluationRequest>& requests) {
-  const std::int64_t all = task_facts(trial).test_rows;
   std::int64_t test = 0, validation = 0, logits = 0;
   for (const EvaluationRequest& request : requests) {
     if (request.features == Features::logit) logits = 4 * 4;  // of every rotation
-    if (request.split == Split::validation) {
-      validation = 2 * validation_inliers(trial, task_facts(trial).train_rows);
-      continue;
-    }
-    const std::int64_t limit = request.parameters.test_limit;
-    test = std::max(test, limit > 0 ? std::min(limit, all) : all);
+    std::int64_t& rows = request.split == Split::test ? test : validation;
+    rows = std::max(rows, rows_scored(request, held_out_rows(trial, request.split)));
   }
   const std::int64_t pool = 8 * std::lround(64 * trial.width);
   const std::int64_t embed = is_contrastive(trial)   ? trial.embedding

@@ -54,6 +54,16 @@ std::vector<EvaluationRequest> applicable(const std::vector<EvaluationRequest>& 
   return some;
 }
 
+std::int64_t held_out_rows(const Trial& trial, Split split) {
+  const auto task = task_facts(trial);
+  return split == Split::test ? task.test_rows : 2 * validation_inliers(trial, task.train_rows);
+}
+
+std::int64_t rows_scored(const EvaluationRequest& request, std::int64_t rows) {
+  const std::int64_t limit = request.split == Split::test ? request.parameters.test_limit : 0;
+  return limit > 0 ? std::min(limit, rows) : rows;
+}
+
 bool reads_logits(Classifier classifier) {
   return classifier == Classifier::rotation || classifier == Classifier::rotation_upright;
 }

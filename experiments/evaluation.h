@@ -73,6 +73,11 @@ EvaluationRequest request_from_json(const nlohmann::json& text);
 // oc-svm-rbf, kde, gde and nearest.
 std::vector<EvaluationRequest> default_evaluations();
 
+// Rows of the trial's split, and how many of so many a request scores: of the test rows the first
+// test_limit.
+std::int64_t held_out_rows(const Trial& trial, Split split);
+std::int64_t rows_scored(const EvaluationRequest& request, std::int64_t rows);
+
 // The rotation scores read the network's own predictions, features `logit`, and nothing else.
 bool reads_logits(Classifier classifier);
 

@@ -1,10 +1,12 @@
 #include "orchestrator/grown_spec.h"
 
+#include <fmt/format.h>
 #include <xxhash.h>
 
 #include <algorithm>
 
 #include "experiments/trial.h"
+#include "images/load.h"
 #include "results/sql_text.h"
 
 namespace occam {
@@ -29,6 +31,19 @@ std::string grown_text(const Store& store, const Spec& spec) {
   const std::size_t marks = std::min(stored.find(kMark), stored.size());
   const std::string own = stored.substr(0, marks);
   return own == spec.text ? stored : spec.text + stored.substr(marks) + mark_of(own);
+}
+
+std::string take_grown(const Store& store, const std::string& file, const std::string& data,
+                       Spec& spec, Expansion& expansion) {
+  const std::string grown = grown_from(store, spec);
+  if (grown.empty()) return "";
+  const std::size_t before = expansion.trials.size();
+  spec = parse_spec(grown, file);
+  expansion = expand_with_images(spec, data);
+  return fmt::format(
+      "{}: goes on with what occam add has made of it, {} trials where it names {}; occam cancel "
+      "takes trials out\n",
+      file, expansion.trials.size(), before);
 }
 
 std::string grown_from(const Store& store, const Spec& spec) {

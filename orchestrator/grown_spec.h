@@ -16,4 +16,9 @@ std::string grown_text(const Store& store, const Spec& spec);
 // What the store has under the spec's name, where that has grown of it; else "".
 std::string grown_from(const Store& store, const Spec& spec);
 
+// Puts that in the place of the spec, which was read from the file, and of its expansion with the
+// images in `data`. Returns the line that says so, or "".
+std::string take_grown(const Store& store, const std::string& file, const std::string& data,
+                       Spec& spec, Expansion& expansion);
+
 }  // namespace occam

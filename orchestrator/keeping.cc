@@ -92,24 +92,13 @@ void plan_keeping(MissingWork& work, const fs::path& folder, const Keeping& keep
   }
 }
 
-std::size_t ask_for_scores(std::vector<TrialHistory>& histories, const Expansion& expansion,
-                           const fs::path& folder) {
-  std::size_t without = 0;
-  for (std::size_t i = 0; i < histories.size(); ++i) {
-    const PlannedTrial& planned = expansion.trials[i];
-    TrialHistory& history = histories[i];
-    if (history.outcome != OutcomeStatus::completed || !history.missing.empty()) continue;
-    Start start{};
-    start.trial = planned.id();
-    start.evaluations = applicable(expansion.evaluations[planned.evaluations], planned.trial);
-    start.keep.folder = (folder / start.trial).string();
-    if (fs::exists(fs::path(start.keep.folder) / kScoresFile)) continue;
-    if (has_kept_features(start))
-      history.missing = history.unrecorded = std::move(start.evaluations);
-    else
-      ++without;
-  }
-  return without;
+std::size_t count_without_scores(const std::vector<TrialHistory>& histories,
+                                 const Expansion& expansion, const fs::path& folder) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < histories.size(); ++i)
+    count += histories[i].outcome == OutcomeStatus::completed && histories[i].missing.empty() &&
+             !fs::exists(folder / expansion.trials[i].id() / kScoresFile);
+  return count;
 }
 
 std::size_t take_kept(const Store& store, const fs::path& from, const fs::path& to) {

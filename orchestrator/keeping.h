@@ -20,10 +20,10 @@ Keeping parse_keeping(const std::string& text);
 // it is trained again and keeps what was kept of it before, too.
 void plan_keeping(MissingWork& work, const std::filesystem::path& folder, const Keeping& keeping);
 
-// Where each image's scores are to be kept and a finished trial's are not: has them made by its
-// kept features, where those are enough. Returns of how many trials they are not.
-std::size_t ask_for_scores(std::vector<TrialHistory>& histories, const Expansion& expansion,
-                           const std::filesystem::path& folder);
+// Of the finished trials that lack nothing, how many have no scores of their images in the folder:
+// nothing writes those of a trial that is neither trained nor scored.
+std::size_t count_without_scores(const std::vector<TrialHistory>& histories,
+                                 const Expansion& expansion, const std::filesystem::path& folder);
 
 // Takes along what another folder keeps of the store's finished trials, where it is newer than what
 // lies here: links, and copies where the file system has none. Returns of how many trials. Throws

@@ -5,8 +5,6 @@
 
 namespace occam {
 
-std::string host_name();
-
 // Cores that this process may use: its affinity, within the cgroup's CPU quota.
 int usable_cores();
 // mpirun -n 1 pins its rank, and so all its children, to one core: asks for every core that the

@@ -127,13 +127,14 @@ bool is_reference(const Table& table, std::size_t row) {
   return row + table.references >= table.rows.size();
 }
 
-std::string best_of_what(const Table& table) {
+std::string best_note(const Table& table, const std::string& best, const std::string& second) {
   if (!any_cell(table, [](const Cell& cell) { return cell.best; })) return "";
-  return table.best_by_row ? "row" : table.best_of_all ? "table" : "column";
-}
-
-bool has_second(const Table& table) {
-  return any_cell(table, [](const Cell& cell) { return cell.second; });
+  const bool has_second = any_cell(table, [](const Cell& cell) { return cell.second; });
+  return best + ": best of its " +
+         (table.best_by_row   ? "row"
+          : table.best_of_all ? "table"
+                              : "column") +
+         (has_second ? second + ": second" : "") + ", to the printed precision";
 }
 
 std::string one_line(const std::string& text) {

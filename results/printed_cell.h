@@ -35,9 +35,9 @@ std::vector<std::string> headers_of(const Table& table, std::size_t column);
 std::vector<std::string> labels_of_row(const Table& table, std::size_t row);
 
 bool is_reference(const Table& table, std::size_t row);
-// "column", "row" or "table" that the best is of; "" where none is marked.
-std::string best_of_what(const Table& table);
-bool has_second(const Table& table);
+// How the best and the second are marked, as "bold: best of its column; underlined: second, to the
+// printed precision" of "bold" and "; underlined"; "" where none is marked.
+std::string best_note(const Table& table, const std::string& best, const std::string& second);
 
 // The text on one line.
 std::string one_line(const std::string& text);

@@ -14,12 +14,6 @@
 namespace occam {
 namespace {
 
-std::string host_name() {
-  char name[256] = "";
-  gethostname(name, sizeof name - 1);
-  return name;
-}
-
 std::string content(int file) {
   char text[1024];
   const ssize_t count = pread(file, text, sizeof text, 0);
@@ -65,6 +59,12 @@ struct flock whole_file() {
 }
 
 }  // namespace
+
+std::string host_name() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
 
 StoreLock::StoreLock(const std::string& database)
     : database_(database), held_before_(last_held(database)) {

@@ -7,6 +7,9 @@
 
 namespace occam {
 
+// This machine's name, as a lock's file and an attempt have it.
+std::string host_name();
+
 // The right to write a database: an exclusive lock on "<database>.lock" that the kernel drops with
 // its holder, however that ends. The file stays and says who holds it, for the other's message.
 class StoreLock {

@@ -213,7 +213,7 @@ void note_comparisons(Table& table) {
   if (without_p > 0)
     table.notes.push_back(
         fmt::format("{} without p: so few classes cannot give less than {:.3g}", without_p, least));
-  if (!best_of_what(table).empty())
+  if (any_cell(table, [](const Cell& cell) { return cell.best; }))
     table.notes.push_back("marks of the best compare means alone: exploratory");
 }
 

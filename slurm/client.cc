@@ -69,8 +69,12 @@ Answer ask_slurm_or_throw(const std::vector<std::string>& words, const std::stri
 bool has_program(const std::string& name) {
   const char* path = std::getenv("PATH");
   std::istringstream folders(path ? path : "");
-  for (std::string folder; std::getline(folders, folder, ':');)
-    if (access((std::filesystem::path(folder) / name).c_str(), X_OK) == 0) return true;
+  std::error_code none;
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const std::filesystem::path program = std::filesystem::path(folder) / name;
+    if (std::filesystem::is_regular_file(program, none) && access(program.c_str(), X_OK) == 0)
+      return true;
+  }
   return false;
 }
 

@@ -9,6 +9,7 @@
 #include "orchestrator/preflight.h"
 #include "orchestrator/progress.h"
 #include "results/local_disk.h"
+#include "results/store_lock.h"
 #include "slurm/client.h"
 #include "slurm/environment.h"
 #include "slurm/site.h"

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -15,12 +15,6 @@
 
 namespace occam {
 namespace {
-
-std::int64_t unix_now() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::string line_of(const SubmittedJob& submitted, const QueuedJob& job) {
   std::string text = "job " + job.id;
@@ -51,7 +45,7 @@ std::string job_lines(const std::string& database) {
   if (jobs.all().empty()) return "";
   std::vector<QueuedJob> queued;
   try {
-    queued = jobs.queued(unix_now());
+    queued = jobs.queued(std::time(nullptr));
   } catch (const Error& problem) {
     std::cerr << problem.what() << "\n";
     return "";
@@ -81,7 +75,7 @@ std::string job_lines(const std::string& database) {
 std::string cancel_submitted(const std::string& database) {
   SubmittedJobs jobs(database);
   std::vector<std::string> live;
-  for (const QueuedJob& job : jobs.ask(unix_now()))
+  for (const QueuedJob& job : jobs.ask(std::time(nullptr)))
     if (std::find(live.begin(), live.end(), array_of(job.id)) == live.end())
       live.push_back(array_of(job.id));
   if (live.empty()) return "none of its jobs is in the queue";

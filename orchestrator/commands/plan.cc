@@ -11,6 +11,7 @@
 #include "images/load.h"
 #include "orchestrator/commands/command.h"
 #include "orchestrator/gang_plan.h"
+#include "orchestrator/grown_spec.h"
 #include "orchestrator/keeping.h"
 #include "orchestrator/node.h"
 #include "orchestrator/plan.h"
@@ -122,7 +123,8 @@ int run_plan(const std::vector<std::string>& words) {
   if (slots == 0) slots = usual_slots(on_gpus);
 
   check_named(database);
-  const Spec spec = read_spec(arguments.positional().front());
+  const std::string& path = arguments.positional().front();
+  Spec spec = read_spec(path);
   Expansion expansion = expand_with_images(spec, data);
   check_tables(spec, expansion);
   wanted.trial = asked_for(only, spec, expansion);
@@ -133,6 +135,10 @@ int run_plan(const std::vector<std::string>& words) {
   GangRates rates;
   if (std::filesystem::exists(database)) {
     const Store store(database, Store::Mode::read);
+    if (const std::string grown = take_grown(store, path, data, spec, expansion); !grown.empty()) {
+      wanted.trial = asked_for(only, spec, expansion);
+      std::cerr << grown;
+    }
     histories = store.histories(expansion, spec.name);
     drift = store.drift(spec, expansion);
     measured = measured_scale(store, on_gpus);

@@ -32,6 +32,7 @@
 #include "results/open_database.h"
 #include "results/planned_tables.h"
 #include "results/store.h"
+#include "results/store_lock.h"
 #include "slurm/environment.h"
 
 namespace occam {
@@ -236,16 +237,10 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
       fs::exists(options.database) ? "" : check(missing_of(no_histories(expansion)));
   Store store(options.database, Store::Mode::write, options.journal);
   if (!options.quiet) std::cerr << store.opening_text();
-  if (const std::string grown = grown_from(store, spec); !grown.empty()) {
-    spec = parse_spec(grown, options.spec);
-    const std::size_t before = expansion.trials.size();
-    expansion = expand_with_images(spec, options.data);
+  if (const std::string grown = take_grown(store, options.spec, options.data, spec, expansion);
+      !grown.empty()) {
     chosen = chosen_trials(options, spec, expansion);
-    if (!options.quiet)
-      std::cerr << fmt::format(
-          "{}: goes on with what occam add has made of it, {} trials where it names {}; occam "
-          "cancel takes trials out\n",
-          options.spec, expansion.trials.size(), before);
+    if (!options.quiet) std::cerr << grown;
   }
   sweep_options.coordinator.first_lease = store.next_lease();
   sweep_options.gang_rates = measured_gang_rates(store);
@@ -253,7 +248,7 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
   const fs::path kept = fs::absolute(options.database + ".kept");
   std::vector<TrialHistory> histories = store.histories(expansion, spec.name);
   const std::size_t unwritten =
-      options.keep.scores ? ask_for_scores(histories, expansion, kept) : 0;
+      options.keep.scores ? count_without_scores(histories, expansion, kept) : 0;
   MissingWork work = missing_of(std::move(histories));
   plan_keeping(work, kept, options.keep);
   const std::size_t untrained = options.score_only ? drop_trainings(work) : 0;
@@ -339,9 +334,8 @@ int coordinate(const RunOptions& options, Link& link, Rank& rank) {
     std::cerr << sweep.unscored() << " of its trials could not be scored by their kept features; "
               << "where those are at fault, " << command << " trains them again\n";
   if (unwritten > 0)
-    std::cerr << unwritten << " of its trials were done before and have no kept features, so that "
-              << "each image's scores cannot be written; occam forget "
-              << shell_word(options.database) << ", and they are trained again\n";
+    std::cerr << unwritten << " of its trials were done before without --keep scores; a further "
+              << "classifier in the spec has the scores of their images written, by all\n";
   return code;
 }
 

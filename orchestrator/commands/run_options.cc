@@ -34,7 +34,7 @@ are counted (exit code 3), and `occam run` trains them. `occam run` uses kept fe
 
 Examples:
   occam evaluate spec.json --db occam.db
-  occam evaluate spec.json --keep features,scores      and each image's score, in DB.kept/TRIAL
+  occam evaluate spec.json --keep features,scores      with each image's scores, in DB.kept/TRIAL
 )";
 
 // Throws UsageError for what no clock can count, infinity and "nan" among it.

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -31,12 +31,6 @@ namespace occam {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::int64_t unix_now() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // Which trials the job's `occam run` is for.
 Wanted wanted_of(const SubmitOptions& options, const Spec& spec, const Expansion& expansion) {
@@ -285,7 +279,7 @@ int run_submit(const std::vector<std::string>& words) {
   }
 
   SubmittedJobs jobs(job.database);
-  const std::vector<QueuedJob> queued = jobs.ask(unix_now());
+  const std::vector<QueuedJob> queued = jobs.ask(std::time(nullptr));
   std::vector<SubmittedJob> kept;
   std::vector<std::string> old_merges, live_arrays;
   std::set<int> live_shards;

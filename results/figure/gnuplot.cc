@@ -83,7 +83,7 @@ std::vector<std::pair<double, std::string>> numbered(const std::vector<double>& 
   std::vector<std::pair<double, std::string>> names;
   double end = -INFINITY;  // of the last number
   for (const double place : places) {
-    const std::string number = fmt::format("{:g}", place);
+    const std::string number = fmt::format("{:.10g}", place);
     const double half = kCharacter * static_cast<double>(number.size()) / 2;
     const bool fits = inches(place) - half > end;
     if (fits) end = inches(place) + half + kCharacter;

@@ -157,10 +157,8 @@ std::string latex_of(const Table& table) {
   }
   std::vector<std::string> notes{table.what};
   if (!common.empty()) notes.push_back("every cell: " + common);
-  if (const std::string best = best_of_what(table); !best.empty())
-    notes.push_back("bold: best of its " + best +
-                    (has_second(table) ? "; underlined: second" : "") +
-                    ", to the printed precision");
+  if (const std::string best = best_note(table, "bold", "; underlined"); !best.empty())
+    notes.push_back(best);
   notes.insert(notes.end(), table.notes.begin(), table.notes.end());
   for (std::string& note : notes) note = latex_text(note);
   return "% \\usepackage{booktabs}\n"

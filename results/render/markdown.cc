@@ -61,9 +61,8 @@ std::string markdown_of(const Table& table) {
     for (const Cell& cell : table.cells[row]) text += " " + markdown_cell(table, cell) + " |";
     text += "\n";
   }
-  if (const std::string best = best_of_what(table); !best.empty())
-    text += "\nBold: best of its " + best + (has_second(table) ? "; underlined: second" : "") +
-            ", to the printed precision.\n";
+  if (const std::string best = best_note(table, "Bold", "; underlined"); !best.empty())
+    text += "\n" + best + ".\n";
   for (const std::string& note : table.notes) text += "\n" + markdown_text(note) + "\n";
   return text;
 }

@@ -113,11 +113,9 @@ std::string text_of(const Table& table) {
     if (i == header || (i > header && begins_a_part(table, i - header))) text += rule;
     text += without_trailing_spaces(lines[i]);
   }
-  const std::string best = best_of_what(table);
+  const std::string best = best_note(table, "*", ", °");
   if (!best.empty() || !table.notes.empty()) text += "\n";
-  if (!best.empty())
-    text += "*: best of its " + best + (has_second(table) ? ", °: second" : "") +
-            ", to the printed precision\n";
+  if (!best.empty()) text += best + "\n";
   for (const std::string& note : table.notes) text += note + "\n";
   return text;
 }

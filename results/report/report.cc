@@ -205,10 +205,8 @@ std::string tables_part(const SweepResults& results) {
       options.spec = spec;
       const Table table = ablation(results, options);
       std::vector<std::string> notes{table.what};
-      if (const std::string best = best_of_what(table); !best.empty())
-        notes.push_back("bold: best of its " + best +
-                        (has_second(table) ? "; underlined: second" : "") +
-                        ", to the printed precision");
+      if (const std::string best = best_note(table, "bold", "; underlined"); !best.empty())
+        notes.push_back(best);
       notes.insert(notes.end(), table.notes.begin(), table.notes.end());
       text += table_of(table) + list_of(notes, "notes");
     } catch (const Error& problem) {

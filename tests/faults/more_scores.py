@@ -83,6 +83,9 @@ wider.write_text(json.dumps({**more(one_score), "grid": {"seed": [1, 2], "batch_
 added = sweep.occam("add", str(wider), "--db", sweep.db)
 process.kill()
 process.communicate()
+planned = sweep.occam("plan", str(sweep.spec), "--db", sweep.db, "--workers", "1")
+expect("goes on with what occam add has made of it" in planned.stderr and "8 trials" in planned.stdout
+       and "orphaned" not in planned.stdout, f"plan knows that: {planned.stdout}{planned.stderr}")
 result = sweep.run()
 expect(added.returncode == 0 and result.returncode == 0 and "goes on with what occam add has made of it, 8 trials where it "
        "names 4" in result.stderr and (scored(sweep, "kde"), scored(sweep, "gde")) == (8, 8),

@@ -26,11 +26,6 @@ std::int64_t rows_wanted(const std::vector<EvaluationRequest>& requests, Split s
 
 }  // namespace
 
-std::int64_t rows_scored(const EvaluationRequest& request, std::int64_t rows) {
-  const std::int64_t limit = request.split == Split::test ? request.parameters.test_limit : 0;
-  return limit > 0 ? std::min(limit, rows) : rows;
-}
-
 torch::Tensor fit_images(const torch::Tensor& train, std::int64_t seed) {
   if (train.size(0) <= kMostFitRows) return train;
   std::vector<std::int64_t> rows = permutation(train.size(0), seed, Purpose::fit_subset);

@@ -46,7 +46,4 @@ TrialFeatures extract_all(Network& network, const OneClassData& data, std::int64
 void add_pixels(TrialFeatures& features, const OneClassData& data, std::int64_t seed,
                 const std::vector<EvaluationRequest>& requests, torch::Device device);
 
-// Rows that a request scores of so many that there are.
-std::int64_t rows_scored(const EvaluationRequest& request, std::int64_t rows);
-
 }  // namespace occam
