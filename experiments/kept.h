@@ -36,6 +36,7 @@ struct Kept {
 };
 
 inline constexpr const char* kKeptManifest = "kept.json";
+inline constexpr const char* kWeightsFile = "weights.npy";
 // Each image's scores, beside it: a line an image, its part, its row there and whether it is an
 // outlier, then a column a score, higher = more anomalous.
 inline constexpr const char* kScoresFile = "scores.csv";

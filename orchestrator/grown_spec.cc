@@ -33,6 +33,11 @@ std::string grown_text(const Store& store, const Spec& spec) {
   return own == spec.text ? stored : spec.text + stored.substr(marks) + mark_of(own);
 }
 
+std::string grown_from(const Store& store, const Spec& spec) {
+  const std::string stored = stored_text(store, spec.name);
+  return stored.find(mark_of(spec.text)) == std::string::npos ? "" : stored;
+}
+
 std::string take_grown(const Store& store, const std::string& file, const std::string& data,
                        Spec& spec, Expansion& expansion) {
   const std::string grown = grown_from(store, spec);
@@ -44,11 +49,6 @@ std::string take_grown(const Store& store, const std::string& file, const std::s
       "{}: goes on with what occam add has made of it, {} trials where it names {}; occam cancel "
       "takes trials out\n",
       file, expansion.trials.size(), before);
-}
-
-std::string grown_from(const Store& store, const Spec& spec) {
-  const std::string stored = stored_text(store, spec.name);
-  return stored.find(mark_of(spec.text)) == std::string::npos ? "" : stored;
 }
 
 }  // namespace occam

@@ -37,6 +37,12 @@ bool has_files(const fs::path& folder, const Kept& kept,
   });
 }
 
+// What cannot be looked at is as good as not there.
+bool is_there(const fs::path& file) {
+  std::error_code none;
+  return fs::exists(file, none);
+}
+
 // Of the folder's newest file; the least time where there is none.
 fs::file_time_type written_at(const fs::path& folder) {
   fs::file_time_type last = fs::file_time_type::min();
@@ -81,9 +87,9 @@ void plan_keeping(MissingWork& work, const fs::path& folder, const Keeping& keep
                   keeping.scores, false};
     if (work.lacking[i].empty()) continue;
     const fs::path own = start.keep.folder;
-    start.keep.features |= fs::exists(own / kKeptManifest);
-    start.keep.weights |= fs::exists(own / "weights.npy");
-    start.keep.scores |= fs::exists(own / kScoresFile);
+    start.keep.features |= is_there(own / kKeptManifest);
+    start.keep.weights |= is_there(own / kWeightsFile);
+    start.keep.scores |= is_there(own / kScoresFile);
     if (!has_kept_features(start)) continue;
     start.keep.score_only = true;
     // Scoring costs about what one pass over the images does.
@@ -97,7 +103,7 @@ std::size_t count_without_scores(const std::vector<TrialHistory>& histories,
   std::size_t count = 0;
   for (std::size_t i = 0; i < histories.size(); ++i)
     count += histories[i].outcome == OutcomeStatus::completed && histories[i].missing.empty() &&
-             !fs::exists(folder / expansion.trials[i].id() / kScoresFile);
+             !is_there(folder / expansion.trials[i].id() / kScoresFile);
   return count;
 }
 
@@ -105,10 +111,12 @@ std::size_t take_kept(const Store& store, const fs::path& from, const fs::path& 
   std::error_code none;
   std::size_t taken = 0;
   if (!fs::is_directory(from, none)) return taken;
-  const std::vector<std::string> trials =
-      store.column("SELECT trial FROM outcome WHERE retired_at IS NULL");
+  const std::vector<std::string> finished =
+      store.column("SELECT trial FROM outcome WHERE retired_at IS NULL ORDER BY trial");
   try {
-    for (const std::string& trial : trials) {
+    for (const auto& folder : fs::directory_iterator(from)) {
+      const std::string trial = folder.path().filename();
+      if (!std::binary_search(finished.begin(), finished.end(), trial)) continue;
       if (written_at(from / trial) <= written_at(to / trial)) continue;
       const fs::path half = to / (trial + ".partial.merged");
       fs::remove_all(half);

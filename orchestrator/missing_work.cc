@@ -141,8 +141,8 @@ std::string drift_text(const SweepDrift& drift) {
   if (drift.orphaned_outcomes > 0)
     text += fmt::format(
         "  {} orphaned trials have results, which stay: occam table --orphaned shows them, with "
-        "the "
-        "fields that have changed among --rows and --columns; a spec with another name keeps both "
+        "the fields that have changed among --rows and --columns; a spec with another name keeps "
+        "both "
         "sweeps\n",
         drift.orphaned_outcomes);
   return text;

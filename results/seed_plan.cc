@@ -5,8 +5,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <tuple>
 
+#include "results/table_entry.h"
 #include "results/table_notes.h"
 
 namespace occam {
@@ -33,15 +33,11 @@ void set_seeds(Json& block, const std::vector<std::int64_t>& seeds) {
 
 // What the images of the sweep's trials were, for more trials on the same.
 FindSource known_sources(const SweepResults& sweep) {
-  using Key = std::tuple<Dataset, std::string, std::int64_t>;
-  const auto key_of = [](const Trial& trial) {
-    return Key{trial.dataset, trial.source.name, class_index(trial.dataset, trial.inlier)};
-  };
-  std::map<Key, SourceImages> all;
-  for (const Result& one : sweep.results) all.emplace(key_of(one.trial), one.trial.source);
-  for (const Missing& one : sweep.missing) all.emplace(key_of(one.trial), one.trial.source);
-  return [all = std::move(all), key_of](const Trial& trial) {
-    const auto known = all.find(key_of(trial));
+  std::map<ClassTask, SourceImages> all;
+  for (const Result& one : sweep.results) all.emplace(task_of(one.trial), one.trial.source);
+  for (const Missing& one : sweep.missing) all.emplace(task_of(one.trial), one.trial.source);
+  return [all = std::move(all)](const Trial& trial) {
+    const auto known = all.find(task_of(trial));
     return known == all.end() ? trial.source : known->second;
   };
 }

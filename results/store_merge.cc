@@ -170,7 +170,7 @@ struct Planned {
 };
 struct Plan {
   std::map<std::string, Planned> trials;
-  std::map<std::int64_t, std::set<std::string>> scores;  // by list
+  std::map<std::int64_t, std::set<std::string>> scores;  // by list, of every one that a trial has
 };
 
 Plan plan_by_trial(SQLite::Database& database, const std::string& sweep) {
@@ -180,10 +180,12 @@ Plan plan_by_trial(SQLite::Database& database, const std::string& sweep) {
   Statement trials(database, "SELECT trial, " + std::string(marks ? "orphaned_at IS NULL" : "1") +
                                  ", variant, list FROM sweep_trial WHERE sweep = ?");
   trials.bind(1, sweep);
-  while (trials.executeStep())
+  while (trials.executeStep()) {
+    const std::int64_t list = trials.getColumn(3).getInt64();
     plan.trials[trials.getColumn(0).getString()] = {trials.getColumn(1).getInt() != 0,
-                                                    trials.getColumn(2).getString(),
-                                                    trials.getColumn(3).getInt64()};
+                                                    trials.getColumn(2).getString(), list};
+    plan.scores[list];
+  }
   Statement scores(database,
                    "SELECT list, features || ' ' || classifier || ' ' || parameters FROM request "
                    "WHERE sweep = ?");
@@ -194,13 +196,13 @@ Plan plan_by_trial(SQLite::Database& database, const std::string& sweep) {
 }
 
 // Whether the plan is the other one with trials or scores added, as of a spec that has grown.
-bool covers(Plan plan, Plan other) {
+bool covers(const Plan& plan, const Plan& other) {
   return std::all_of(other.trials.begin(), other.trials.end(), [&](const auto& one) {
     const auto own = plan.trials.find(one.first);
     if (own == plan.trials.end()) return false;
     const Planned &now = own->second, &before = one.second;
-    const auto& scores = plan.scores[now.list];
-    const auto& wanted = other.scores[before.list];
+    const auto& scores = plan.scores.at(now.list);
+    const auto& wanted = other.scores.at(before.list);
     return now.counts >= before.counts && now.variant == before.variant &&
            std::includes(scores.begin(), scores.end(), wanted.begin(), wanted.end());
   });

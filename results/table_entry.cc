@@ -164,6 +164,10 @@ std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split) 
   return entries;
 }
 
+ClassTask task_of(const Trial& trial) {
+  return {trial.dataset, class_index(trial.dataset, trial.inlier), trial.source.name};
+}
+
 std::string dataset_of(const TableEntry& entry) {
   const std::string name = to_string(entry.trial->dataset), &source = entry.trial->source.name;
   return source.empty() ? name : name + " '" + source + "'";

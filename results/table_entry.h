@@ -25,6 +25,7 @@ struct ClassTask {
   std::string source = {};
   auto operator<=>(const ClassTask&) const = default;
 };
+ClassTask task_of(const Trial& trial);
 
 // One planned score of one trial, with or without its value.
 struct TableEntry {
@@ -47,9 +48,7 @@ struct TableEntry {
   const std::string& value_at(std::size_t place) const;
   static std::size_t place_of(std::string_view field);
   std::int64_t seed() const { return trial->seed; }
-  ClassTask task() const {
-    return {trial->dataset, class_index(trial->dataset, trial->inlier), trial->source.name};
-  }
+  ClassTask task() const { return task_of(*trial); }
 };
 using TableEntries = std::vector<const TableEntry*>;
 

@@ -26,8 +26,7 @@ Selection selected(const TableEntries& entries, const std::vector<TableEntry>& b
                    const Labels& select, const Labels& groups, const std::string& split,
                    bool is_planned) {
   for (const std::string& field : select)
-    if (contains(groups, field) || field == "seed" || field == "class" || field == "class_name" ||
-        is_of_dataset(field))
+    if (contains(groups, field) || field == "seed" || is_of_task(field))
       throw UsageError("--select " + field +
                        ": is an axis of the table, so there is nothing to choose; take it from "
                        "--rows and --columns");

@@ -64,7 +64,6 @@ std::size_t columns_for(const Figure& figure, bool wide) {
 
 }  // namespace
 
-// One without a name among others is the variant of a plain block.
 std::string legend_name(const Series& series) { return series.name.empty() ? "–" : series.name; }
 
 double Layout::note(std::size_t line) const {

@@ -35,6 +35,9 @@ struct Layout {
 };
 Layout layout_of(const Figure& figure);
 
+// A series' name in the legend: one without a name among others is the variant of a plain block.
+std::string legend_name(const Series& series);
+
 // What the y axis (of heat the colours) shows: all values with their spread, and a little air.
 struct Range {
   double least, most;

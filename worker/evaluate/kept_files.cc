@@ -152,7 +152,7 @@ void write_kept(const fs::path& folder, const KeptTraining& training, const Tria
     writer.write_features(name, held.network, part.features);
   }
   if (network) {
-    writer.write("weights.npy", network->flat());
+    writer.write(kWeightsFile, network->flat());
     writer.write("statistics.npy", network->statistics());
   }
   write_text(made / kKeptManifest, to_json(manifest).dump(1) + "\n");
