@@ -10,7 +10,7 @@ namespace occam {
 FigureSpec figure_spec(const JsonNode& node) {
   using Kind = JsonNode::Kind;
   node.require(Kind::object, "an object: {\"x\": \"batch_size\", \"by\": \"loss,classifier\"}");
-  node.allow_only({"kind", "x", "y", "by", "where", "caption"});
+  node.allow_only({"kind", "x", "y", "by", "where", "caption", "metric"});
   FigureSpec spec;
   if (const JsonNode* kind = node.find("kind")) {
     const std::vector<std::string> known{"lines", "bars", "heat", "curves"};
@@ -31,6 +31,10 @@ FigureSpec figure_spec(const JsonNode& node) {
     spec.y = curves ? y->text("train_loss, accuracy or learning_rate")
                     : result_field(*y, y->text("a field's name"));
   if (const JsonNode* by = node.find("by")) spec.by = field_list(*by);
+  if (const JsonNode* metric = node.find("metric")) {
+    if (curves) metric->fail("is of scores, and curves show what training said; leave it out");
+    spec.metric = metric->named<Metric>("auroc, average_precision or fpr95");
+  }
   if (const JsonNode* where = node.find("where")) spec.where = conditions(*where);
   if (const JsonNode* caption = node.find("caption")) spec.caption = caption->text("a text");
   return spec;

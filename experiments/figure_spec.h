@@ -1,8 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "experiments/metric.h"
 
 namespace occam {
 
@@ -16,6 +19,7 @@ struct FigureSpec {
   std::vector<std::string> by;
   std::vector<std::pair<std::string, std::vector<std::string>>> where;  // field, accepted values
   std::string caption;
+  std::optional<Metric> metric;
 };
 
 // A spec's figure. Throws UsageError with file, line and path.

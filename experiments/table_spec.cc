@@ -103,7 +103,7 @@ FieldValues conditions(const JsonNode& node) {
 TableSpec table_spec(const JsonNode& node) {
   node.require(Kind::object, "an object with rows and columns");
   node.allow_only({"rows", "columns", "where", "references", "caption", "mean", "baseline", "claim",
-                   "spread", "best", "select", "on", "labels", "order", "sort"});
+                   "spread", "best", "select", "on", "labels", "order", "sort", "metric"});
   TableSpec spec;
   spec.place = node.where();
   const JsonNode* rows = node.find("rows");
@@ -118,6 +118,7 @@ TableSpec table_spec(const JsonNode& node) {
     if (key == "caption") spec.caption = value.text("a text");
     if (key == "mean") spec.mean = truth(value);
     if (key == "baseline") spec.baseline = baseline(value);
+    if (key == "metric") spec.metric = value.named<Metric>("auroc, average_precision or fpr95");
     if (key == "claim") spec.claim = value.named<Claim>("seeds or tasks");
     if (key == "spread") spec.spread = value.named<Spread>("sd, ci95 or paper");
     if (key == "best") spec.best = value.named<Best>("column, row, table or none");

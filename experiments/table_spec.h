@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "experiments/metric.h"
 #include "experiments/names.h"
 
 namespace occam {
@@ -52,19 +53,20 @@ struct TableSpec {
   // Lines of their own with the mean over classes, and over the tasks of all data sets; where no
   // axis is a data set, cells may span several.
   bool mean = false;
+  std::optional<Metric> metric = {};  // none: AUROC
   // The arm that every other is compared with: row or column fields, one value each.
   FieldValues baseline = {};
   std::optional<Claim> claim = {};    // none: seeds
   std::optional<Spread> spread = {};  // none: sd, or paper against published values
   std::optional<Best> best = {};      // none: automatic
   std::vector<std::string> select =
-      {};                      // hyper-parameters chosen per cell and data set by mean AUROC …
+      {};  // hyper-parameters chosen per cell and data set by the mean of the metric …
   std::string select_on = {};  // … on this split; "" is validation
   // A field's printed values, and with the value "" its own name: {"loss", {{"rotation", "Rot."}}}.
   std::vector<std::pair<std::string, std::vector<std::pair<std::string, std::string>>>> labels = {};
   FieldValues order = {};  // of a field's values; those not named follow
   std::string sort =
-      {};  // rows by their mean, falling, in this column ("rotation,kde") or in "mean"
+      {};  // rows by their mean, the best first, in this column ("rotation,kde") or in "mean"
   std::string place = {};  // "batch-size.json:12: tables.main"; empty when it is of no spec file
 };
 

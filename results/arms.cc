@@ -68,7 +68,7 @@ std::vector<std::string> differing_fields(const TableEntries& one, const TableEn
 // Of the seeds and tasks that both have.
 double mean_over_common(const Scores& one, const Scores& other) {
   Scores zero;
-  for (const auto& [key, auroc] : other) zero.emplace(key, 0.0);
+  for (const auto& [key, score] : other) zero.emplace(key, 0.0);
   return mean_of(paired_differences(one, zero, Claim::seeds).values);
 }
 
@@ -139,21 +139,21 @@ std::string counted(std::int64_t count, const std::string& one, const std::strin
 std::string classes(const Comparison& found) { return counted(found.tasks, "class", "classes"); }
 
 std::string seeds_sentence(const std::string& first, const ArmsComparison::Pair& pair,
-                           std::size_t family) {
+                           Metric metric, std::size_t family) {
   const Comparison& found = pair.seeds;
   const std::string means = percent(pair.one) + " against " + percent(pair.other);
   const std::string lead = "These tasks, new seeds: ";
   if (!found.p)
-    return lead + fmt::format("no claim, from {} of {}; {} less {} is {} AUROC points ({}).",
+    return lead + fmt::format("no claim, from {} of {}; {} less {} is {} {} points ({}).",
                               found.seeds == 1 ? "one seed" : "seeds without any deviation",
                               classes(found), first, pair.name, signed_points(*found.estimate),
-                              means);
+                              printed_metric(metric), means);
   return lead + first + " is " + verdict(found, family) + " " + pair.name +
          fmt::format(
-             ", by {} AUROC points ({}; {}; paired t over {} seeds of the mean over {}, "
+             ", by {} {} points ({}; {}; paired t over {} seeds of the mean over {}, "
              "t({}) = {:.2f}, {}).",
-             points(found, family), means, interval_text(found), found.seeds, classes(found),
-             found.seeds - 1, found.statistic, p_text(found, family));
+             points(found, family), printed_metric(metric), means, interval_text(found),
+             found.seeds, classes(found), found.seeds - 1, found.statistic, p_text(found, family));
 }
 
 std::string tasks_sentence(const std::string& first, const ArmsComparison::Pair& pair,
@@ -181,7 +181,7 @@ std::string tasks_sentence(const std::string& first, const ArmsComparison::Pair&
 
 ArmsComparison compare_arms(const SweepResults& sweep, const std::vector<Arm>& arms,
                             const ArmsOptions& options) {
-  const std::vector<TableEntry> planned = planned_entries(sweep);
+  const std::vector<TableEntry> planned = planned_entries(sweep, Split::test, options.metric);
   TableEntries all;
   for (const TableEntry& entry : planned) all.push_back(&entry);
   check_where("--where", options.where, all);
@@ -198,6 +198,7 @@ ArmsComparison compare_arms(const SweepResults& sweep, const std::vector<Arm>& a
                      "; --pool takes them together");
 
   ArmsComparison comparison;
+  comparison.metric = options.metric;
   comparison.first = arms.front().name;
   if (!sources.empty()) comparison.notes.push_back("pooled: results of " + sources);
   for (std::size_t i = 1; i < arms.size(); ++i) {
@@ -215,7 +216,7 @@ ArmsComparison compare_arms(const SweepResults& sweep, const std::vector<Arm>& a
     pair.other = pair.one - *pair.seeds.mean;
     const auto tasks = paired_differences(found[0].scores, found[i].scores, Claim::tasks).values;
     for (const double difference : tasks) {
-      pair.wins += difference > 0;
+      pair.wins += is_better(options.metric, difference, 0);
       pair.ties += difference == 0;
     }
     pair.flips_p = sign_flips(tasks)->p;
@@ -229,7 +230,7 @@ ArmsComparison compare_arms(const SweepResults& sweep, const std::vector<Arm>& a
     std::int64_t collapsed = 0, lacking = 0;
     for (const TableEntry* entry : found[i].entries) {
       collapsed += entry->collapsed;
-      lacking += !entry->auroc;
+      lacking += !entry->score;
     }
     if (collapsed > 0)
       comparison.notes.push_back(
@@ -244,8 +245,8 @@ ArmsComparison compare_arms(const SweepResults& sweep, const std::vector<Arm>& a
 std::string sentences(const ArmsComparison& comparison) {
   std::string text;
   for (const ArmsComparison::Pair& pair : comparison.pairs) {
-    text += seeds_sentence(comparison.first, pair, comparison.seeds_family) + "\n" +
-            tasks_sentence(comparison.first, pair, comparison.tasks_family) + "\n";
+    text += seeds_sentence(comparison.first, pair, comparison.metric, comparison.seeds_family) +
+            "\n" + tasks_sentence(comparison.first, pair, comparison.tasks_family) + "\n";
     if (!pair.also.empty()) text += "They also differ in: " + joined(pair.also, "; ") + ".\n";
   }
   if (comparison.friedman) {
@@ -253,11 +254,12 @@ std::string sentences(const ArmsComparison& comparison) {
     for (const double rank : comparison.friedman->mean_ranks)
       ranks.push_back(fmt::format("{:.2f}", rank));
     text += fmt::format(
-        "All {} over {} classes: Friedman chi-square({}) = {:.2f}, p {}{}; mean ranks (highest is "
+        "All {} over {} classes: Friedman chi-square({}) = {:.2f}, p {}{}; mean ranks ({} is "
         "best) {}.\n",
         comparison.pairs.size() + 1, comparison.friedman->tasks, comparison.pairs.size(),
         comparison.friedman->statistic, comparison.friedman->p < 0.001 ? "" : "= ",
-        printed_p(comparison.friedman->p), joined(ranks));
+        printed_p(comparison.friedman->p), less_is_better(comparison.metric) ? "lowest" : "highest",
+        joined(ranks));
   }
   for (const std::string& note : comparison.notes) text += note + "\n";
   return text;
@@ -281,8 +283,10 @@ std::string to_json_text(const ArmsComparison& comparison) {
     json["classes"] = one.tasks;
     return json;
   };
-  ordered_json all{
-      {"pairs", ordered_json::array()}, {"friedman", nullptr}, {"notes", comparison.notes}};
+  ordered_json all{{"metric", to_string(comparison.metric)},
+                   {"pairs", ordered_json::array()},
+                   {"friedman", nullptr},
+                   {"notes", comparison.notes}};
   for (const ArmsComparison::Pair& pair : comparison.pairs)
     all["pairs"].push_back({{"first", comparison.first},
                             {"other", pair.name},

@@ -16,7 +16,8 @@ struct Arm {
 };
 
 struct ArmsOptions {
-  Where where;        // of all arms
+  Where where;  // of all arms
+  Metric metric = Metric::auroc;
   bool mean = false;  // over the tasks of all data sets
   bool pool = false;
 };
@@ -31,6 +32,7 @@ struct ArmsComparison {
     std::optional<double> flips_p;    // sign flips over the tasks
     std::vector<std::string> also;    // fields beside the arms' own in which the two differ
   };
+  Metric metric = Metric::auroc;
   std::string first;
   std::vector<Pair> pairs;
   std::size_t seeds_family = 0, tasks_family = 0;  // how many p Holm corrected for each claim

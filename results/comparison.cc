@@ -17,7 +17,7 @@ struct Common {
 Common common_of(const Scores& one, const Scores& other) {
   std::map<ClassTask, std::set<std::int64_t>> seeds_of;
   std::map<std::int64_t, std::set<ClassTask>> tasks_of;
-  for (const auto& [key, auroc] : one)
+  for (const auto& [key, score] : one)
     if (other.count(key) > 0) {
       seeds_of[key.second].insert(key.first);
       tasks_of[key.first].insert(key.second);

@@ -12,7 +12,7 @@
 
 namespace occam {
 
-// AUROC in [0, 1] of one arm, by seed and task.
+// Scores in [0, 1] of one arm, by seed and task.
 using Scores = std::map<std::pair<std::int64_t, ClassTask>, double>;
 
 // One arm less another, over seeds and tasks that both have all scores of: where some lack, either

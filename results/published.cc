@@ -176,7 +176,7 @@ std::optional<AgainstPublished> PublishedValues::counterpart(
   // Of a mean over what there is, the same classes in print.
   std::set<ClassTask> tasks;
   if (mean)
-    for (const auto& [key, auroc] : scores) tasks.insert(key.second);
+    for (const auto& [key, score] : scores) tasks.insert(key.second);
   else
     for (const TableEntry* entry : cell) tasks.insert(entry->task());
   const auto count = static_cast<double>(tasks.size());
@@ -229,7 +229,7 @@ std::optional<AgainstPublished> PublishedValues::counterpart(
   if (!mean) return print;
   print.difference = *mean - print.mean;
   std::map<ClassTask, std::vector<double>> by_task;
-  for (const auto& [key, auroc] : scores) by_task[key.second].push_back(auroc);
+  for (const auto& [key, score] : scores) by_task[key.second].push_back(score);
   for (const auto& [task, values] : by_task) {
     const auto deviation = sample_deviation(values);
     if (!deviation || !has_deviations) return print;

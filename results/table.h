@@ -46,6 +46,7 @@ struct Table {
   std::vector<std::vector<Cell>> cells;                 // [row][column]
   std::vector<std::string> notes;  // what was held fixed, incomplete cells, subsets of the test set
   TableSpec spec;                  // as made: with the rows and columns that were chosen
+  Metric metric = Metric::auroc;
   Spread spread = Spread::sd;
   std::string what;                               // one sentence: what a number and its ± are
   bool best_by_row = false, best_of_all = false;  // what the best is the best of; else its column
@@ -65,7 +66,7 @@ bool any_cell(const Table& table, Predicate&& is_such) {
 Table ablation(const SweepResults& sweep, const TableOptions& options);
 
 // text: aligned, percent, mean ± deviation, best marked; md: a pipe table with bold; latex: a table
-// environment for booktabs; csv and json: long, one row a cell, AUROC in [0, 1] at full precision.
+// environment for booktabs; csv and json: long, one row a cell, rates in [0, 1] at full precision.
 // Byte-identical for identical results, whatever the locale.
 std::string render(const Table& table, TableFormat format);
 

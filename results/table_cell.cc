@@ -24,9 +24,9 @@ std::map<std::pair<std::int64_t, ClassTask>, Score> gathered(const TableEntries&
     Score& score = scores[{entry->seed(), entry->task()}];
     // Pixels have the same score under every training, of which the plan's first is taken.
     const bool counts =
-        entry->auroc && (score.count == 0 || (pool && entry->request.features != Features::pixels));
+        entry->score && (score.count == 0 || (pool && entry->request.features != Features::pixels));
     if (counts) {
-      score.sum += *entry->auroc;
+      score.sum += *entry->score;
       ++score.count;
       score.collapsed |= entry->collapsed;
     }
@@ -38,7 +38,7 @@ std::map<std::pair<std::int64_t, ClassTask>, Score> gathered(const TableEntries&
 
 std::vector<double> seed_means(const Scores& scores) {
   std::map<std::int64_t, std::vector<double>> by_seed;
-  for (const auto& [key, auroc] : scores) by_seed[key.first].push_back(auroc);
+  for (const auto& [key, score] : scores) by_seed[key.first].push_back(score);
   std::vector<double> means;
   for (const auto& [seed, values] : by_seed) means.push_back(mean_of(values));
   return means;
@@ -46,7 +46,7 @@ std::vector<double> seed_means(const Scores& scores) {
 
 std::optional<double> mean_task_deviation(const Scores& scores) {
   std::map<ClassTask, std::vector<double>> by_task;
-  for (const auto& [key, auroc] : scores) by_task[key.second].push_back(auroc);
+  for (const auto& [key, score] : scores) by_task[key.second].push_back(score);
   std::vector<double> deviations;
   for (const auto& [task, values] : by_task) {
     const auto deviation = sample_deviation(values);
@@ -73,7 +73,7 @@ std::optional<Updates> updates_of(const TableEntries& entries) {
 std::string sources_of(const TableEntries& entries, std::string TableEntry::*source) {
   std::set<std::string> all;
   for (const TableEntry* entry : entries)
-    if (entry->auroc) all.insert(entry->*source);
+    if (entry->score) all.insert(entry->*source);
   return joined({all.begin(), all.end()}, " | ");
 }
 

@@ -134,7 +134,7 @@ const std::string& TableEntry::value_at(std::size_t place) const {
   return *of_trial[place];
 }
 
-std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split) {
+std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split, Metric metric) {
   TableEntryMaker maker(sweep.requests);
   std::vector<TableEntry> entries;
   std::size_t most = sweep.results.size();
@@ -143,7 +143,7 @@ std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split) 
   for (const Result& one : sweep.results) {
     if (one.request.split != split) continue;
     TableEntry& entry = entries.emplace_back(maker.make(one, one.request));
-    if (one.evaluation) entry.auroc = one.evaluation->auroc;
+    if (one.evaluation) entry.score = rate_of(*one.evaluation, metric);
     entry.diverged = one.status == OutcomeStatus::diverged;
     // A score that no training has a part in is as it is.
     entry.collapsed = !one.collapsed.empty() && concerns("steps", one.request.features);

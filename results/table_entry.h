@@ -33,7 +33,7 @@ struct TableEntry {
   EvaluationRequest request;
   // The trial's position in the sweep, the request's in the spec.
   std::pair<std::int64_t, std::size_t> order;
-  std::optional<double> auroc;
+  std::optional<double> score;  // by the metric, in [0, 1]
   bool diverged = false, failed = false, collapsed = false;
   std::string build, data;
   // Texts of the fields that describe the trial, then of those that describe the request, in the
@@ -54,7 +54,8 @@ using TableEntries = std::vector<const TableEntry*>;
 
 // Of one split, in the order of the sweep's plan, whatever has been recorded so far and in which
 // order. They point into the sweep.
-std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split = Split::test);
+std::vector<TableEntry> planned_entries(const SweepResults& sweep, Split split = Split::test,
+                                        Metric metric = Metric::auroc);
 
 // The name of its data set, and of images of the user's own which.
 std::string dataset_of(const TableEntry& entry);

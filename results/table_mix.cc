@@ -78,7 +78,7 @@ std::string mixed_source(const TableEntries& entries) {
   std::set<std::string> builds;
   std::map<std::string, std::set<std::string>> data;
   for (const TableEntry* entry : entries) {
-    if (!entry->auroc) continue;
+    if (!entry->score) continue;
     builds.insert(entry->build);
     data[dataset_of(*entry)].insert(entry->data);
   }

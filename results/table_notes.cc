@@ -63,9 +63,11 @@ std::string place_of(const Labels& fields, const Labels& labels) {
   return joined(parts, ", ");
 }
 
-std::string what_numbers_are(Spread spread, bool span) {
+std::string what_numbers_are(Metric metric, Spread spread, bool span) {
   const std::string tasks = span ? "tasks (classes of all data sets)" : "classes";
-  std::string text = "AUROC in %: mean over the " + tasks + " of each seed, then over seeds ± ";
+  std::string text = printed_metric(metric) + " in %" +
+                     (less_is_better(metric) ? " (less is better)" : "") + ": mean over the " +
+                     tasks + " of each seed, then over seeds ± ";
   switch (spread) {
     case Spread::sd:
       text += "their sample deviation";

@@ -8,7 +8,7 @@
 namespace occam {
 
 // One sentence on what a cell's number and its ± are.
-std::string what_numbers_are(Spread spread, bool span);
+std::string what_numbers_are(Metric metric, Spread spread, bool span);
 
 // Each adds to table.notes what a reader must know and cannot see in the cells.
 void note_budget(Table& table, const TableEntries& entries);  // what was held fixed

@@ -9,12 +9,12 @@
 namespace occam {
 namespace {
 
-void mark(std::vector<Cell*> candidates) {
+void mark(Metric metric, std::vector<Cell*> candidates) {
   std::erase_if(candidates,
                 [](const Cell* cell) { return !cell->mean || cell->count != cell->expected; });
   if (candidates.size() < 2) return;
   std::sort(candidates.begin(), candidates.end(),
-            [](const Cell* a, const Cell* b) { return *a->mean > *b->mean; });
+            [&](const Cell* a, const Cell* b) { return is_better(metric, *a->mean, *b->mean); });
   const auto printed = [](const Cell* cell) { return percent(*cell->mean); };
   const std::string top = printed(candidates.front());
   const auto below = std::find_if(candidates.begin(), candidates.end(),
@@ -71,7 +71,7 @@ void mark_best(Table& table) {
       groups.resize(std::max(groups.size(), group + 1));
       groups[group].push_back(&table.cells[row][column]);
     }
-  for (std::vector<Cell*>& group : groups) mark(std::move(group));
+  for (std::vector<Cell*>& group : groups) mark(table.metric, std::move(group));
 }
 
 void sort_rows(Table& table) {
@@ -89,7 +89,8 @@ void sort_rows(Table& table) {
     const auto last =
         std::find_if(first, end, [&](std::size_t row) { return table.row_is_mean[row]; });
     std::stable_sort(first, last, [&](std::size_t a, std::size_t b) {
-      return sort_key(table, a).value_or(-1) > sort_key(table, b).value_or(-1);
+      const auto one = sort_key(table, a), other = sort_key(table, b);
+      return one && (!other || is_better(table.metric, *one, *other));
     });
     first = last == end ? end : last + 1;
   }

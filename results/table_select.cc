@@ -24,7 +24,7 @@ std::string written(const Labels& fields, const Labels& values) {
 
 Selection selected(const TableEntries& entries, const std::vector<TableEntry>& by,
                    const Labels& select, const Labels& groups, const std::string& split,
-                   bool is_planned) {
+                   Metric metric, bool is_planned) {
   for (const std::string& field : select)
     if (contains(groups, field) || field == "seed" || is_of_task(field))
       throw UsageError("--select " + field +
@@ -37,7 +37,7 @@ Selection selected(const TableEntries& entries, const std::vector<TableEntry>& b
   };
   std::map<std::pair<std::int64_t, std::string>, double> scores;
   for (const TableEntry& entry : by)
-    if (entry.auroc || is_planned) scores.emplace(key_of(entry), entry.auroc.value_or(0));
+    if (entry.score || is_planned) scores.emplace(key_of(entry), entry.score.value_or(0));
 
   std::map<std::pair<Labels, std::string>, std::map<Labels, Candidate>> cells;
   for (const TableEntry* entry : entries) {
@@ -67,7 +67,7 @@ Selection selected(const TableEntries& entries, const std::vector<TableEntry>& b
                    "stamps the table"
                  : "; wait for them, or narrow the table with --where"));
       const double mean = values.empty() ? 0 : mean_of(values);
-      const bool better = !best || mean > best_mean ||
+      const bool better = !best || is_better(metric, mean, best_mean) ||
                           (mean == best_mean && setting.second.order < best->second.order);
       if (!better) continue;
       best = &setting;

@@ -9,7 +9,7 @@
 namespace occam {
 
 // Hyper-parameters chosen cell by cell, each data set for itself: of the settings of some fields
-// the one whose mean AUROC on a split is the largest (the plan's first, of equal ones).
+// the one whose mean on a split is the best (the plan's first, of equal ones).
 struct Selection {
   TableEntries entries;  // the test scores of the chosen settings
   // By the entry: "learning_rate=0.02", of several settings. An entry of the only one is not there.
@@ -21,6 +21,6 @@ struct Selection {
 // would favour whatever failed least. With `is_planned` it is enough that one is asked for.
 Selection selected(const TableEntries& entries, const std::vector<TableEntry>& by,
                    const Labels& select, const Labels& groups, const std::string& split,
-                   bool is_planned);
+                   Metric metric, bool is_planned);
 
 }  // namespace occam

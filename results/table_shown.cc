@@ -75,6 +75,12 @@ TableSpec with_options(TableSpec table, const TableSpec& wanted) {
   table.mean |= wanted.mean;
   take(table.select_on, wanted.select_on);
   if (wanted.spread) table.spread = wanted.spread;
+  if (wanted.metric) {
+    // Its caption may speak of its own.
+    if (wanted.metric != table.metric.value_or(Metric::auroc) && wanted.caption.empty())
+      table.caption.clear();
+    table.metric = wanted.metric;
+  }
   if (wanted.claim) table.claim = wanted.claim;
   if (wanted.best) table.best = wanted.best;
   return table;
@@ -151,7 +157,7 @@ std::map<const TableEntry*, std::string> chosen_by_where(const TableSpec& spec,
   groups.insert(groups.end(), spec.columns.begin(), spec.columns.end());
   std::map<Labels, bool> has_others;
   for (const TableEntry* entry : all)
-    if (entry->auroc && accepts(rest, *entry) && !accepts(tuned, *entry))
+    if (entry->score && accepts(rest, *entry) && !accepts(tuned, *entry))
       has_others[labels_of(*entry, groups)] = true;
   std::map<const TableEntry*, std::string> chosen;
   for (const TableEntry* entry : regular) {

@@ -23,6 +23,7 @@ json to_json(const TableSpec& table) {
           {"caption", table.caption},
           {"mean", table.mean},
           {"baseline", table.baseline},
+          {"metric", name_or_null(table.metric)},
           {"claim", name_or_null(table.claim)},
           {"spread", name_or_null(table.spread)},
           {"best", name_or_null(table.best)},
@@ -53,6 +54,7 @@ TableSpec from_json(const json& text) {
   read(text, "caption", table.caption);
   read(text, "mean", table.mean);
   read(text, "baseline", table.baseline);
+  read_name(text, "metric", table.metric);
   read_name(text, "claim", table.claim);
   read_name(text, "spread", table.spread);
   read_name(text, "best", table.best);

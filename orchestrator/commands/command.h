@@ -46,6 +46,9 @@ class Arguments {
   bool helped_ = false;
 };
 
+// The words of --metric.
+inline constexpr const char* kMetricHelp = "auroc, average_precision or fpr95";
+
 // "batch_size=16,32" as a field and its values. Throws UsageError; with `fields` also for a field
 // that is none of them.
 std::pair<std::string, std::vector<std::string>> parse_condition(const std::string& text);

@@ -40,7 +40,7 @@ Arm parse_arm(const std::string& text) {
 }  // namespace
 
 CompareRequest compare_request(const std::vector<std::string>& words) {
-  std::string format;
+  std::string format, metric;
   std::vector<std::string> where;
   CompareRequest request;
   ArmsOptions& options = request.options;
@@ -50,6 +50,7 @@ CompareRequest compare_request(const std::vector<std::string>& words) {
       "sweep", po::value(&request.sweep)->default_value("", "the last one"),
       "name of the sweep; several with commas")("format", po::value(&format)->default_value("text"),
                                                 "text or json")(
+      "metric", po::value(&metric)->default_value("auroc"), kMetricHelp)(
       "mean", po::bool_switch(&options.mean), "over the tasks of all data sets")(
       "pool", po::bool_switch(&options.pool), "let arms mix builds, data or trials; says so")(
       "output,o", po::value(&request.output), "write to this file, with its origin beside it");
@@ -58,6 +59,7 @@ CompareRequest compare_request(const std::vector<std::string>& words) {
   if (request.helped) return request;
   if (format != "text" && format != "json")
     throw UsageError("--format '" + format + "' is none of: text, json");
+  options.metric = named<Metric>("--metric", metric);
   request.json = format == "json";
   options.where = parse_conditions(where, result_fields());
   const auto& positional = arguments.positional();
@@ -69,6 +71,7 @@ CompareRequest compare_request(const std::vector<std::string>& words) {
     request.query.insert(request.query.end(), {"--where", condition});
   if (!request.sweep.empty()) request.query.insert(request.query.end(), {"--sweep", request.sweep});
   if (request.json) request.query.insert(request.query.end(), {"--format", format});
+  if (arguments.has("metric")) request.query.insert(request.query.end(), {"--metric", metric});
   if (options.mean) request.query.emplace_back("--mean");
   if (options.pool) request.query.emplace_back("--pool");
   return request;

@@ -12,7 +12,7 @@ namespace po = boost::program_options;
 
 constexpr const char* kPlotUsage = R"(occam plot [DB] -o FILE.svg|.pdf|.png [OPTIONS]
 
-A picture of a sweep, drawn by gnuplot: AUROC over a number as lines with bands of one deviation
+A picture of a sweep, drawn by gnuplot: AUROC (or --metric) over a number as lines with bands of one deviation
 over seeds, over a name as bars, over two fields as a heat map; or what training said of itself,
 epoch by epoch. Means are those of `occam table`. Without --x and --by, the spec's first table as
 a picture. The last field of --by tells lines apart, those before it make panels.
@@ -37,6 +37,7 @@ FigureOptions with_figure(const FigureOptions& given,
     FigureOptions options = options_of(spec);
     options.where = with_conditions(std::move(options.where), given.where);
     options.title = given.title.empty() ? spec.caption : given.title;
+    if (given.metric) options.metric = given.metric;
     options.partial = given.partial;
     options.pool = given.pool;
     return options;
@@ -49,7 +50,7 @@ FigureOptions with_figure(const FigureOptions& given,
 }  // namespace
 
 PlotRequest plot_request(const std::vector<std::string>& words) {
-  std::string kind, by;
+  std::string kind, by, metric;
   std::vector<std::string> where;
   PlotRequest request;
   FigureOptions& options = request.options;
@@ -62,6 +63,7 @@ PlotRequest plot_request(const std::vector<std::string>& words) {
       "where", po::value(&where)->composing(), "FIELD=VALUE[,VALUE]; may be given again")(
       "figure", po::value(&request.name), "a figure that the spec names, in place of fields")(
       "sweep", po::value(&request.sweep)->default_value("", "the last one"), "name of the sweep")(
+      "metric", po::value(&metric)->default_value("", "the spec's, else auroc"), kMetricHelp)(
       "title", po::value(&options.title), "above the picture")(
       "partial", po::bool_switch(&options.partial), "means of incomplete cells too")(
       "pool", po::bool_switch(&options.pool), "let cells mix builds or data")(
@@ -70,6 +72,7 @@ PlotRequest plot_request(const std::vector<std::string>& words) {
   request.helped = arguments.helped();
   if (request.helped) return request;
   request.database = arguments.positional().empty() ? "occam.db" : arguments.positional().front();
+  if (!metric.empty()) options.metric = named<Metric>("--metric", metric);
   if (!kind.empty()) options.kind = named<FigureKind>("--kind", kind);
   if (!by.empty()) options.by = split_list(by);
   options.where = parse_conditions(where, result_fields());
@@ -84,6 +87,7 @@ PlotRequest plot_request(const std::vector<std::string>& words) {
   said("--y", options.y);
   said("--by", by);
   said("--kind", kind);
+  said("--metric", metric);
   for (const std::string& condition : where) said("--where", condition);
   said("--figure", request.name);
   said("--sweep", request.sweep);

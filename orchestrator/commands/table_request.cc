@@ -15,8 +15,8 @@ namespace po = boost::program_options;
 
 constexpr const char* kTableUsage = R"(occam table [DB…] [OPTIONS]
 
-The ablation table of a sweep: mean AUROC over the classes within each seed, then over seeds, ±
-the deviation of the per-seed means. Without --rows and --columns, the spec's table. Several
+The ablation table of a sweep: mean AUROC (or --metric) over the classes within each seed, then over
+seeds, ± the deviation of the per-seed means. Without --rows and --columns, the spec's table. Several
 databases are one table.
 
 Examples:
@@ -25,6 +25,7 @@ Examples:
   occam table occam.db --rows class_name --columns batch_size --where classifier=kde --mean
   occam table occam.db --baseline loss=contrastive --spread ci95 -o table.tex
   occam table occam.db --select learning_rate --on validation
+  occam table occam.db --metric fpr95
   occam table occam.db --against published
   occam table occam.db --baseline loss=contrastive --seeds-until 0.5 -o more-seeds.json
   occam table --check table.tex occam.db
@@ -81,8 +82,8 @@ std::shared_ptr<const PublishedValues> published_values(const std::string& again
 }  // namespace
 
 TableRequest table_request(const std::vector<std::string>& words) {
-  std::string rows, columns, format, spread, claim, best, select, on, collapsed, against, sort,
-      caption;
+  std::string rows, columns, format, metric, spread, claim, best, select, on, collapsed, against,
+      sort, caption;
   std::vector<std::string> where, baseline, order, labels;
   bool mean = false;
   double seeds_until = 0;
@@ -99,6 +100,7 @@ TableRequest table_request(const std::vector<std::string>& words) {
       "name of the sweep; several with commas");
   add("format", po::value(&format)->default_value("", "as -o ends, else text"),
       "text, md, latex, csv or json");
+  add("metric", po::value(&metric)->default_value("", "the spec's, else auroc"), kMetricHelp);
   add("spread", po::value(&spread),
       "±: sd of the seeds' means, ci95 of them, or paper: average over classes of each one's sd");
   add("mean", po::bool_switch(&mean), "means over the classes, and over all data sets' tasks");
@@ -148,6 +150,7 @@ TableRequest table_request(const std::vector<std::string>& words) {
                                     {"table", request.table},
                                     {"sweep", request.sweeps},
                                     {"format", format},
+                                    {"metric", metric},
                                     {"spread", spread},
                                     {"claim", claim},
                                     {"select", select},
@@ -184,6 +187,7 @@ TableRequest table_request(const std::vector<std::string>& words) {
   for (const auto& [field, values] : spec.baseline)
     if (values.size() != 1)
       throw UsageError("--baseline " + field + ": the baseline is one arm, so one value");
+  if (!metric.empty()) spec.metric = named<Metric>("--metric", metric);
   if (!spread.empty()) spec.spread = named<Spread>("--spread", spread);
   if (arguments.has("claim")) spec.claim = named<Claim>("--claim", claim);
   if (!best.empty()) spec.best = named<Best>("--best", best);
@@ -201,7 +205,7 @@ TableRequest table_request(const std::vector<std::string>& words) {
   request.published = published_values(against);
   options.against = request.published.get();
   if (arguments.has("seeds-until")) {
-    if (!(seeds_until > 0)) throw UsageError("--seeds-until: must be points of AUROC above 0");
+    if (!(seeds_until > 0)) throw UsageError("--seeds-until: must be points above 0");
     request.seeds_until = seeds_until;
   }
   return request;

@@ -105,6 +105,8 @@ Figure curve_figure(const SweepResults& sweep, const Curves& curves, const Figur
   const Shown& y = shown(options.y);
   if (!options.x.empty() && options.x != "epoch")
     throw UsageError("--x: curves have the epochs there, not " + options.x);
+  if (options.metric)
+    throw UsageError("--metric is of scores, and curves show what training said; leave it out");
   for (const std::string& field : options.by) {
     check_result_field(field, "--by");
     if (is_of_request(field))

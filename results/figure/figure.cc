@@ -72,14 +72,14 @@ void note_meaning(Figure& figure, const Table& table) {
       contains(table.column_fields, "class") || contains(table.column_fields, "class_name");
   const std::string what =
       per_class ? "mean over seeds" : "mean over the classes of each seed, then over seeds";
-  if (seeds.empty() || *seeds.rbegin() < 2)
-    figure.notes.push_back(per_class ? "one seed, so no deviation"
-                                     : "mean over the classes; one seed, so no deviation");
-  else if (figure.kind == FigureKind::heat)
+  if (seeds.empty() || *seeds.rbegin() < 2) {  // the table says that it is one
+    if (!per_class) figure.notes.emplace_back("mean over the classes");
+  } else if (figure.kind == FigureKind::heat) {
     figure.notes.push_back(what);
-  else
+  } else {
     figure.notes.push_back(what + " ± their sample deviation (" +
                            counted_seeds(*seeds.begin(), *seeds.rbegin()) + ")");
+  }
   for (const std::string& note : table.notes) figure.notes.push_back(note);
 }
 
@@ -214,6 +214,7 @@ Table table_of(const SweepResults& sweep, const FigureOptions& options) {
   wanted.partial = options.partial;
   wanted.pool = options.pool;
   wanted.spec.where = options.where;
+  wanted.spec.metric = options.metric;
   if (options.kind == FigureKind::heat) {
     if (options.x.empty() || options.y.empty())
       throw UsageError("a heat map needs two axes: --x batch_size --y learning_rate");
@@ -283,7 +284,7 @@ Figure figure(const SweepResults& sweep, const FigureOptions& options) {
   FigureOptions wanted = options;
   if (!wanted.kind && !wanted.y.empty()) wanted.kind = FigureKind::heat;
   if (!wanted.y.empty() && wanted.kind != FigureKind::heat)
-    throw UsageError("--y is the second axis of a heat map; lines and bars show AUROC there");
+    throw UsageError("--y is the second axis of a heat map; lines and bars show the metric there");
   const Table table = table_of(sweep, wanted);
   if (table.row_fields.size() != 1)
     throw UsageError("the table has the rows " + joined(table.row_fields) +
@@ -308,7 +309,9 @@ Figure figure(const SweepResults& sweep, const FigureOptions& options) {
     case FigureKind::curves:
       throw std::logic_error("curves are not of scores");
   }
-  if (made.kind != FigureKind::heat) made.y_label = "AUROC (%)";
+  (made.kind == FigureKind::heat ? made.value_label : made.y_label) =
+      printed_metric(table.metric) + " (%)";
+  if (table.metric != Metric::auroc) made.bars_begin = 0;
   made.title = options.title;
   note_meaning(made, table);
   return made;

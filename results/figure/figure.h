@@ -11,8 +11,8 @@
 
 namespace occam {
 
-// lines: a number against AUROC; bars: a name against AUROC; heat: AUROC over two fields; curves:
-// what training said of itself, over the epochs.
+// lines: a number against the metric; bars: a name against it; heat: the metric over two fields;
+// curves: what training said of itself, over the epochs.
 enum class FigureKind { lines, bars, heat, curves };
 template <>
 std::span<const std::string_view> names_of<FigureKind>();
@@ -26,6 +26,7 @@ struct FigureOptions {
   FieldValues where;
   std::string title;
   bool partial = false, pool = false;  // as of tables
+  std::optional<Metric> metric = {};   // else the first table's, or AUROC; of scores alone
 };
 
 struct Point {
@@ -45,12 +46,14 @@ struct Panel {
   std::vector<std::vector<std::optional<double>>> grid;  // of heat: [y][x]
 };
 
-// A picture as data. AUROC is in percent, by the rule of tables: the mean over classes within each
+// A picture as data. Rates are in percent, by the rule of tables: the mean over classes within each
 // seed, then over the seeds.
 struct Figure {
   FigureKind kind = FigureKind::lines;
   std::string title, x_label, y_label;
+  std::string value_label;  // of heat: what its colours are
   bool log_x = false;
+  double bars_begin = 50;  // where bars do: at chance, so that their lengths are what was learnt
   // Of bars and heat the names of positions 0, 1, …; of lines names at their own places, right of
   // the axis: the references of the table.
   std::vector<std::pair<double, std::string>> x_names;
@@ -84,7 +87,7 @@ std::vector<std::pair<std::string, FigureSpec>> named_figures(const Store& store
 // The figure that the options ask for, of scores or of curves. Reads curves only for those.
 Figure figure(const Store& store, const SweepResults& sweep, const FigureOptions& options);
 
-// A figure of AUROC: lines, bars or heat, from the same cells as the ablation table. Throws
+// A figure of scores: lines, bars or heat, from the same cells as the ablation table. Throws
 // UsageError for what a table would refuse, for an axis that is no number, and for more than
 // kMostSeries.
 Figure figure(const SweepResults& sweep, const FigureOptions& options);

@@ -229,10 +229,11 @@ std::string gnuplot_script(const Figure& figure, FigureFormat format, const std:
     text += fmt::format(
         "set border 0\nset tics scale 0\nset colorbox user origin screen {:.5f}, screen {:.5f} "
         "size screen {:.5f}, screen {:.5f} noborder\nset cbtics scale 0.5 font ',8'\n"
-        "set label 100 'AUROC (%)' at screen {:.5f}, screen {:.5f} center rotate by 90 font ',8'\n",
+        "set label 100 {} at screen {:.5f}, screen {:.5f} center rotate by 90 font ',8'\n",
         layout.panels.back().right + 0.12 / layout.width, layout.panels.back().bottom,
         0.1 / layout.width, layout.panels.front().top - layout.panels.back().bottom,
-        1 - 0.1 / layout.width, (layout.panels.front().top + layout.panels.back().bottom) / 2);
+        plot_text(figure.value_label), 1 - 0.1 / layout.width,
+        (layout.panels.front().top + layout.panels.back().bottom) / 2);
   else
     text += fmt::format("set grid ytics lc rgb '{}' lw 0.6 lt 1 back\n", kPale);
   text += legend_of(figure, layout);

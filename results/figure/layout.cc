@@ -197,8 +197,7 @@ Range range_of(const Figure& figure) {
   const double air = std::max(0.06 * (most - least), 1e-6 * std::max(1.0, std::abs(most)));
   if (figure.kind == FigureKind::heat) return {least, most > least ? most : least + air};
   if (figure.kind == FigureKind::curves) return {least - air, most + air};
-  // Bars begin at chance, so that their lengths compare what was learnt.
-  if (figure.kind == FigureKind::bars && least > 50) least = 50 + air;
+  if (figure.kind == FigureKind::bars && least > figure.bars_begin) least = figure.bars_begin + air;
   return {least - air, most <= 100 ? std::min(most + air, std::max(100.0, most)) : most + air};
 }
 

@@ -87,7 +87,7 @@ std::string lines_in(const Figure& figure, std::size_t panel) {
 std::string bars_in(const Figure& figure, std::size_t panel, const Range& range) {
   const auto& all = figure.panels[panel].series;
   const double width = 0.8 / static_cast<double>(std::max<std::size_t>(1, all.size()));
-  const double base = std::max(range.least, 50.0);  // chance, where the axis shows it
+  const double base = std::max(range.least, figure.bars_begin);  // where the axis shows it
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const double shift =

@@ -12,6 +12,7 @@ FigureOptions options_of(const FigureSpec& spec) {
   options.y = spec.y;
   options.by = spec.by;
   options.where = spec.where;
+  options.metric = spec.metric;
   return options;
 }
 

@@ -1,4 +1,4 @@
-// Long formats: one record a cell, AUROC in [0, 1].
+// Long formats: one record a cell, rates in [0, 1].
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -79,6 +79,7 @@ std::vector<Record> records_of(const Table& table) {
       for (std::size_t i = 0; i < table.column_fields.size(); ++i)
         record[table.column_fields[i]] = typed(table.column_fields[i], table.columns[column][i]);
       const Cell& cell = table.cells[row][column];
+      record["metric"] = to_string(table.metric);
       record["mean"] = number_or_null(cell.mean);
       record["std"] = number_or_null(cell.deviation);
       record["ci95"] = number_or_null(cell.ci95);

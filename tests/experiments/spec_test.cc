@@ -309,7 +309,7 @@ TEST(Tables, RefuseAFieldThatNoResultHas) {
 
 TEST(Tables, SayHowTheyCompareChooseAndPrint) {
   const Spec one = parsed(kStart + R"("tables": {"a": {"rows": "batch_size", "columns": "loss",
-      "mean": true, "baseline": {"loss": "contrastive"}, "claim": "tasks", "spread": "ci95", "best": "row",
+      "mean": true, "baseline": {"loss": "contrastive"}, "claim": "tasks", "spread": "ci95", "best": "row", "metric": "fpr95",
       "select": "learning_rate", "on": "test", "sort": "mean", "order": {"loss": ["rotation", "contrastive"]},
       "labels": {"batch_size": "Batch", "loss": {"rotation": "Rotation"}}}}})");
   const TableSpec& table = one.tables[0].second;
@@ -317,6 +317,7 @@ TEST(Tables, SayHowTheyCompareChooseAndPrint) {
   EXPECT_EQ(table.baseline, (FieldValues{{"loss", {"contrastive"}}}));
   EXPECT_EQ(table.claim, Claim::tasks);
   EXPECT_EQ(table.spread, Spread::ci95);
+  EXPECT_EQ(table.metric, Metric::fpr95);
   EXPECT_EQ(table.best, Best::row);
   EXPECT_EQ(table.select, std::vector<std::string>{"learning_rate"});
   EXPECT_EQ(table.select_on, "test");
@@ -338,6 +339,10 @@ TEST(Tables, RefuseABaselineOfSeveralArmsAndUnknownWords) {
             0U);
   EXPECT_EQ(said(R"("on": "train")"),
             "spec.json:3: tables.a.on: 'train' is none of: validation, test");
+  EXPECT_EQ(
+      said(R"("metric": "auc")")
+          .rfind("spec.json:3: tables.a.metric: 'auc' is none of: auroc, average_precision", 0),
+      0U);
   EXPECT_EQ(said(R"("mean": 1)"), "spec.json:3: tables.a.mean: must be true or false");
 }
 

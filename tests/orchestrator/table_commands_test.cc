@@ -145,7 +145,7 @@ TEST_F(TableCommands, CheckThatAFileIsStillWhatTheResultsGive) {
 TEST_F(TableCommands, AFilesEndingChoosesItsFormat) {
   const std::pair<const char*, const char*> endings[] = {{"a.tex", "\\begin{tabular}"},
                                                          {"a.md", "|---|"},
-                                                         {"a.csv", "loss,classifier,mean"},
+                                                         {"a.csv", "loss,classifier,metric,mean"},
                                                          {"a.json", "\"loss\": "},
                                                          {"a.out", "─────"}};
   for (const auto& [name, part] : endings) {

@@ -119,7 +119,7 @@ TEST(TableLines, TakeTheOrderAndTheNamesThatAreGiven) {
   EXPECT_THAT(render(table, TableFormat::md),
               testing::AllOf(HasSubstr("| Batch | KDE |"), HasSubstr("| sixty-four | <u>80.0")));
   // The long formats keep the values themselves.
-  EXPECT_THAT(render(table, TableFormat::csv), HasSubstr("64,kde,0.8"));
+  EXPECT_THAT(render(table, TableFormat::csv), HasSubstr("64,kde,auroc,0.8"));
   options.spec.order = {{"batch_size", {"100"}}};
   EXPECT_THAT(message_of([&] { ablation(batch_sizes().sweep(), options); }),
               HasSubstr("--order: no trial of the sweep has batch_size=100"));

@@ -412,13 +412,13 @@ TEST(Render, WritesCsvLongAndAtFullPrecision) {
   const std::string text =
       render(ablation(small_sweep().sweep(), small_options()), TableFormat::csv);
   EXPECT_EQ("\n" + text, R"(
-reference,batch_size,loss,classifier,mean,std,ci95,paper_std,n,expected,seeds,classes,collapsed,diverged,failed,updates_least,updates_most,builds,data
-,64,contrastive,kde,0.78125,0.04419417382415922,0.3970688980054592,0.04419417382415922,2,2,2,1,0,0,0,1860,1860,b1,d1
-,64,rotation,kde,,,,,1,2,1,1,0,0,0,1860,1860,b1,d1
-,512,contrastive,kde,1,0,0,0,2,2,2,1,0,0,0,220,220,b1,d1
-,512,rotation,kde,,,,,0,0,0,0,0,0,0,,,,
-untrained,,contrastive,kde,0.625,,,,1,1,1,1,0,0,0,0,0,b1,d1
-untrained,,rotation,kde,,,,,0,0,0,0,0,0,0,,,,
+reference,batch_size,loss,classifier,metric,mean,std,ci95,paper_std,n,expected,seeds,classes,collapsed,diverged,failed,updates_least,updates_most,builds,data
+,64,contrastive,kde,auroc,0.78125,0.04419417382415922,0.3970688980054592,0.04419417382415922,2,2,2,1,0,0,0,1860,1860,b1,d1
+,64,rotation,kde,auroc,,,,,1,2,1,1,0,0,0,1860,1860,b1,d1
+,512,contrastive,kde,auroc,1,0,0,0,2,2,2,1,0,0,0,220,220,b1,d1
+,512,rotation,kde,auroc,,,,,0,0,0,0,0,0,0,,,,
+untrained,,contrastive,kde,auroc,0.625,,,,1,1,1,1,0,0,0,0,0,b1,d1
+untrained,,rotation,kde,auroc,,,,,0,0,0,0,0,0,0,,,,
 )");
 }
 
@@ -475,7 +475,7 @@ TEST(Render, QuotesWhatCsvAndMarkdownWouldMisread) {
   plan.variant("a, \"b\" | c").done(trial(0), kKde, 0.5);
   plan.variant("baseline").done(canonical(grey), kKde, 0.5);
   const Table table = ablation(plan.sweep(), by({"variant"}, {"classifier"}));
-  EXPECT_THAT(render(table, TableFormat::csv), HasSubstr("\"a, \"\"b\"\" | c\",kde,0.5"));
+  EXPECT_THAT(render(table, TableFormat::csv), HasSubstr("\"a, \"\"b\"\" | c\",kde,auroc,0.5"));
   EXPECT_THAT(render(table, TableFormat::md), HasSubstr("| a, \"b\" \\| c |"));
 }
 
