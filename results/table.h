@@ -67,7 +67,8 @@ Table ablation(const SweepResults& sweep, const TableOptions& options);
 
 // text: aligned, percent, mean ± deviation, best marked; md: a pipe table with bold; latex: a table
 // environment for booktabs; csv and json: long, one row a cell, rates in [0, 1] at full precision.
-// Byte-identical for identical results, whatever the locale.
-std::string render(const Table& table, TableFormat format);
+// Byte-identical for identical results, whatever the locale. A text whose lines would be longer
+// than `width` has its columns in several parts, one below the other; 0 is any width.
+std::string render(const Table& table, TableFormat format, std::size_t width = 0);
 
 }  // namespace occam

@@ -1,6 +1,8 @@
 #include "results/table.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <iostream>
 
@@ -13,6 +15,12 @@
 
 namespace occam {
 namespace {
+
+// Of the terminal that a table is written to; 0 where it is none.
+std::size_t terminal_width() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
 
 int check(const TableRequest& request) {
   const StampedFile file = read_stamped(request.check);
@@ -76,11 +84,10 @@ int run_table(const std::vector<std::string>& words) {
   const SweepResults sweep =
       read_sweeps(request.databases, request.sweeps, request.options.pool, request.orphaned);
   if (request.seeds_until) return plan(request, sweep);
-  const std::string text = made(request, sweep);
   if (request.output.empty())
-    write_output("", text);
+    write_output("", made(request, sweep, terminal_width()));
   else
-    write_stamped(request.output, text,
+    write_stamped(request.output, made(request, sweep),
                   provenance_of(sweep, "table", request.databases, request.query));
   return 0;
 }

@@ -221,8 +221,8 @@ SweepResults read_sweeps(const std::vector<std::string>& databases, const std::s
   return combined(std::move(all), pool);
 }
 
-std::string made(const TableRequest& request, const SweepResults& sweep) {
-  return render(ablation(sweep, options_of(request, sweep)), request.format);
+std::string made(const TableRequest& request, const SweepResults& sweep, std::size_t width) {
+  return render(ablation(sweep, options_of(request, sweep)), request.format, width);
 }
 
 TableOptions options_of(const TableRequest& request, const SweepResults& sweep) {

@@ -33,8 +33,8 @@ TableRequest table_request(const std::vector<std::string>& words);
 SweepResults read_sweeps(const std::vector<std::string>& databases, const std::string& sweeps,
                          bool pool, bool orphaned = false);
 
-// The text that a request makes of the sweep.
-std::string made(const TableRequest& request, const SweepResults& sweep);
+// The text that a request makes of the sweep; `width` as of render().
+std::string made(const TableRequest& request, const SweepResults& sweep, std::size_t width = 0);
 
 // The options with the spec's table under them: that of --table, or the first, as far as the
 // request has no rows and columns of its own.

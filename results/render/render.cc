@@ -10,10 +10,10 @@ std::span<const std::string_view> names_of<TableFormat>() {
   return names;
 }
 
-std::string render(const Table& table, TableFormat format) {
+std::string render(const Table& table, TableFormat format, std::size_t width) {
   switch (format) {
     case TableFormat::text:
-      return text_of(table);
+      return text_of(table, width);
     case TableFormat::md:
       return markdown_of(table);
     case TableFormat::latex:

@@ -76,43 +76,82 @@ bool begins_a_part(const Table& table, std::size_t row) {
   return reference != is_reference(table, row - 1) || mean != table.row_is_mean[row - 1];
 }
 
-}  // namespace
+using Column = std::vector<std::string>;  // the header's lines, then one a row
 
-// Header lines, one a column field, then a line a row; all as columns of cells.
-std::string text_of(const Table& table) {
-  const std::size_t header = std::max<std::size_t>(1, table.column_fields.size());
-  std::vector<std::vector<std::string>> columns;
+std::size_t width_of(const Column& column) {
+  std::size_t width = 0;
+  for (const std::string& cell : column) width = std::max(width, display_width(cell));
+  return width;
+}
+
+constexpr std::size_t kGap = 2;  // between columns
+
+std::vector<Column> row_columns(const Table& table, std::size_t header) {
+  std::vector<Column> columns;
   for (std::size_t field = 0; field < table.row_fields.size(); ++field) {
-    auto& column = columns.emplace_back(header - 1);
+    Column& column = columns.emplace_back(header - 1);
     column.push_back(shown_field(table.spec, table.row_fields[field]));
     for (std::size_t row = 0; row < table.rows.size(); ++row)
       column.push_back(labels_of_row(table, row)[field]);
   }
+  return columns;
+}
+
+// All columns, or as many a part as fit, each part after those of the rows.
+std::vector<std::vector<Column>> parts_of(const Table& table, std::size_t header,
+                                          std::size_t width) {
+  const std::vector<Column> rows = row_columns(table, header);
+  std::size_t begin = 0;
+  for (const Column& column : rows) begin += width_of(column) + kGap;
+  std::vector<std::vector<Column>> parts;
+  std::size_t used = 0;
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    auto& column = columns.emplace_back(headers_of(table, i));
+    Column column = headers_of(table, i);
     column.resize(header);
     for (std::string& cell : text_column(table, i)) column.push_back(std::move(cell));
+    const std::size_t own = width_of(column);
+    const bool is_first = parts.empty() || parts.back().size() == rows.size();
+    if (parts.empty() || (width > 0 && !is_first && used + kGap + own > width)) {
+      parts.push_back(rows);
+      used = begin + own;
+    } else {
+      used += kGap + own;
+    }
+    parts.back().push_back(std::move(column));
   }
+  return parts;
+}
 
+std::string text_of_part(const Table& table, const std::vector<Column>& columns,
+                         std::size_t header) {
   std::vector<std::string> lines(header + table.rows.size());
   std::size_t total = 0;
-  for (const auto& column : columns) {
-    std::size_t width = 0;
-    for (const std::string& cell : column) width = std::max(width, display_width(cell));
+  for (const Column& column : columns) {
+    const std::size_t width = width_of(column), gap = total > 0 ? kGap : 0;
     for (std::size_t i = 0; i < lines.size(); ++i)
-      lines[i] += (total > 0 ? "  " : "") + left(column[i], width);
-    total += width + (total > 0 ? 2 : 0);
+      lines[i] += std::string(gap, ' ') + left(column[i], width);
+    total += width + gap;
   }
-
-  std::string rule;
+  std::string rule, text;
   for (std::size_t i = 0; i < total; ++i) rule += "─";
   rule += "\n";
-  std::string text = (table.caption.empty() ? table.sweep : one_line(table.caption)) + "\n";
-  text += table.what + "\n\n";
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (i == header || (i > header && begins_a_part(table, i - header))) text += rule;
     text += without_trailing_spaces(lines[i]);
   }
+  return text;
+}
+
+}  // namespace
+
+std::string text_of(const Table& table, std::size_t width) {
+  const std::size_t header = std::max<std::size_t>(1, table.column_fields.size());
+  std::string text = (table.caption.empty() ? table.sweep : one_line(table.caption)) + "\n";
+  text += table.what + "\n\n";
+  std::vector<std::string> parts;
+  for (const std::vector<Column>& part : parts_of(table, header, width))
+    parts.push_back(text_of_part(table, part, header));
+  text += joined(parts, "\n");
   const std::string best = best_note(table, "*", ", °");
   if (!best.empty() || !table.notes.empty()) text += "\n";
   if (!best.empty()) text += best + "\n";

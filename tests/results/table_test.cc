@@ -408,6 +408,32 @@ TEST(Render, WritesMarkdownAsAPipeTable) {
                         "| *untrained* | 62.5 (1x1) | – |\n"));
 }
 
+TEST(Render, PutsColumnsThatAreTooManyForTheWidthBelow) {
+  const Table table = ablation(small_sweep().sweep(), small_options());
+  const std::string whole = render(table, TableFormat::text);
+  EXPECT_EQ(render(table, TableFormat::text, 45), whole);
+  EXPECT_THAT(render(table, TableFormat::text, 44), HasSubstr(R"(
+
+            contrastive
+batch_size  kde
+──────────────────────────────
+64           78.1 ± 4.4  (2x1)
+512         100.0 ± 0.0* (2x1)
+──────────────────────────────
+untrained    62.5        (1x1)
+
+            rotation
+batch_size  kde
+─────────────────────────
+64          … (1/2 seeds)
+512         –
+─────────────────────────
+untrained   –
+
+*: best)"));
+  EXPECT_EQ(render(table, TableFormat::text, 1), render(table, TableFormat::text, 44));
+}
+
 TEST(Render, WritesCsvLongAndAtFullPrecision) {
   const std::string text =
       render(ablation(small_sweep().sweep(), small_options()), TableFormat::csv);
