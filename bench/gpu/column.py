@@ -3,9 +3,8 @@
 
   ninja -C build/cuda occam occam-worker bench_packing && python3 bench/gpu/column.py build/cuda/bin --data FOLDER
 
-Times `occam run` of the bf16 trials of experiments/specs/precision.json with one loss and seed, from the command to
-its end, and the same ten trainings in one process with nothing beside them, at the same number of trials at once, in
-turn, for a seed a round; prints the medians, what scheduling, start-up and evaluation add, what `occam plan` foretold
+Times `occam run` of the ten classes' bf16 trials, from the command to its end, and the same ten trainings in one
+process with nothing beside them, at the same number of trials at once, in turn, for a seed a round; prints the medians, what scheduling, start-up and evaluation add, what `occam plan` foretold
 of the second round from the first, and the first one's scores.
 """
 import argparse
@@ -45,13 +44,13 @@ except OSError:
 if not visible:
     parser.exit(2, f"{parser.prog}: no GPU is visible here, which the trainings need\n")
 
-spec = pathlib.Path(__file__).parents[2] / "experiments/specs/precision.json"
 batch, epochs = {"contrastive": (32, 20), "rotation": (64, 16)}[options.loss]
-
-
-def chosen(option, seed):
-    """The round's trials, as an option of this name chooses them."""
-    return [option, f"loss={options.loss}", option, f"seed={seed}", option, "precision=bf16"]
+trial = {"dataset": "fashion-mnist", "loss": options.loss, "batch_size": batch, "epochs": epochs, "precision": "bf16"}
+classifiers = ["nearest", "kde", "gde", "oc-svm-rbf", "oc-svm-linear"]
+if options.loss == "contrastive":
+    trial["distribution_augmentation"] = "rotation"
+else:
+    classifiers += ["rotation"]
 
 
 def ran(program, *words, capture=True):
@@ -64,10 +63,13 @@ def ran(program, *words, capture=True):
 
 whole, alone = [], []
 with tempfile.TemporaryDirectory() as folder:
+    spec = pathlib.Path(folder) / "column.json"
+    spec.write_text(json.dumps({"name": "column", "trial": trial, "grid": {"seed": [1, 2, 3], "class": "all"},
+                                "evaluate": {"classifiers": classifiers}}))
     for seed in range(1, options.rounds + 1):
         database = f"{folder}/{seed}.db"
         began = time.perf_counter()
-        ran("occam", "run", spec, *chosen("--only", seed), "--db", database, "--device", "cuda", "--slots",
+        ran("occam", "run", spec, "--only", f"seed={seed}", "--db", database, "--device", "cuda", "--slots",
             options.slots, "--parts", options.parts, "--data", options.data, capture=False)
         whole.append(time.perf_counter() - began)
         if options.keep:
@@ -78,6 +80,7 @@ with tempfile.TemporaryDirectory() as folder:
         print(f"seed {seed}: occam run {whole[-1]:.1f} s, the trainings alone {alone[-1]:.1f} s", flush=True)
     run, trainings = statistics.median(whole), statistics.median(alone)
     print(f"{options.loss}: occam run {run:.1f} s, the trainings alone {trainings:.1f} s: {100 * (run / trainings - 1):+.1f} %")
-    print(ran("occam", "plan", spec, *chosen("--only", 2), "--db", f"{folder}/1.db", "--gpus", 1))
+    if options.rounds > 1:
+        print(ran("occam", "plan", spec, "--only", "seed=2", "--db", f"{folder}/1.db", "--gpus", 1))
     print(ran("occam", "table", f"{folder}/1.db", "--partial", "--rows", "loss", "--columns", "classifier",
-              *chosen("--where", 1)))
+              "--where", "seed=1"))

@@ -24,6 +24,9 @@ parser.add_argument("program", type=pathlib.Path)
 parser.add_argument("--losses", default="contrastive,rotation")
 parser.add_argument("--skip-large", action="store_true")
 options = parser.parse_args()
+for loss in options.losses.split(","):
+    if loss not in ("contrastive", "rotation"):
+        parser.error(f"--losses '{loss}' is none of: contrastive, rotation")
 if not shutil.which(options.program.resolve()):
     parser.exit(2, f"{parser.prog}: {options.program} is no program; `ninja -C build/cuda bench_packing` makes "
                    "build/cuda/bin/bench_packing\n")
@@ -37,20 +40,24 @@ if not torch.cuda.is_available():
 
 torch_folder = pathlib.Path(torch.__file__).parent
 libraries = [torch_folder / "lib", *torch_folder.parent.glob("nvidia/*/lib")]
-environment = os.environ | {"LD_LIBRARY_PATH": ":".join([*map(str, libraries), os.environ.get("LD_LIBRARY_PATH", "")])}
+environment = os.environ | {"LD_LIBRARY_PATH": ":".join(
+    [*map(str, libraries), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])])}
 peers = pathlib.Path(__file__).with_name("peers.py")
 found = {}  # (loss, batch, who) -> images a second
+failed, builds = [], set()
 
 
 def run(name_of, *command):
     process = subprocess.Popen([str(word) for word in command], env=environment, stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         one = json.loads(line)
+        builds |= {one["build"]} if "build" in one else set()
         who = name_of(one)
         found[one["loss"], one["batch"], who] = one["images_per_second"]
         print(f"{one['loss']} {one['batch']}: {who}: {one['images_per_second']:,}", file=sys.stderr, flush=True)
-    if process.wait():
-        sys.exit(f"{command[0]} ended with {process.returncode}")
+    if process.wait():  # the others are of use without it
+        failed.append(f"{' '.join(map(str, command))} ended with {process.returncode}")
+        print(failed[-1], file=sys.stderr, flush=True)
 
 
 def packing(one):
@@ -64,7 +71,7 @@ def occam(loss, batch, slots):
 
 def peer(loss, batch, kinds):
     run(lambda one: f"PyTorch {one['peer']}" + (f", {one['trials']} trials" if one["trials"] > 1 else ""),
-        sys.executable, peers, "--loss", loss, "--batch", batch, "--kinds", kinds, "--trials", 8)
+        sys.executable, peers, "--loss", loss, "--batch", batch, "--kinds", kinds, "--trials", "4,8,12")
 
 
 for loss, batch in {"contrastive": 32, "rotation": 64}.items():
@@ -76,9 +83,11 @@ if "contrastive" in options.losses.split(",") and not options.skip_large:
     run(lambda one: f"PyTorch {one['peer']}", sys.executable, peers, "--loss", "contrastive", "--batch", 2048,
         "--kinds", "compile,graphs", "--trials", 1)
 
+driver = subprocess.run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "--id=0"],
+                        stdout=subprocess.PIPE, text=True).stdout.strip()
 print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, CUDA {torch.version.cuda}, "
-      f"cuDNN {torch.backends.cudnn.version()}\n")
-print("| loss | batch | | images/s | of PyTorch eager | of the strongest PyTorch | of occam at 2048 |")
+      f"cuDNN {torch.backends.cudnn.version()}, driver {driver}, occam {', '.join(builds)}\n")
+print("| loss | batch | | images/s | of PyTorch eager | of the strongest PyTorch | of occam's 1 trial at 2048 |")
 print("|---|---|---|---|---|---|---|")
 large = found.get(("contrastive", 2048, "occam, 1 trial"))
 for (loss, batch, who), rate in found.items():
@@ -87,3 +96,5 @@ for (loss, batch, who), rate in found.items():
     ratios = [f"{rate / eager:.1f}" if eager else "", f"{rate / max(alike.values()):.2f}" if alike else "",
               f"{rate / large:.2f}" if large and loss == "contrastive" and who.startswith("occam") else ""]
     print(f"| {loss} | {batch} | {who} | {rate:,} | " + " | ".join(ratios) + " |")
+if failed:
+    sys.exit("\n".join(failed))

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "bench/gpu/kernel_times.h"
+#include "generated/revision.h"
 #include "worker/benches.h"
 #include "worker/model/precision.h"
 #include "worker/packing.h"
@@ -160,7 +161,8 @@ int run(int count, char** words) {
                                             {"epochs", trial.epochs},
                                             {"slots", slots},
                                             {"seconds", trained.seconds},
-                                            {"parameters", trained.parameters}}
+                                            {"parameters", trained.parameters},
+                                            {"build", OCCAM_NUMERIC_DIGEST}}
                          .dump()
                   << std::endl;
         continue;
@@ -179,7 +181,8 @@ int run(int count, char** words) {
                                           {"slots", slots},
                                           {"images_per_second",
                                            std::llround(rate.images_per_second)},
-                                          {"build_seconds", rate.build_seconds}}
+                                          {"build_seconds", rate.build_seconds},
+                                          {"build", OCCAM_NUMERIC_DIGEST}}
                        .dump()
                 << std::endl;
     }

@@ -18,11 +18,14 @@ import statistics
 import time
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--loss", default="contrastive")
+parser.add_argument("--loss", default="contrastive", choices=["contrastive", "rotation"])
 parser.add_argument("--batch", default="32")
 parser.add_argument("--kinds", default="eager,compile,graphs")
 parser.add_argument("--trials", default="1,8")
 options = parser.parse_args()
+for kind in options.kinds.split(","):
+    if kind not in ("eager", "compile", "graphs"):
+        parser.error(f"--kinds '{kind}' is none of: eager, compile, graphs")
 if not importlib.util.find_spec("torch"):
     parser.exit(2, f"{parser.prog}: this Python has no torch; run it with that of a CUDA build of PyTorch\n")
 
