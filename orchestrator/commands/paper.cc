@@ -75,9 +75,10 @@ class Paper {
       body += "\\input{" + slug(name) + "}\n";
     }
     for (const auto& [name, spec] : figures_) {
-      figure(name);
+      const std::vector<std::string> notes = figure(name);
       body += "\\begin{figure}\n  \\centering\n  \\includegraphics{" + slug(name) + ".pdf}\n";
-      if (!spec.caption.empty()) body += "  \\caption{" + latex_text(spec.caption) + "}\n";
+      body += "  \\caption{" + latex_text(spec.caption.empty() ? name : spec.caption) +
+              " {\\footnotesize (" + latex_text(joined(notes, "; ")) + ")}}\n";
       body += "  \\label{fig:" + slug(name) + "}\n\\end{figure}\n";
     }
     write_output((folder_ / "paper.tex").string(),
@@ -119,8 +120,9 @@ class Paper {
     }
   }
 
-  void figure(const std::string& name) const {
-    std::vector<std::string> words{"--figure", name};
+  // Gives what the picture's caption must say.
+  std::vector<std::string> figure(const std::string& name) const {
+    std::vector<std::string> words{"--figure", name, "--bare"};
     words.insert(words.end(), common_.begin(), common_.end());
     const PlotRequest request = plot_request(words);
     const Figure picture = picture_of(request, store_, sweep_);
@@ -129,6 +131,7 @@ class Paper {
     for (const auto& [format, ending] :
          {std::pair{FigureFormat::pdf, ".pdf"}, {FigureFormat::svg, ".svg"}})
       write_stamped((folder_ / (slug(name) + ending)).string(), draw(picture, format), made);
+    return picture.notes;
   }
 
   std::string database_;

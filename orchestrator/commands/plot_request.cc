@@ -67,6 +67,8 @@ PlotRequest plot_request(const std::vector<std::string>& words) {
       "title", po::value(&options.title), "above the picture")(
       "partial", po::bool_switch(&options.partial), "means of incomplete cells too")(
       "pool", po::bool_switch(&options.pool), "let cells mix builds or data")(
+      "bare", po::bool_switch(&request.bare),
+      "without the spec's caption and the small print, which stand elsewhere (it is on stderr)")(
       "output,o", po::value(&request.output), "the picture; its name says the format");
   const Arguments arguments(words, described, 0, 1, kPlotUsage);
   request.helped = arguments.helped();
@@ -92,16 +94,23 @@ PlotRequest plot_request(const std::vector<std::string>& words) {
   said("--figure", request.name);
   said("--sweep", request.sweep);
   said("--title", options.title);
+  if (request.bare) request.query.emplace_back("--bare");
   if (options.partial) request.query.emplace_back("--partial");
   if (options.pool) request.query.emplace_back("--pool");
   return request;
 }
 
 Figure picture_of(const PlotRequest& request, const Store& store, const SweepResults& sweep) {
-  return figure(store, sweep,
-                request.name.empty()
-                    ? request.options
-                    : with_figure(request.options, named_figures(store, sweep.name), request.name));
+  Figure picture =
+      figure(store, sweep,
+             request.name.empty()
+                 ? request.options
+                 : with_figure(request.options, named_figures(store, sweep.name), request.name));
+  if (request.bare) {
+    picture.draws_notes = false;
+    picture.title = request.options.title;
+  }
+  return picture;
 }
 
 std::string drawing_of(const Figure& picture) {

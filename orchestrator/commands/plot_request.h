@@ -15,6 +15,7 @@ struct PlotRequest {
   std::string output;
   // The words that draw the same picture again: without database and output.
   std::vector<std::string> query;
+  bool bare = false;
   bool helped = false;
 };
 

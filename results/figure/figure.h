@@ -60,7 +60,8 @@ struct Figure {
   std::vector<std::string> y_names;  // of heat
   bool y_grows = false;              // they are numbers
   std::vector<Panel> panels;
-  std::vector<std::string> notes;  // what the picture shows, and what was held fixed
+  std::vector<std::string> notes;  // what the picture shows, and what was held fixed …
+  bool draws_notes = true;         // … in small print below it
 };
 
 inline constexpr std::size_t kMostSeries = 7;  // that colours and marks tell apart

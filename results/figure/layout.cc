@@ -145,8 +145,9 @@ Layout layout_of(const Figure& figure) {
       kLine * static_cast<double>(entries.size()) + (entries.empty() ? 0 : 0.06);
 
   const auto most = static_cast<std::size_t>((layout.width - 0.2) / kSmallCharacter);
-  for (const std::string& note : figure.notes)
-    for (std::string& line : wrapped(note, most)) layout.notes.push_back(std::move(line));
+  if (figure.draws_notes)
+    for (const std::string& note : figure.notes)
+      for (std::string& line : wrapped(note, most)) layout.notes.push_back(std::move(line));
   const double notes_height = kSmallLine * static_cast<double>(layout.notes.size()) + 0.06;
   layout.notes_left = 0.1 / layout.width;
 

@@ -21,6 +21,8 @@ def plot(name, *words):
     return path, run([OCCAM, "plot", folder.db, "-o", str(path), *words])
 
 
+path, result = plot("bare.svg", "--bare")
+expect("held fixed" in result.stderr and "held fixed" not in path.read_text(), "the small print is on stderr alone")
 KINDS = {
     "table": [],
     "lines": ["--x", "batch_size", "--by", "loss,classifier", "--where", "features=pool"],
