@@ -69,7 +69,7 @@ std::string shown_field(const TableSpec& spec, const std::string& field) {
 }
 
 std::string shown_value(const TableSpec& spec, const std::string& field, const std::string& value) {
-  std::string shown = value;
+  std::string shown = field == "parameters" ? parameters_in_words(value) : value;
   for (const auto& [name, labels] : spec.labels)
     for (const auto& [written, label] : labels)
       if (name == field && !written.empty() && same_value(field, value, written)) shown = label;
@@ -78,24 +78,20 @@ std::string shown_value(const TableSpec& spec, const std::string& field, const s
 
 namespace {
 
-std::int64_t test_limit_of(const std::string& parameters) {
-  const auto parsed = nlohmann::json::parse(parameters, nullptr, false);
-  return parsed.is_object() ? parsed.value("test_limit", std::int64_t{0}) : 0;
-}
-
 // Parameters without their test_limit where all have the same, which a note below the table says.
 std::string shown_label(const Table& table, const std::vector<std::vector<std::string>>& all,
                         std::size_t at, std::size_t field_at, const std::string& field) {
+  const auto limit_of = [](const std::string& parameters) {
+    const auto parsed = nlohmann::json::parse(parameters, nullptr, false);
+    return parsed.is_object() ? parsed.value("test_limit", std::int64_t{0}) : 0;
+  };
   const std::string& label = all[at][field_at];
-  if (field != "parameters") return shown_value(table.spec, field, label);
-  for (const auto& other : all)
-    if (field_at < other.size() && other[field_at] != kNoValue &&
-        test_limit_of(other[field_at]) != test_limit_of(label))
-      return shown_value(table.spec, field, label);
-  auto parsed = nlohmann::json::parse(label, nullptr, false);
-  if (!parsed.is_object() || parsed.erase("test_limit") == 0)
-    return shown_value(table.spec, field, label);
-  return shown_value(table.spec, field, parsed.dump());
+  const bool differs =
+      field != "parameters" || std::any_of(all.begin(), all.end(), [&](const auto& other) {
+        return field_at < other.size() && other[field_at] != kNoValue &&
+               limit_of(other[field_at]) != limit_of(label);
+      });
+  return shown_value(table.spec, field, differs ? label : without_test_limit(label));
 }
 
 }  // namespace

@@ -245,7 +245,9 @@ void check_where(const std::string& what, const Where& where, const TableEntries
       if (std::any_of(entries.begin(), entries.end(),
                       [&](const TableEntry* entry) { return accepts(one, *entry); }))
         continue;
-      const Labels known = values_of(field, entries);
+      Labels known = values_of(field, entries);
+      if (field == "parameters")
+        for (std::string& text : known) text = parameters_in_words(text);
       throw UsageError(what + ": no trial of the sweep has " + field + "=" + value + "; " + field +
                        " is: " + joined(known) + did_you_mean(value, known));
     }

@@ -12,10 +12,10 @@ namespace po = boost::program_options;
 
 constexpr const char* kPlotUsage = R"(occam plot [DB] -o FILE.svg|.pdf|.png [OPTIONS]
 
-A picture of a sweep, drawn by gnuplot: AUROC (or --metric) over a number as lines with bands of one deviation
-over seeds, over a name as bars, over two fields as a heat map; or what training said of itself,
-epoch by epoch. Means are those of `occam table`. Without --x and --by, the spec's first table as
-a picture. The last field of --by tells lines apart, those before it make panels.
+A picture of a sweep, drawn by gnuplot: AUROC (or --metric) over a number as lines with bands of
+one deviation over seeds, over a name as bars, over two fields as a heat map; or what training said
+of itself, epoch by epoch. Means are those of `occam table`. Without --x and --by, the spec's first
+table as a picture. The last field of --by tells lines apart, those before it make panels.
 
 Examples:
   occam plot occam.db -o main.svg

@@ -15,9 +15,9 @@ namespace po = boost::program_options;
 
 constexpr const char* kTableUsage = R"(occam table [DB…] [OPTIONS]
 
-The ablation table of a sweep: mean AUROC (or --metric) over the classes within each seed, then over
-seeds, ± the deviation of the per-seed means. Without --rows and --columns, the spec's table. Several
-databases are one table.
+The ablation table of a sweep: mean AUROC (or --metric) over the classes within each seed, then
+over seeds, ± the deviation of the per-seed means. Without --rows and --columns, the spec's table.
+Several databases are one table.
 
 Examples:
   occam table quickstart.db

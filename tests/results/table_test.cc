@@ -378,11 +378,17 @@ TEST(Render, LeavesATestLimitThatAllShareToTheNote) {
   Plan plan = Plan().done(trial(0), narrow, 0.7).done(trial(0), usual, 0.8);
   const TableOptions options = by({"batch_size"}, {"parameters"});
   const std::string text = render(ablation(plan.sweep(), options), TableFormat::text);
-  EXPECT_THAT(text, AllOf(HasSubstr("  {\"gamma_scale\":1}  {}\n"), Not(HasSubstr("test_limit"))));
+  EXPECT_THAT(text, AllOf(HasSubstr("  gamma_scale=1  defaults\n"), Not(HasSubstr("test_limit"))));
   EXPECT_THAT(text, HasSubstr("scored on a subset of 2000 test rows"));
+  TableOptions one = options;
+  one.spec.where = {{"parameters", {"gamma_scale=1"}}};
+  EXPECT_THAT(render(ablation(plan.sweep(), one), TableFormat::text), Not(HasSubstr("defaults")));
+  one.spec.where = {{"parameters", {"k=5"}}};
+  EXPECT_THAT(message_of([&] { ablation(plan.sweep(), one); }),
+              HasSubstr("parameters is: gamma_scale=1 test_limit=2000, test_limit=2000"));
   plan.done(trial(0), kKde, 0.9);
   EXPECT_THAT(render(ablation(plan.sweep(), options), TableFormat::text),
-              HasSubstr("{\"test_limit\":2000}"));
+              HasSubstr("  test_limit=2000 "));
 }
 
 TEST(Render, LetsNoLabelBecomeHtml) {
