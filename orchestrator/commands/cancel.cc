@@ -26,8 +26,7 @@ int run_cancel(const std::vector<std::string>& words) {
   std::vector<std::string> where;
   bool job = false, dry_run = false;
   po::options_description described("Options");
-  described.add_options()("where", po::value(&where)->composing(),
-                          "FIELD=VALUE[,VALUE] of the view trials; may be given again")(
+  described.add_options()("where", po::value(&where)->composing(), kTrialsHelp)(
       "dry-run", po::bool_switch(&dry_run), "say which, change nothing")(
       "job", po::bool_switch(&job), "instead of trials, the Slurm jobs that work on the database");
   const Arguments arguments(words, described, 1, 10000, kCancelUsage);

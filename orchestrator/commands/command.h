@@ -46,6 +46,9 @@ class Arguments {
   bool helped_ = false;
 };
 
+// The words of --where where it chooses trials, of all sweeps of a file.
+inline constexpr const char* kTrialsHelp =
+    "FIELD=VALUE[,VALUE] of the view trials, such as sweep=NAME; may be given again";
 // The words of --metric.
 inline constexpr const char* kMetricHelp = "auroc, average_precision or fpr95";
 

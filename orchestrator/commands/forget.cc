@@ -56,8 +56,7 @@ int run_forget(const std::vector<std::string>& words) {
   std::string build, work;
   bool dry_run = false;
   po::options_description described("Options");
-  described.add_options()("where", po::value(&where)->composing(),
-                          "FIELD=VALUE[,VALUE] of the view trials; may be given again")(
+  described.add_options()("where", po::value(&where)->composing(), kTrialsHelp)(
       "build", po::value(&build),
       "results of this build alone; without --where also of trials that no spec has any "
       "more")("work", po::value(&work)->default_value("", "DB.work"), "folder of the checkpoints")(

@@ -33,8 +33,7 @@ int run_retry(const std::vector<std::string>& words) {
   std::vector<std::string> where;
   bool dry_run = false;
   po::options_description described("Options");
-  described.add_options()("where", po::value(&where)->composing(),
-                          "FIELD=VALUE[,VALUE] of the view trials; may be given again")(
+  described.add_options()("where", po::value(&where)->composing(), kTrialsHelp)(
       "dry-run", po::bool_switch(&dry_run), "say which, change nothing");
   const Arguments arguments(words, described, 0, 10000, kRetryUsage);
   if (arguments.helped()) return 0;
