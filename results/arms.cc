@@ -226,6 +226,8 @@ ArmsComparison compare_arms(const SweepResults& sweep, const std::vector<Arm>& a
   comparison.seeds_family = correct(comparison.pairs, &ArmsComparison::Pair::seeds);
   comparison.tasks_family = correct(comparison.pairs, &ArmsComparison::Pair::tasks);
   if (arms.size() > 2) comparison.friedman = friedman(by_task(found));
+  if (less_is_better(options.metric))
+    comparison.notes.push_back(printed_metric(options.metric) + ": less is better");
   for (std::size_t i = 0; i < arms.size(); ++i) {
     std::int64_t collapsed = 0, lacking = 0;
     for (const TableEntry* entry : found[i].entries) {

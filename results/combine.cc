@@ -17,7 +17,10 @@ Key key_of(const std::string& trial, const EvaluationRequest& request) {
 }
 
 std::string numbers_of(const Result& one) {
-  return one.evaluation ? fmt::format("{:.17g}", one.evaluation->auroc) : "diverged";
+  if (!one.evaluation) return "diverged";
+  return fmt::format("AUROC {:.17g}, average precision {:.17g}, FPR95 {:.17g}",
+                     one.evaluation->auroc, one.evaluation->average_precision,
+                     one.evaluation->fpr95);
 }
 
 }  // namespace
@@ -58,10 +61,9 @@ SweepResults combined(std::vector<SweepResults> sweeps, bool pool) {
       }
       const Result& first = all.results[place->second.second];
       if (!pool && numbers_of(first) != numbers_of(one))
-        throw UsageError("trial " + one.trial_id + " has the AUROC " + numbers_of(first) +
-                         " in database " + std::to_string(place->second.first + 1) + " and " +
-                         numbers_of(one) + " in database " + std::to_string(i + 1) +
-                         "; --pool takes the first");
+        throw UsageError("trial " + one.trial_id + " has " + numbers_of(first) + " in database " +
+                         std::to_string(place->second.first + 1) + " and " + numbers_of(one) +
+                         " in database " + std::to_string(i + 1) + "; --pool takes the first");
     }
   }
   std::set<Key> lacking;

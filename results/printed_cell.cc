@@ -69,7 +69,7 @@ std::string shown_field(const TableSpec& spec, const std::string& field) {
 }
 
 std::string shown_value(const TableSpec& spec, const std::string& field, const std::string& value) {
-  std::string shown = field == "parameters" ? parameters_in_words(value) : value;
+  std::string shown = in_words(field, value);
   for (const auto& [name, labels] : spec.labels)
     for (const auto& [written, label] : labels)
       if (name == field && !written.empty() && same_value(field, value, written)) shown = label;

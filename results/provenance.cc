@@ -60,7 +60,10 @@ std::string digest_of(const SweepResults& sweep) {
     rows.push_back(one.trial_id + " " + to_string(one.request.features) + " " +
                    to_string(one.request.classifier) + " " + parameters_text(one.request) + " " +
                    to_string(one.request.split) + " " +
-                   (one.evaluation ? shortest(one.evaluation->auroc) : to_string(one.status)) +
+                   (one.evaluation ? shortest(one.evaluation->auroc) + " " +
+                                         shortest(one.evaluation->average_precision) + " " +
+                                         shortest(one.evaluation->fpr95)
+                                   : to_string(one.status)) +
                    " " + one.collapsed + " " + one.build + " " + one.data + "\n");
   for (const Missing& one : sweep.missing)
     for (const EvaluationRequest& request : one.evaluations)

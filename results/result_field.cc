@@ -1,6 +1,7 @@
 #include "results/result_field.h"
 
 #include <algorithm>
+#include <sstream>
 #include <stdexcept>
 
 #include "experiments/number.h"
@@ -8,7 +9,24 @@
 namespace occam {
 namespace {
 
-std::string text_of(const nlohmann::json& value) {
+using nlohmann::json;
+
+// Of {"nu":0.1} or "nu=0.1", {} or "defaults"; discarded where it is neither.
+json parsed_parameters(std::string_view text) {
+  json parsed = json::parse(text, nullptr, false);
+  if (!parsed.is_discarded()) return parsed;
+  parsed = json::object();
+  if (text == "defaults") return parsed;
+  std::istringstream words{std::string(text)};
+  for (std::string word; words >> word;) {
+    const std::size_t equals = std::min(word.find('='), word.size());
+    parsed[word.substr(0, equals)] =
+        json::parse(word.substr(std::min(equals + 1, word.size())), nullptr, false);
+  }
+  return parsed;
+}
+
+std::string text_of(const json& value) {
   if (value.is_null()) return std::string(kNoValue);
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_float()) return spelled(value.get<double>());
@@ -53,28 +71,22 @@ bool is_number(std::string_view field) {
          value_of(Trial{}, field).is_number();
 }
 
-std::string parameters_in_words(const std::string& parameters) {
-  const auto parsed = nlohmann::json::parse(parameters, nullptr, false);
-  if (!parsed.is_object()) return parameters;
+std::string in_words(std::string_view field, const std::string& value) {
+  const json parsed = field == "parameters" ? json::parse(value, nullptr, false) : json();
+  if (!parsed.is_object()) return value;
   std::vector<std::string> words;
-  for (const auto& [name, value] : parsed.items()) words.push_back(name + "=" + value.dump());
+  for (const auto& [name, one] : parsed.items()) words.push_back(name + "=" + one.dump());
   return words.empty() ? "defaults" : joined(words, " ");
 }
 
 std::string without_test_limit(const std::string& parameters) {
-  auto parsed = nlohmann::json::parse(parameters, nullptr, false);
+  json parsed = json::parse(parameters, nullptr, false);
   return parsed.is_object() && parsed.erase("test_limit") > 0 ? parsed.dump() : parameters;
 }
 
 bool same_value(std::string_view field, std::string_view value, std::string_view written) {
   if (value == written) return true;
-  if (field == "parameters") {
-    const auto wanted = nlohmann::json::parse(written, nullptr, false);
-    const std::string own(value);
-    return wanted.is_discarded() ? written == parameters_in_words(own) ||
-                                       written == parameters_in_words(without_test_limit(own))
-                                 : nlohmann::json::parse(own, nullptr, false) == wanted;
-  }
+  if (field == "parameters") return parsed_parameters(value) == parsed_parameters(written);
   double a = 0, b = 0;
   return is_number(field) && read_number(value, a) && read_number(written, b) && a == b;
 }

@@ -102,6 +102,9 @@ struct StoredScores {
   std::map<std::string, std::vector<json>> of;  // split, features, classifier and parameters
 };
 
+// Of each score, in the order of its values.
+constexpr const char* kMeasured[] = {"AUROC", "average precision", "FPR95", "outliers", "inliers"};
+
 StoredScores scores_of(SQLite::Database& database, const Attempt& attempt) {
   StoredScores scores;
   Statement outcome(database,
@@ -140,7 +143,10 @@ std::string difference(const StoredScores& a, const StoredScores& b) {
     if (other == b.of.end())
       only_a = true;
     else if (other->second != values)
-      return "AUROC of " + name + " " + shortest(values[0]) + " and " + shortest(other->second[0]);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        if (values[i] != other->second[i])
+          return kMeasured[i] + (" of " + name + " " + values[i].dump()) + " and " +
+                 other->second[i].dump();
   }
   for (const auto& [name, values] : b.of) only_b |= !a.of.count(name);
   return only_a && only_b ? "each has scores that the other lacks" : "";

@@ -28,16 +28,12 @@ class TableMaker {
   TableMaker(const SweepResults& sweep, const TableOptions& options)
       : options_(options),
         cell_options_{options.partial, options.pool, options.exclude_collapsed},
-        metric_(chosen_table(sweep, options.spec).metric.value_or(Metric::auroc)),
-        planned_(planned_entries(sweep, Split::test, metric_)),
-        validation_(planned_entries(sweep, Split::validation, metric_)) {
-    table_.sweep = sweep.name;
-    table_.name = options.name;
-    table_.spec = chosen_table(sweep, options.spec);
-    table_.metric = metric_;
-    if (options.against && metric_ != Metric::auroc)
+        table_(begun(sweep, options)),
+        planned_(planned_entries(sweep, Split::test, table_.metric)),
+        validation_(planned_entries(sweep, Split::validation, table_.metric)) {
+    if (options.against && table_.metric != Metric::auroc)
       throw UsageError("--against: what is in print is AUROC, and this table shows " +
-                       printed_metric(metric_) + "; leave one of them out");
+                       printed_metric(table_.metric) + "; leave one of them out");
     if (planned_.empty())
       throw UsageError("the sweep '" + sweep.name +
                        "' plans no scores, so there is nothing to show");
@@ -56,6 +52,15 @@ class TableMaker {
   }
 
  private:
+  static Table begun(const SweepResults& sweep, const TableOptions& options) {
+    Table table;
+    table.sweep = sweep.name;
+    table.name = options.name;
+    table.spec = chosen_table(sweep, options.spec);
+    table.metric = table.spec.metric.value_or(Metric::auroc);
+    return table;
+  }
+
   TableSpec& spec() { return table_.spec; }
 
   void choose() {
@@ -71,8 +76,8 @@ class TableMaker {
     if (spec().select_on.empty()) spec().select_on = "validation";
     const std::vector<TableEntry>& by = spec().select_on == "test" ? planned_ : validation_;
     const auto select = [&](TableEntries& entries, const Labels& fields) {
-      Selection selection = selected(entries, by, spec().select, fields, spec().select_on, metric_,
-                                     options_.is_planned);
+      Selection selection = selected(entries, by, spec().select, fields, spec().select_on,
+                                     table_.metric, options_.is_planned);
       entries = std::move(selection.entries);
       chosen_.merge(selection.chosen);
     };
@@ -235,7 +240,7 @@ class TableMaker {
     table_.spread = spec().spread.value_or(options_.against ? Spread::paper : Spread::sd);
     const bool span =
         spec().mean && (varies("dataset", shown_.regular) || varies("source", shown_.regular));
-    table_.what = what_numbers_are(metric_, table_.spread, span);
+    table_.what = what_numbers_are(table_.metric, table_.spread, span);
     note_budget(table_, shown_.regular);
     note_subsets(table_, shown);
     note_unequal_seeds(table_);
@@ -249,7 +254,7 @@ class TableMaker {
 
   const TableOptions& options_;
   const CellOptions cell_options_;
-  const Metric metric_;
+  Table table_;
   const std::vector<TableEntry> planned_, validation_;
   Shown shown_;
   std::map<const TableEntry*, std::string> chosen_;
@@ -257,7 +262,6 @@ class TableMaker {
   TableAxis rows_, columns_;
   std::vector<std::vector<TableEntries>> entries_of_cells_;  // [row][column]
   std::set<std::string> pooled_;
-  Table table_;
 };
 
 }  // namespace

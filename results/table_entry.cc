@@ -246,8 +246,7 @@ void check_where(const std::string& what, const Where& where, const TableEntries
                       [&](const TableEntry* entry) { return accepts(one, *entry); }))
         continue;
       Labels known = values_of(field, entries);
-      if (field == "parameters")
-        for (std::string& text : known) text = parameters_in_words(text);
+      for (std::string& text : known) text = in_words(field, text);
       throw UsageError(what + ": no trial of the sweep has " + field + "=" + value + "; " + field +
                        " is: " + joined(known) + did_you_mean(value, known));
     }

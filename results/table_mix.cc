@@ -51,7 +51,9 @@ std::optional<Mix> mixed_field(const TableEntries& cell, bool span) {
   }
   if (alike < places.size()) {
     const std::string& field = result_fields()[places[alike]];
-    return Mix{field, values_of(field, cell)};
+    Labels values = values_of(field, cell);
+    for (std::string& one : values) one = in_words(field, one);
+    return Mix{field, std::move(values)};
   }
   return std::nullopt;
 }

@@ -59,7 +59,8 @@ void note_per_arm(Table& table, const TableEntries& entries, bool TableEntry::*h
 std::string place_of(const Labels& fields, const Labels& labels) {
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < labels.size(); ++i)
-    parts.push_back(i < fields.size() ? fields[i] + "=" + labels[i] : labels[i]);
+    parts.push_back(i < fields.size() ? fields[i] + "=" + in_words(fields[i], labels[i])
+                                      : labels[i]);
   return joined(parts, ", ");
 }
 
@@ -143,7 +144,7 @@ void note_unequal_seeds(Table& table) {
     table.notes.push_back("unequal seeds: " + joined(parts, ", ") +
                           " (fewest: " + some_of(fewest->second) + ")");
   } else if (by_seeds.size() == 1 && by_seeds.begin()->first == 1) {
-    table.notes.push_back("one seed: no deviation between seeds can be had");
+    table.notes.emplace_back(kOneSeed);
   }
 }
 

@@ -7,6 +7,8 @@
 
 namespace occam {
 
+inline constexpr const char* kOneSeed = "one seed: no deviation between seeds can be had";
+
 // One sentence on what a cell's number and its ± are.
 std::string what_numbers_are(Metric metric, Spread spread, bool span);
 

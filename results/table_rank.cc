@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "results/printed_cell.h"
+#include "results/result_field.h"
 #include "results/table_axis.h"
 
 namespace occam {
@@ -38,13 +39,23 @@ Best resolved(const Table& table) {
   return all_of_task(table.column_fields) ? Best::none : Best::row;
 }
 
+std::string name_of(const Table& table, std::size_t column) {
+  Labels words = table.columns[column];
+  for (std::size_t i = 0; i < words.size(); ++i)
+    words[i] = in_words(table.column_fields[i], words[i]);
+  return joined(words, ",");
+}
+
+bool is_named(const Table& table, std::size_t column, const std::string& name) {
+  return name == name_of(table, column) || name == joined(table.columns[column], ",");
+}
+
 // The mean that a row is sorted by.
 std::optional<double> sort_key(const Table& table, std::size_t row) {
   std::vector<double> means;
   for (std::size_t column = 0; column < table.columns.size(); ++column) {
-    const bool counts = table.spec.sort == kMeanLabel
-                            ? !table.column_is_mean[column]
-                            : joined(table.columns[column], ",") == table.spec.sort;
+    const bool counts = table.spec.sort == kMeanLabel ? !table.column_is_mean[column]
+                                                      : is_named(table, column, table.spec.sort);
     if (counts && table.cells[row][column].mean) means.push_back(*table.cells[row][column].mean);
   }
   if (means.empty()) return std::nullopt;
@@ -78,8 +89,12 @@ void sort_rows(Table& table) {
   const std::string& by = table.spec.sort;
   if (by.empty()) return;
   std::vector<std::string> known{std::string(kMeanLabel)};
-  for (const auto& column : table.columns) known.push_back(joined(column, ","));
-  if (std::find(known.begin(), known.end(), by) == known.end())
+  bool is_known = by == kMeanLabel;
+  for (std::size_t column = 0; column < table.columns.size(); ++column) {
+    known.push_back(name_of(table, column));
+    is_known |= is_named(table, column, by);
+  }
+  if (!is_known)
     throw UsageError("--sort '" + by + "' is no column; these are: " + joined(known, " ") +
                      did_you_mean(by, known));
   std::vector<std::size_t> order(table.rows.size());

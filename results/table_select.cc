@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "results/result_field.h"
 #include "results/statistics/paired.h"
 #include "results/table_axis.h"
 
@@ -16,7 +17,8 @@ struct Candidate {
 
 std::string written(const Labels& fields, const Labels& values) {
   std::vector<std::string> parts;
-  for (std::size_t i = 0; i < fields.size(); ++i) parts.push_back(fields[i] + "=" + values[i]);
+  for (std::size_t i = 0; i < fields.size(); ++i)
+    parts.push_back(fields[i] + "=" + in_words(fields[i], values[i]));
   return joined(parts, " ");
 }
 

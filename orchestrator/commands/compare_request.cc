@@ -1,5 +1,6 @@
 #include "orchestrator/commands/compare_request.h"
 
+#include <algorithm>
 #include <sstream>
 
 #include "experiments/error.h"
@@ -24,12 +25,19 @@ Examples:
   occam compare occam.db variant=baseline "variant=no jitter" --where classifier=kde
 )";
 
-// "loss=rotation batch_size=64": a word with = begins a condition, others belong to the one before.
+bool is_field(const std::string& word) {
+  const auto& known = result_fields();
+  return std::find(known.begin(), known.end(), word.substr(0, word.find('='))) != known.end();
+}
+
+// "loss=rotation batch_size=64": a word with = begins a condition, others belong to the one before,
+// as do the later of several parameters.
 Arm parse_arm(const std::string& text) {
   std::vector<std::string> conditions;
   std::stringstream words(text);
   for (std::string word; words >> word;)
-    if (word.find('=') != std::string::npos || conditions.empty())
+    if (conditions.empty() || (word.find('=') != std::string::npos &&
+                               (is_field(word) || !conditions.back().starts_with("parameters="))))
       conditions.push_back(word);
     else
       conditions.back() += " " + word;

@@ -31,7 +31,8 @@ constexpr const char* kPaperUsage = R"(occam paper [DB] -o DIR [OPTIONS]
 occam paper --check DIR [DB]
 
 Every table and figure that the spec names, each with its origin: tables as LaTeX, Markdown and CSV
-(DIR/NAME.tex, .md, .csv), figures as PDF and SVG, and DIR/paper.tex that compiles with them all.
+(DIR/NAME.tex, .md, .csv), figures as PDF and SVG, and DIR/paper.tex that compiles with them all
+and has the figures' captions with their small print: take those along.
 With --check: does the database still give them?
 
 Examples:

@@ -37,7 +37,11 @@ FigureOptions with_figure(const FigureOptions& given,
     FigureOptions options = options_of(spec);
     options.where = with_conditions(std::move(options.where), given.where);
     options.title = given.title.empty() ? spec.caption : given.title;
-    if (given.metric) options.metric = given.metric;
+    if (given.metric) {
+      // Its caption may speak of its own.
+      if (given.metric != options.metric.value_or(Metric::auroc)) options.title = given.title;
+      options.metric = given.metric;
+    }
     options.partial = given.partial;
     options.pool = given.pool;
     return options;
@@ -63,21 +67,23 @@ PlotRequest plot_request(const std::vector<std::string>& words) {
       "where", po::value(&where)->composing(), "FIELD=VALUE[,VALUE]; may be given again")(
       "figure", po::value(&request.name), "a figure that the spec names, in place of fields")(
       "sweep", po::value(&request.sweep)->default_value("", "the last one"), "name of the sweep")(
-      "metric", po::value(&metric)->default_value("", "the spec's, else auroc"), kMetricHelp)(
+      "metric", po::value(&metric)->default_value("", "as in the spec, else auroc"), kMetricHelp)(
       "title", po::value(&options.title), "above the picture")(
       "partial", po::bool_switch(&options.partial), "means of incomplete cells too")(
       "pool", po::bool_switch(&options.pool), "let cells mix builds or data")(
       "bare", po::bool_switch(&request.bare),
-      "without the spec's caption and the small print, which stand elsewhere (it is on stderr)")(
+      "without title and small print, for a caption to have them; stderr has the small print")(
       "output,o", po::value(&request.output), "the picture; its name says the format");
   const Arguments arguments(words, described, 0, 1, kPlotUsage);
   request.helped = arguments.helped();
   if (request.helped) return request;
   request.database = arguments.positional().empty() ? "occam.db" : arguments.positional().front();
-  if (!metric.empty()) options.metric = named<Metric>("--metric", metric);
+  if (arguments.has("metric")) options.metric = named<Metric>("--metric", metric);
   if (!kind.empty()) options.kind = named<FigureKind>("--kind", kind);
   if (!by.empty()) options.by = split_list(by);
   options.where = parse_conditions(where, result_fields());
+  if (request.bare && !options.title.empty())
+    throw UsageError("--bare leaves the title out, and --title gives one; leave one of them out");
   if (!request.name.empty() &&
       (arguments.has("x") || arguments.has("y") || arguments.has("by") || arguments.has("kind")))
     throw UsageError("--figure has its fields in the spec; leave out --x, --y, --by and --kind");
@@ -106,14 +112,12 @@ Figure picture_of(const PlotRequest& request, const Store& store, const SweepRes
              request.name.empty()
                  ? request.options
                  : with_figure(request.options, named_figures(store, sweep.name), request.name));
-  if (request.bare) {
-    picture.draws_notes = false;
-    picture.title = request.options.title;
-  }
+  picture.bare = request.bare;
   return picture;
 }
 
-std::string drawing_of(const Figure& picture) {
+std::string drawing_of(Figure picture) {
+  picture.bare = false;
   return digest_of(gnuplot_script(picture, FigureFormat::svg, ""));
 }
 

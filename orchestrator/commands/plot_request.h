@@ -27,6 +27,6 @@ Figure picture_of(const PlotRequest& request, const Store& store, const SweepRes
 
 // 16 hex digits over what the picture shows and how it is drawn, whatever draws it and in which
 // format.
-std::string drawing_of(const Figure& picture);
+std::string drawing_of(Figure picture);
 
 }  // namespace occam

@@ -11,6 +11,7 @@
 #include "results/result_field.h"
 #include "results/table.h"
 #include "results/table_entry.h"
+#include "results/table_notes.h"
 #include "results/table_shown.h"
 
 namespace occam {
@@ -72,8 +73,9 @@ void note_meaning(Figure& figure, const Table& table) {
       contains(table.column_fields, "class") || contains(table.column_fields, "class_name");
   const std::string what =
       per_class ? "mean over seeds" : "mean over the classes of each seed, then over seeds";
-  if (seeds.empty() || *seeds.rbegin() < 2) {  // the table says that it is one
+  if (seeds.empty() || *seeds.rbegin() < 2) {
     if (!per_class) figure.notes.emplace_back("mean over the classes");
+    if (!contains(table.notes, kOneSeed)) figure.notes.emplace_back(kOneSeed);
   } else if (figure.kind == FigureKind::heat) {
     figure.notes.push_back(what);
   } else {
@@ -309,8 +311,9 @@ Figure figure(const SweepResults& sweep, const FigureOptions& options) {
     case FigureKind::curves:
       throw std::logic_error("curves are not of scores");
   }
+  made.less_is_better = less_is_better(table.metric);
   (made.kind == FigureKind::heat ? made.value_label : made.y_label) =
-      printed_metric(table.metric) + " (%)";
+      printed_metric(table.metric) + (made.less_is_better ? " (%), less is better" : " (%)");
   if (table.metric != Metric::auroc) made.bars_begin = 0;
   made.title = options.title;
   note_meaning(made, table);

@@ -51,7 +51,8 @@ struct Panel {
 struct Figure {
   FigureKind kind = FigureKind::lines;
   std::string title, x_label, y_label;
-  std::string value_label;  // of heat: what its colours are
+  std::string value_label;      // of heat: what its colours are
+  bool less_is_better = false;  // of heat: the less, the brighter
   bool log_x = false;
   double bars_begin = 50;  // where bars do: at chance, so that their lengths are what was learnt
   // Of bars and heat the names of positions 0, 1, …; of lines names at their own places, right of
@@ -60,8 +61,8 @@ struct Figure {
   std::vector<std::string> y_names;  // of heat
   bool y_grows = false;              // they are numbers
   std::vector<Panel> panels;
-  std::vector<std::string> notes;  // what the picture shows, and what was held fixed …
-  bool draws_notes = true;         // … in small print below it
+  std::vector<std::string> notes;  // what the picture shows, and what was held fixed
+  bool bare = false;               // drawn without title and notes
 };
 
 inline constexpr std::size_t kMostSeries = 7;  // that colours and marks tell apart

@@ -182,9 +182,9 @@ std::string hide_legend_lines(const Layout& layout) {
   return text;
 }
 
-std::string words_around(const Figure& figure, const Layout& layout) {
+std::string words_around(const Layout& layout) {
   std::string text;
-  if (!figure.title.empty())
+  if (!layout.heading.empty())
     text += fmt::format("set label 1 {} at screen 0.5, screen {:.5f} center font ',10' front\n",
                         plot_text(layout.heading), layout.title);
   for (std::size_t i = 0; i < layout.notes.size(); ++i)
@@ -237,7 +237,7 @@ std::string gnuplot_script(const Figure& figure, FigureFormat format, const std:
   else
     text += fmt::format("set grid ytics lc rgb '{}' lw 0.6 lt 1 back\n", kPale);
   text += legend_of(figure, layout);
-  text += words_around(figure, layout);
+  text += words_around(layout);
   for (std::size_t panel = 0; panel < figure.panels.size(); ++panel) {
     text += panel_frame(figure, layout, panel);
     text += marks_in(figure, panel, range);

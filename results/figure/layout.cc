@@ -124,10 +124,11 @@ Layout layout_of(const Figure& figure) {
   const bool titled = std::any_of(figure.panels.begin(), figure.panels.end(),
                                   [](const Panel& panel) { return !panel.title.empty(); });
   const std::vector<std::string> heading =
-      wrapped(figure.title, static_cast<std::size_t>((layout.width - 0.2) / kHeadingCharacter));
+      wrapped(figure.bare ? "" : figure.title,
+              static_cast<std::size_t>((layout.width - 0.2) / kHeadingCharacter));
   layout.heading = joined(heading, "\n");
-  const double title =
-                   figure.title.empty() ? 0.06 : 0.12 + 0.16 * static_cast<double>(heading.size()),
+  const double title = layout.heading.empty() ? 0.06
+                                              : 0.12 + 0.16 * static_cast<double>(heading.size()),
                panel_title = titled ? 0.22 + 0.15 * static_cast<double>(title_lines - 1) : 0.06;
   const bool in_lines = figure.kind == FigureKind::lines &&
                         std::any_of(x_names.begin(), x_names.end(), [](const std::string& name) {
@@ -145,7 +146,7 @@ Layout layout_of(const Figure& figure) {
       kLine * static_cast<double>(entries.size()) + (entries.empty() ? 0 : 0.06);
 
   const auto most = static_cast<std::size_t>((layout.width - 0.2) / kSmallCharacter);
-  if (figure.draws_notes)
+  if (!figure.bare)
     for (const std::string& note : figure.notes)
       for (std::string& line : wrapped(note, most)) layout.notes.push_back(std::move(line));
   const double notes_height = kSmallLine * static_cast<double>(layout.notes.size()) + 0.06;

@@ -122,7 +122,8 @@ std::string heat_in(const Figure& figure, std::size_t panel, const Range& range)
       const double value = *grid[y][x];
       cells += fmt::format("{} {} {:.10g}\n", x, y, value);
       const double part = (value - range.least) / std::max(1e-9, range.most - range.least);
-      (part < 0.45 ? light : dark) += fmt::format("{} {} {:.1f}\n", x, y, value);
+      ((figure.less_is_better ? 1 - part : part) < 0.45 ? light : dark) +=
+          fmt::format("{} {} {:.1f}\n", x, y, value);
     }
   std::string text;
   std::vector<std::string> parts;
@@ -178,6 +179,7 @@ double end_of_numbers(const Figure& figure) {
 
 std::string data_of(const Figure& figure) {
   std::string text = figure.kind == FigureKind::heat ? kViridis : "";
+  if (figure.less_is_better) text += "set palette negative\n";
   for (std::size_t panel = 0; panel < figure.panels.size(); ++panel)
     for (std::size_t one = 0; one < figure.panels[panel].series.size(); ++one) {
       text += fmt::format("$p{}s{} << END\n", panel, one);

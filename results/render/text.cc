@@ -110,8 +110,7 @@ std::vector<std::vector<Column>> parts_of(const Table& table, std::size_t header
     column.resize(header);
     for (std::string& cell : text_column(table, i)) column.push_back(std::move(cell));
     const std::size_t own = width_of(column);
-    const bool is_first = parts.empty() || parts.back().size() == rows.size();
-    if (parts.empty() || (width > 0 && !is_first && used + kGap + own > width)) {
+    if (parts.empty() || (width > 0 && used + kGap + own > width)) {
       parts.push_back(rows);
       used = begin + own;
     } else {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "results/figure/curves.h"
+#include "results/result_field.h"
 #include "results/sql_text.h"
 
 namespace occam {
@@ -55,7 +56,8 @@ struct Scored {
 
 std::string name_of(const std::string& features, const std::string& classifier,
                     const std::string& parameters) {
-  return features + " " + classifier + (parameters == "{}" ? "" : " " + parameters);
+  return features + " " + classifier +
+         (parameters == "{}" ? "" : " " + in_words("parameters", parameters));
 }
 
 Scored scores_of(const Store& store, const SweepResults& results) {

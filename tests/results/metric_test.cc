@@ -110,7 +110,7 @@ TEST(Metric, IsComparedByItsOwnDirection) {
   EXPECT_THAT(sentences(found),
               AllOf(HasSubstr("16 is significantly below 64, by 5.40 FPR95 points (12.0 against"),
                     HasSubstr("better on 6 of 6 classes"), HasSubstr("(lowest is best) 1.00, 2.00"),
-                    Not(HasSubstr("AUROC"))));
+                    HasSubstr("\nFPR95: less is better\n"), Not(HasSubstr("AUROC"))));
   EXPECT_EQ(nlohmann::json::parse(to_json_text(found))["metric"], "fpr95");
 }
 
@@ -132,7 +132,11 @@ TEST(Metric, StandsAtThePicturesAxisAndColours) {
   const Figure heat = figure(batch_sizes(), options);
   EXPECT_EQ(heat.value_label, "average precision (%)");
   EXPECT_THAT(gnuplot_script(heat, FigureFormat::svg, "a.svg"),
-              AllOf(HasSubstr("average precision (%)"), Not(HasSubstr("AUROC"))));
+              AllOf(HasSubstr("average precision (%)"), Not(HasSubstr("palette negative")),
+                    Not(HasSubstr("AUROC"))));
+  options.metric = Metric::fpr95;
+  EXPECT_THAT(gnuplot_script(figure(batch_sizes(), options), FigureFormat::svg, "a.svg"),
+              AllOf(HasSubstr("FPR95 (%), less is better"), HasSubstr("set palette negative")));
 }
 
 TEST(Metric, OfPrintIsAuroc) {

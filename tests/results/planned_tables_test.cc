@@ -15,7 +15,7 @@ using testing::StartsWith;
 std::string said(const std::string& table) {
   const Spec spec = parse_spec(R"({"name": "x", "trial": {"dataset": "synthetic", "epochs": 5},
 "grid": {"class": "all", "seed": [1, 2], "batch_size": [16, 32], "loss": ["contrastive", "rotation"]},
-"evaluate": {"classifiers": ["kde", {"name": "oc-svm-rbf", "nu": [0.1, 0.5]}]}, "tables":
+"evaluate": {"classifiers": ["kde", {"name": "oc-svm-rbf", "gamma_scale": 1, "nu": [0.1, 0.5]}]}, "tables":
 {"main": )" + table + "}}",
                                "spec.json");
   return message_of([&] { check_tables(spec, expand(spec)); });
@@ -33,7 +33,7 @@ TEST(CheckTables, RefusesACellThatWouldMixTrialsWithItsPlaceInTheSpec) {
 
 TEST(CheckTables, QuotesTheHintThatAShellWouldTakeApart) {
   EXPECT_THAT(said(R"({"rows": "batch_size", "columns": "loss,classifier"})"),
-              HasSubstr("--where 'parameters={\"nu\":0.1}'"));
+              HasSubstr("--where 'parameters=gamma_scale=1 nu=0.1'"));
 }
 
 TEST(CheckTables, RefusesAConditionThatNoTrialMeets) {

@@ -87,8 +87,15 @@ TEST(Combined, RefusesTwoScoresOfOneTrialThatDiffer) {
   EXPECT_THAT(message_of([&] {
                 combined({one, other});
               }),
-              testing::AllOf(HasSubstr(id_of(trial(0))), HasSubstr("0.5 in database 1"),
+              testing::AllOf(HasSubstr(id_of(trial(0))), HasSubstr("has AUROC 0.5, average"),
                              HasSubstr("in database 2"), HasSubstr("--pool")));
+  SweepResults third = one;
+  third.results.front().evaluation->fpr95 = 0.125;
+  EXPECT_THAT(
+      message_of([&] {
+        combined({one, third});
+      }),
+      HasSubstr("FPR95 0.25 in database 1 and AUROC 0.5, average precision 0.5, FPR95 0.125"));
   EXPECT_EQ(combined({one, other}, true).results.front().evaluation->auroc, 0.5);
 }
 

@@ -109,6 +109,22 @@ TEST(TableLines, SortByTheirMeanInAColumn) {
               HasSubstr("did you mean 'kde'?"));
 }
 
+TEST(TableLines, SortByAColumnOfParametersInWords) {
+  EvaluationRequest narrow = kKde;
+  narrow.parameters.gamma_scale = 1;
+  Plan plan;
+  plan.done(trial(0, 1, 16), kKde, 0.9).done(trial(0, 1, 32), kKde, 0.8);
+  plan.done(trial(0, 1, 16), narrow, 0.6).done(trial(0, 1, 32), narrow, 0.7);
+  TableOptions options = by({"batch_size"}, {"parameters"});
+  for (const char* name : {"gamma_scale=1", "{\"gamma_scale\":1}"}) {
+    options.spec.sort = name;
+    EXPECT_EQ(ablation(plan.sweep(), options).rows, (std::vector<Labels>{{"32"}, {"16"}}));
+  }
+  options.spec.sort = "gamma_scale=2";
+  EXPECT_THAT(message_of([&] { ablation(plan.sweep(), options); }),
+              HasSubstr("these are: mean defaults gamma_scale=1"));
+}
+
 TEST(TableLines, TakeTheOrderAndTheNamesThatAreGiven) {
   TableOptions options = kByBatchSize;
   options.spec.order = {{"batch_size", {"128", "64"}}};

@@ -208,7 +208,7 @@ TEST(Ablation, RefusesToMixClassifierParameters) {
   narrow.parameters.gamma_scale = 1;
   const Plan plan = Plan().done(trial(0), kKde, 0.7).done(trial(0), narrow, 0.8);
   EXPECT_THAT(message_of([&] { ablation(plan.sweep(), kByBatchSize); }),
-              HasSubstr("parameters {}, {\"gamma_scale\":1}"));
+              HasSubstr("parameters defaults, gamma_scale=1;"));
 }
 
 TEST(Ablation, RefusesToMixBuildsAndDataUnlessPooled) {
@@ -381,8 +381,11 @@ TEST(Render, LeavesATestLimitThatAllShareToTheNote) {
   EXPECT_THAT(text, AllOf(HasSubstr("  gamma_scale=1  defaults\n"), Not(HasSubstr("test_limit"))));
   EXPECT_THAT(text, HasSubstr("scored on a subset of 2000 test rows"));
   TableOptions one = options;
-  one.spec.where = {{"parameters", {"gamma_scale=1"}}};
+  one.spec.where = {{"parameters", {"test_limit=2e3 gamma_scale=1.0"}}};
   EXPECT_THAT(render(ablation(plan.sweep(), one), TableFormat::text), Not(HasSubstr("defaults")));
+  one.spec.where = {{"parameters", {"defaults"}}};  // which are others than these
+  EXPECT_THAT(message_of([&] { ablation(plan.sweep(), one); }),
+              HasSubstr("has parameters=defaults"));
   one.spec.where = {{"parameters", {"k=5"}}};
   EXPECT_THAT(message_of([&] { ablation(plan.sweep(), one); }),
               HasSubstr("parameters is: gamma_scale=1 test_limit=2000, test_limit=2000"));
