@@ -15,10 +15,10 @@ using nlohmann::json;
 json parsed_parameters(std::string_view text) {
   json parsed = json::parse(text, nullptr, false);
   if (!parsed.is_discarded()) return parsed;
-  parsed = json::object();
-  if (text == "defaults") return parsed;
+  if (text == "defaults") return json::object();
   std::istringstream words{std::string(text)};
   for (std::string word; words >> word;) {
+    if (parsed.is_discarded()) parsed = json::object();
     const std::size_t equals = std::min(word.find('='), word.size());
     parsed[word.substr(0, equals)] =
         json::parse(word.substr(std::min(equals + 1, word.size())), nullptr, false);

@@ -386,6 +386,8 @@ TEST(Render, LeavesATestLimitThatAllShareToTheNote) {
   one.spec.where = {{"parameters", {"defaults"}}};  // which are others than these
   EXPECT_THAT(message_of([&] { ablation(plan.sweep(), one); }),
               HasSubstr("has parameters=defaults"));
+  one.spec.where = {{"parameters", {""}}};
+  EXPECT_THAT(message_of([&] { ablation(plan.sweep(), one); }), HasSubstr("has parameters=;"));
   one.spec.where = {{"parameters", {"k=5"}}};
   EXPECT_THAT(message_of([&] { ablation(plan.sweep(), one); }),
               HasSubstr("parameters is: gamma_scale=1 test_limit=2000, test_limit=2000"));
