@@ -5,6 +5,9 @@
 
 #include <cmath>
 #include <cstdio>
+#include <vector>
+
+#include "orchestrator/terminal.h"
 
 namespace occam {
 namespace {
@@ -13,6 +16,18 @@ namespace {
 void write(const std::string& text) {
   std::fputs(text.c_str(), stderr);
   std::fflush(stderr);
+}
+
+// As many parts as the terminal has room for: a longer line would be left standing there.
+std::string on_one_line(const std::vector<std::string>& parts, std::size_t width) {
+  std::string text = parts.front();
+  std::size_t columns = text.size();
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    columns += 3 + parts[i].size();
+    if (width > 0 && columns >= width) break;
+    text += " · " + parts[i];
+  }
+  return text;
 }
 
 }  // namespace
@@ -37,15 +52,16 @@ void ProgressLine::show(const SweepProgress& progress, Time now) {
   last_ = now;
   last_tenth_ = tenth;
   const double elapsed = std::chrono::duration<double>(now - start_).count();
-  std::string text = fmt::format("{}/{} trials", progress.done, progress.trials);
-  if (progress.failed > 0) text += fmt::format(" · {} failed", progress.failed);
-  text += fmt::format(" · {} running", progress.running);
-  if (progress.images_per_second > 0)
-    text += fmt::format(" · {:.0f} images/s", progress.images_per_second);
+  std::vector<std::string> parts{fmt::format("{}/{} trials", progress.done, progress.trials)};
+  if (progress.failed > 0) parts.push_back(fmt::format("{} failed", progress.failed));
   const double work_since = progress.work_done - progress.work_before;
   if (work_since > 0.005 * progress.work && elapsed > 2)
-    text += " · " + duration_text(elapsed * (progress.work - progress.work_done) / work_since) +
-            " left";
+    parts.push_back(duration_text(elapsed * (progress.work - progress.work_done) / work_since) +
+                    " left");
+  parts.push_back(fmt::format("{} running", progress.running));
+  if (progress.images_per_second > 0)
+    parts.push_back(fmt::format("{:.0f} images/s", progress.images_per_second));
+  const std::string text = on_one_line(parts, terminal_width(STDERR_FILENO));
   write(terminal_ ? "\r\033[K" + text : text + "\n");
   shown_ = true;
 }

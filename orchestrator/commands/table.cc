@@ -1,7 +1,6 @@
 #include "results/table.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -10,17 +9,12 @@
 #include "orchestrator/commands/made_again.h"
 #include "orchestrator/commands/table_request.h"
 #include "orchestrator/gang_plan.h"
+#include "orchestrator/terminal.h"
 #include "results/result_field.h"
 #include "results/seed_plan.h"
 
 namespace occam {
 namespace {
-
-// Of the terminal that a table is written to; 0 where it is none.
-std::size_t terminal_width() {
-  winsize size{};
-  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
 
 int check(const TableRequest& request) {
   const StampedFile file = read_stamped(request.check);
@@ -85,7 +79,7 @@ int run_table(const std::vector<std::string>& words) {
       read_sweeps(request.databases, request.sweeps, request.options.pool, request.orphaned);
   if (request.seeds_until) return plan(request, sweep);
   if (request.output.empty())
-    write_output("", made(request, sweep, terminal_width()));
+    write_output("", made(request, sweep, terminal_width(STDOUT_FILENO)));
   else
     write_stamped(request.output, made(request, sweep),
                   provenance_of(sweep, "table", request.databases, request.query));

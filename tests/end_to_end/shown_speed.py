@@ -1,12 +1,16 @@
-"""The images a second that occam run shows are those of all trials in training together."""
+"""The images a second that occam run shows are those of all trials in training together, as far as the terminal has
+room for them."""
 
+import fcntl
 import os
 import pathlib
 import pty
 import re
 import select
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 from sweeps import Folder, expect, finish
@@ -34,11 +38,21 @@ worker.chmod(0o755)
 screen, end = pty.openpty()
 sweep = subprocess.Popen(folder.command("--worker", str(worker), "--workers", "1"), stdout=end, stderr=end)
 os.close(end)
-shown, until = "", time.monotonic() + 60
-while time.monotonic() < until and sweep.poll() is None and "250 images/s" not in shown:
-    if select.select([screen], [], [], 1)[0]:
-        shown += os.read(screen, 4096).decode(errors="replace")
+
+
+def read_until(pattern):
+    text, until = "", time.monotonic() + 60
+    while time.monotonic() < until and sweep.poll() is None and not re.search(pattern, text):
+        if select.select([screen], [], [], 1)[0]:
+            text += os.read(screen, 4096).decode(errors="replace")
+    return text
+
+
+shown = read_until("250 images/s")
+fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 24, 0, 0))
+narrow = read_until("trials · 2 running\r")
 sweep.kill()
 sweep.wait()
 expect("250 images/s" in shown, f"two trials of 100 and 150: shown were {sorted(set(re.findall('[0-9]+ images/s', shown))) or shown}")
+expect("0/2 trials · 2 running\r" in narrow, f"24 columns have no room for more: {narrow!r}")
 finish()

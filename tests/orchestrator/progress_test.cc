@@ -42,13 +42,13 @@ class ProgressText : public testing::Test {
 TEST_F(ProgressText, SaysWhatIsDoneAndHowLongItWillTake) {
   ProgressLine line(false, start_);
   line.show({48, 12, 1, 2, 100, 25, 410.2}, start_ + 60s);
-  EXPECT_EQ(shown(), "12/48 trials · 1 failed · 2 running · 410 images/s · 3:00 left\n");
+  EXPECT_EQ(shown(), "12/48 trials · 1 failed · 3:00 left · 2 running · 410 images/s\n");
 }
 
 TEST_F(ProgressText, TakesTheSpeedFromWhatThisRunHasDone) {
   ProgressLine line(false, start_);
   line.show({48, 12, 0, 2, 100, 50, 0, 25}, start_ + 60s);
-  EXPECT_EQ(shown(), "12/48 trials · 2 running · 2:00 left\n");
+  EXPECT_EQ(shown(), "12/48 trials · 2:00 left · 2 running\n");
 }
 
 TEST_F(ProgressText, GuessesNoEndFromAlmostNothing) {
