@@ -33,7 +33,7 @@ FigureSpec figure_spec(const JsonNode& node) {
   if (const JsonNode* by = node.find("by")) spec.by = field_list(*by);
   if (const JsonNode* metric = node.find("metric")) {
     if (curves) metric->fail("is of scores, and curves show what training said; leave it out");
-    spec.metric = metric->named<Metric>("auroc, average_precision or fpr95");
+    spec.metric = metric->named<Metric>(kMetricWords);
   }
   if (const JsonNode* where = node.find("where")) spec.where = conditions(*where);
   if (const JsonNode* caption = node.find("caption")) spec.caption = caption->text("a text");

@@ -28,6 +28,10 @@ bool is_better(Metric metric, double one, double other) {
   return less_is_better(metric) ? one < other : one > other;
 }
 
+bool is_another(std::optional<Metric> wanted, std::optional<Metric> own) {
+  return wanted && *wanted != own.value_or(Metric::auroc);
+}
+
 std::string printed_metric(Metric metric) {
   switch (metric) {
     case Metric::auroc:

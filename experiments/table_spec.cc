@@ -118,7 +118,7 @@ TableSpec table_spec(const JsonNode& node) {
     if (key == "caption") spec.caption = value.text("a text");
     if (key == "mean") spec.mean = truth(value);
     if (key == "baseline") spec.baseline = baseline(value);
-    if (key == "metric") spec.metric = value.named<Metric>("auroc, average_precision or fpr95");
+    if (key == "metric") spec.metric = value.named<Metric>(kMetricWords);
     if (key == "claim") spec.claim = value.named<Claim>("seeds or tasks");
     if (key == "spread") spec.spread = value.named<Spread>("sd, ci95 or paper");
     if (key == "best") spec.best = value.named<Best>("column, row, table or none");

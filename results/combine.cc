@@ -18,9 +18,11 @@ Key key_of(const std::string& trial, const EvaluationRequest& request) {
 
 std::string numbers_of(const Result& one) {
   if (!one.evaluation) return "diverged";
-  return fmt::format("AUROC {:.17g}, average precision {:.17g}, FPR95 {:.17g}",
-                     one.evaluation->auroc, one.evaluation->average_precision,
-                     one.evaluation->fpr95);
+  std::vector<std::string> rates;
+  for (const Metric metric : kMetrics)
+    rates.push_back(
+        fmt::format("{} {:.17g}", printed_metric(metric), rate_of(*one.evaluation, metric)));
+  return joined(rates);
 }
 
 }  // namespace

@@ -75,12 +75,8 @@ TableSpec with_options(TableSpec table, const TableSpec& wanted) {
   table.mean |= wanted.mean;
   take(table.select_on, wanted.select_on);
   if (wanted.spread) table.spread = wanted.spread;
-  if (wanted.metric) {
-    // Its caption may speak of its own.
-    if (wanted.metric != table.metric.value_or(Metric::auroc) && wanted.caption.empty())
-      table.caption.clear();
-    table.metric = wanted.metric;
-  }
+  if (is_another(wanted.metric, table.metric)) table.caption = wanted.caption;
+  if (wanted.metric) table.metric = wanted.metric;
   if (wanted.claim) table.claim = wanted.claim;
   if (wanted.best) table.best = wanted.best;
   return table;

@@ -4,8 +4,9 @@
   ninja -C build/cuda occam occam-worker bench_packing && python3 bench/gpu/column.py build/cuda/bin --data FOLDER
 
 Times `occam run` of the ten classes' bf16 trials, from the command to its end, and the same ten trainings in one
-process with nothing beside them, at the same number of trials at once, in turn, for a seed a round; prints the medians, what scheduling, start-up and evaluation add, what `occam plan` foretold
-of the second round from the first, and the first one's scores.
+process with nothing beside them, at the same number of trials at once, in turn, for a seed a round; prints the
+medians, what scheduling, start-up and evaluation add, what `occam plan` foretold of the second round from the first,
+and the first one's scores.
 """
 import argparse
 import ctypes

@@ -51,7 +51,7 @@ def run(name_of, *command):
     process = subprocess.Popen([str(word) for word in command], env=environment, stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         one = json.loads(line)
-        builds |= {one["build"]} if "build" in one else set()
+        builds.update(filter(None, [one.get("build")]))
         who = name_of(one)
         found[one["loss"], one["batch"], who] = one["images_per_second"]
         print(f"{one['loss']} {one['batch']}: {who}: {one['images_per_second']:,}", file=sys.stderr, flush=True)

@@ -49,8 +49,6 @@ class Arguments {
 // The words of --where where it chooses trials, of all sweeps of a file.
 inline constexpr const char* kTrialsHelp =
     "FIELD=VALUE[,VALUE] of the view trials, such as sweep=NAME; may be given again";
-// The words of --metric.
-inline constexpr const char* kMetricHelp = "auroc, average_precision or fpr95";
 
 // "batch_size=16,32" as a field and its values. Throws UsageError; with `fields` also for a field
 // that is none of them.

@@ -1,6 +1,5 @@
 #include "orchestrator/commands/compare_request.h"
 
-#include <algorithm>
 #include <sstream>
 
 #include "experiments/error.h"
@@ -25,11 +24,6 @@ Examples:
   occam compare occam.db variant=baseline "variant=no jitter" --where classifier=kde
 )";
 
-bool is_field(const std::string& word) {
-  const auto& known = result_fields();
-  return std::find(known.begin(), known.end(), word.substr(0, word.find('='))) != known.end();
-}
-
 // "loss=rotation batch_size=64": a word with = begins a condition, others belong to the one before,
 // as do the later of several parameters.
 Arm parse_arm(const std::string& text) {
@@ -37,7 +31,8 @@ Arm parse_arm(const std::string& text) {
   std::stringstream words(text);
   for (std::string word; words >> word;)
     if (conditions.empty() || (word.find('=') != std::string::npos &&
-                               (is_field(word) || !conditions.back().starts_with("parameters="))))
+                               (contains(result_fields(), word.substr(0, word.find('='))) ||
+                                !conditions.back().starts_with("parameters="))))
       conditions.push_back(word);
     else
       conditions.back() += " " + word;
@@ -58,7 +53,7 @@ CompareRequest compare_request(const std::vector<std::string>& words) {
       "sweep", po::value(&request.sweep)->default_value("", "the last one"),
       "name of the sweep; several with commas")("format", po::value(&format)->default_value("text"),
                                                 "text or json")(
-      "metric", po::value(&metric)->default_value("auroc"), kMetricHelp)(
+      "metric", po::value(&metric)->default_value("auroc"), kMetricWords)(
       "mean", po::bool_switch(&options.mean), "over the tasks of all data sets")(
       "pool", po::bool_switch(&options.pool), "let arms mix builds, data or trials; says so")(
       "output,o", po::value(&request.output), "write to this file, with its origin beside it");

@@ -37,11 +37,8 @@ FigureOptions with_figure(const FigureOptions& given,
     FigureOptions options = options_of(spec);
     options.where = with_conditions(std::move(options.where), given.where);
     options.title = given.title.empty() ? spec.caption : given.title;
-    if (given.metric) {
-      // Its caption may speak of its own.
-      if (given.metric != options.metric.value_or(Metric::auroc)) options.title = given.title;
-      options.metric = given.metric;
-    }
+    if (is_another(given.metric, options.metric)) options.title = given.title;
+    if (given.metric) options.metric = given.metric;
     options.partial = given.partial;
     options.pool = given.pool;
     return options;
@@ -67,7 +64,7 @@ PlotRequest plot_request(const std::vector<std::string>& words) {
       "where", po::value(&where)->composing(), "FIELD=VALUE[,VALUE]; may be given again")(
       "figure", po::value(&request.name), "a figure that the spec names, in place of fields")(
       "sweep", po::value(&request.sweep)->default_value("", "the last one"), "name of the sweep")(
-      "metric", po::value(&metric)->default_value("", "as in the spec, else auroc"), kMetricHelp)(
+      "metric", po::value(&metric)->default_value("", "as in the spec, else auroc"), kMetricWords)(
       "title", po::value(&options.title), "above the picture")(
       "partial", po::bool_switch(&options.partial), "means of incomplete cells too")(
       "pool", po::bool_switch(&options.pool), "let cells mix builds or data")(

@@ -100,7 +100,7 @@ TableRequest table_request(const std::vector<std::string>& words) {
       "name of the sweep; several with commas");
   add("format", po::value(&format)->default_value("", "as -o ends, else text"),
       "text, md, latex, csv or json");
-  add("metric", po::value(&metric)->default_value("", "as in the spec, else auroc"), kMetricHelp);
+  add("metric", po::value(&metric)->default_value("", "as in the spec, else auroc"), kMetricWords);
   add("spread", po::value(&spread),
       "±: sd of the seeds' means, ci95 of them, or paper: average over classes of each one's sd");
   add("mean", po::bool_switch(&mean), "means over the classes, and over all data sets' tasks");
