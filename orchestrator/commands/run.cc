@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <optional>
 #include <utility>
 
 #include "experiments/error.h"
@@ -73,7 +74,6 @@ class Rank {
 
   // Until every node has left.
   void serve_sweep(Sweep& sweep, Requests& requests) {
-    int stop_signal = 0;
     sweep.begin();
     while (!sweep.over()) {
       turn_agent();
@@ -83,26 +83,28 @@ class Rank {
       link_.flush();
       if (sweep.over()) break;
       wait(agent_, signals_, link_);
-      if (const int signal = signals_.take()) {
-        // Slurm warns by USR1 and may end the job by TERM while it still checkpoints.
-        const bool again = stop_signal != 0 && stop_signal != SIGUSR1 && signal != SIGUSR1;
-        if (again) {
-          agent_.kill_all();
-          std::_Exit(128 + signal);
-        }
-        if (stop_signal == 0) {
-          std::cerr
-              << "\nstopping: checkpointing every running trial (once more to stop at once)\n";
-          sweep.drain("signal " + std::to_string(signal));
-        }
-        stop_signal = signal;
-      }
+      if (const int signal = signals_.take()) stop(sweep, signal);
     }
     over_ = true;
     broken_ = sweep.lost_a_node();
   }
 
  private:
+  // The first signal lets every running trial checkpoint. To stop at once is for a person to say,
+  // by Ctrl-C: Slurm warns by USR1 and may send TERM while all still checkpoint, TERM comes from it
+  // and once more from its srun, and `timeout` sends what it sends twice.
+  void stop(Sweep& sweep, int signal) {
+    constexpr std::chrono::milliseconds kByAPerson{300};
+    if (!stopping_since_) {
+      std::cerr << "\nstopping: checkpointing every running trial (Ctrl-C stops at once)\n";
+      stopping_since_ = Clock::now();
+      sweep.drain("signal " + std::to_string(signal));
+    } else if (signal == SIGINT && Clock::now() > *stopping_since_ + kByAPerson) {
+      agent_.kill_all();
+      std::_Exit(128 + signal);
+    }
+  }
+
   void turn_agent() {
     for (const std::string& line : link_.from_coordinator()) agent_.handle(line, Clock::now());
     agent_.pump(Clock::now());
@@ -113,6 +115,7 @@ class Rank {
   Agent& agent_;
   Signals& signals_;
   bool over_ = false, broken_ = false;
+  std::optional<Clock::time_point> stopping_since_;
 };
 
 // Tells every other rank to leave when rank 0 cannot go on.

@@ -10,7 +10,8 @@
 // its members, as one over NCCL does, and none notices by itself who has died.
 //
 // $OCCAM_FAKE names a JSON file:
-//   slots, step_ms, checkpoint_steps (0: only when asked to stop), beat_ms, memory_slots
+//   slots, step_ms, checkpoint_steps (0: only when asked to stop), beat_ms, memory_slots,
+//   stop_ms: how long it is deaf when asked to stop, as a worker is until its step ends
 //   gaps: a folder for a file a worker, with the microseconds from each outcome to the next start
 //   faults: [{"at": "start" | "step" | "checkpoint" | "outcome", "step": 3, "only": {"seed": 2},
 //             "rank": 1, "times": 1, "do": …}]
@@ -186,6 +187,7 @@ class FakeWorker {
       std::_Exit(0);
     }
     if (std::holds_alternative<Stop>(message)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(settings_.value("stop_ms", 0)));
       for (const Slot& slot : running_) {
         if (slot.blocked) continue;
         if (!slot.leads()) {

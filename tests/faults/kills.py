@@ -8,6 +8,7 @@ import os
 import pathlib
 import signal
 import tempfile
+import time
 
 from fakes import Sweep, ends_well, expect, finish, problems, send, undisturbed, wait_until
 
@@ -21,6 +22,21 @@ table = undisturbed()
 for at, do, where in (("step", "kill", {"step": 6}), ("checkpoint", "kill", {"step": 6}), ("outcome", "half-line", {})):
     faults = [{"at": at, "do": do, "only": {"batch_size": 16}, **where}]
     ends_well(f"a worker: {do} at {at}", Sweep(faults=faults), table, says="the worker")
+
+# Slurm's TERM comes once more from its srun, and `timeout` sends what it sends twice. At once is for Ctrl-C to say.
+for number, times, pause, stop_ms, code, left in ((signal.SIGTERM, 3, 0.4, 1500, 75, "stopped"),
+                                                  (signal.SIGINT, 2, 0.01, 1500, 75, "stopped"),
+                                                  (signal.SIGINT, 2, 0.8, 60000, 130, "running")):
+    many = Sweep(step_ms=30, stop_ms=stop_ms)
+    process = many.start()
+    wait_until(lambda: many.count("attempt WHERE state = 'running'") == 2)
+    for _ in range(times):
+        send(process.pid, number)
+        time.sleep(pause)
+    process.communicate(timeout=30)
+    found = many.count(f"attempt WHERE state = '{left}'")
+    expect(process.returncode == code and found == 2,
+           f"signal {int(number)}, {times} times, {pause} s apart: exit code {process.returncode}, {found} trials {left}")
 
 sweep = Sweep(step_ms=5)
 for number, done in ((signal.SIGKILL, 1), (signal.SIGTERM, 8)):

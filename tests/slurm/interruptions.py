@@ -26,7 +26,7 @@ class Job:
     def __init__(self, cluster, name, *words, steps=None, workers=4, **settings):
         self.cluster, self.name, self.words, self.workers = cluster, name, words, str(workers)
         spec = {**SPEC, "trial": {**SPEC["trial"], "steps": steps or 12}}
-        self.sweep = Sweep(spec, step_ms=int(1000 * STEP), **settings)
+        self.sweep = Sweep(spec, step_ms=int(1000 * STEP), stop_ms=int(1000 * STEP), **settings)
         self.id = self.submit()
 
     def submit(self, *words):
