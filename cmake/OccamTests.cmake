@@ -28,6 +28,5 @@ function(occam_script_test name)
   add_test(NAME ${test}
     COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/end_to_end/${name}.py
             ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${arg_CASE})
-  set_tests_properties(${test} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 900 RUN_SERIAL ON
-    SKIP_RETURN_CODE 77)
+  set_tests_properties(${test} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 900 SKIP_RETURN_CODE 77)
 endfunction()
