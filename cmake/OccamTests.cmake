@@ -18,9 +18,10 @@ function(occam_tests folder)
 endfunction()
 
 # occam_script_test(bad_input LABEL e2e): tests/end_to_end/bad_input.py with the folder of the built programs.
-# CASE r gives it a further word, and its test that name.
+# CASE r gives it a further word, and its test that name; PROPERTIES are the test's: with a COST those that take
+# longest begin first.
 function(occam_script_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;CASE" "")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;CASE" "PROPERTIES")
   set(test ${arg_LABEL}.${name})
   if(arg_CASE)
     string(APPEND test .${arg_CASE})
@@ -28,5 +29,6 @@ function(occam_script_test name)
   add_test(NAME ${test}
     COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/end_to_end/${name}.py
             ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${arg_CASE})
-  set_tests_properties(${test} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 900 SKIP_RETURN_CODE 77)
+  set_tests_properties(${test} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 900 SKIP_RETURN_CODE 77
+    ${arg_PROPERTIES})
 endfunction()
