@@ -7,8 +7,8 @@
 
 namespace occam {
 
-// How many equal parts of the device, of `parts` at most, a trial is one of that may use this share
-// of it: the smallest part that holds the share.
+// How many parts the device is divided into, `parts` at most, for a trial that may use this share
+// of it: so that one of them, all being equal, just holds the share.
 int parts_for(double share, int parts);
 
 // Which parts of a device its trials are on. The device is divided into so many smallest parts; a

@@ -667,9 +667,10 @@ TEST_F(Gpu, OnPartsTrialsDoNotDisturbEachOther) {
       }
     });
   for (std::thread& thread : threads) thread.join();
+  // The first quarter is larger, with algorithms and sums of its own.
   for (std::size_t slot = 0; slot < kSlots; ++slot) {
     ASSERT_EQ(problems[slot], "") << slot;
-    EXPECT_EQ(differing(trial, ran[slot], ran[0]), "") << slot;
+    EXPECT_EQ(differing(trial, ran[slot], ran[slot % kParts == 0 ? 0 : 1]), "") << slot;
   }
 }
 

@@ -36,19 +36,23 @@ Stream part_stream(Part part) {
   demand(OCCAM_DRIVER(cuDeviceGet)(&handle, device), "cuDeviceGet");
   demand(OCCAM_DRIVER(cuDeviceGetDevResource)(handle, &whole, CU_DEV_RESOURCE_TYPE_SM),
          "cuDeviceGetDevResource");
+  CUdevResource rest{};
   std::vector<CUdevResource> parts(static_cast<std::size_t>(part.of));
   auto count = static_cast<unsigned>(part.of);
   // Parts come in steps of eight multiprocessors, so that clusters fit into them.
   const unsigned size = static_cast<unsigned>(processors / part.of) / 8 * 8;
-  demand(OCCAM_DRIVER(cuDevSmResourceSplitByCount)(parts.data(), &count, &whole, nullptr, 0, size),
+  demand(OCCAM_DRIVER(cuDevSmResourceSplitByCount)(parts.data(), &count, &whole, &rest, 0, size),
          "cuDevSmResourceSplitByCount");
   if (count < static_cast<unsigned>(part.of))
     throw Error("this GPU has only " + std::to_string(count) + " parts of " + std::to_string(size) +
                 " multiprocessors");
+  std::vector<CUdevResource> mine{parts[static_cast<std::size_t>(part.index)]};
+  const bool has_rest = rest.type == CU_DEV_RESOURCE_TYPE_SM && rest.sm.smCount > 0;
+  if (part.index == 0 && has_rest) mine.push_back(rest);
   CUdevResourceDesc description{};
   CUgreenCtx context{};
-  demand(OCCAM_DRIVER(cuDevResourceGenerateDesc)(&description,
-                                                 &parts[static_cast<std::size_t>(part.index)], 1),
+  demand(OCCAM_DRIVER(cuDevResourceGenerateDesc)(&description, mine.data(),
+                                                 static_cast<unsigned>(mine.size())),
          "cuDevResourceGenerateDesc");
   demand(OCCAM_DRIVER(cuGreenCtxCreate)(&context, description, handle, CU_GREEN_CTX_DEFAULT_STREAM),
          "cuGreenCtxCreate");
