@@ -125,15 +125,19 @@ class Server {
   void begin(const Start& start) {
     const std::lock_guard lock(mutex_);
     std::erase_if(slots_, [](const auto& slot) {
-      if (slot->done) slot->thread.join();
-      return slot->done.load();
+      if (!slot->done) return false;
+      slot->thread.join();
+      return true;
     });
-    slots_.push_back(std::make_unique<Slot>());
-    Slot& slot = *slots_.back();
-    slot.start = start;
-    if (start.gang)
-      slot.group = make_group(options_.device, *start.gang,
-                              std::chrono::duration<double>(options_.gang_timeout));
+    auto made = std::make_unique<Slot>();
+    made->start = start;
+    if (start.gang) try {
+        made->group = make_group(options_.device, *start.gang,
+                                 std::chrono::duration<double>(options_.gang_timeout));
+      } catch (const std::exception& problem) {
+        return writer_.write(Left{start.trial, start.lease, problem.what()});
+      }
+    Slot& slot = *slots_.emplace_back(std::move(made));
     slot.thread = std::thread([this, &slot] { work(slot); });
   }
 
