@@ -18,7 +18,7 @@ namespace occam {
 // Thread-safe.
 class Benches {
  public:
-  // On a device of so many equal parts, or of one where it cannot be divided. `log` hears what a
+  // On a device of so many parts, or of one where it cannot be divided. `log` hears what a
   // user should know.
   Benches(torch::Device device, int slots, int parts, std::function<void(const std::string&)> log);
 
@@ -50,7 +50,7 @@ class Benches {
   std::vector<std::unique_ptr<Bench>> waiting_;
 };
 
-// Into how many equal parts, `most` at most, a device is divided for so many slots; not at all when
+// Into how many parts, `most` at most, a device is divided for so many slots; not at all when
 // it is a CPU or the process is deterministic.
 int parts_of(torch::Device device, int slots, int most);
 

@@ -131,7 +131,7 @@ int measured_slots(torch::Device device, int most_parts, const std::filesystem::
   const int slots = best_slots([&](int count) {
     try {
       const double rate =
-          packed_rate(trial, images, device, count, parts_of(device, count, most_parts), 1, 1)
+          packed_rate(trial, images, device, count, parts_of(device, count, most_parts), 0.5, 3)
               .images_per_second;
       log(std::to_string(count) + " at once: " + std::to_string(std::llround(rate)) + " images/s");
       return rate;

@@ -16,7 +16,7 @@ namespace occam {
 
 // Images a second (views through the network, forward, backward and update) of so many trainings of
 // this kind at once on these images (bytes, n x channels x side x side), each on one of so many
-// equal parts of the GPU: the median of `rounds` rounds of `seconds`. Throws what a training
+// parts of the GPU: the median of `rounds` rounds of `seconds`. Throws what a training
 // throws, c10::OutOfMemoryError too.
 struct PackedRate {
   double images_per_second, build_seconds;

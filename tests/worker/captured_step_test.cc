@@ -14,6 +14,7 @@
 #include "worker/cuda/batch_norm.h"
 #include "worker/cuda/convolution.h"
 #include "worker/cuda/dense.h"
+#include "worker/cuda/part.h"
 #include "worker/data/augment.h"
 #include "worker/model/precision.h"
 #include "worker/train/augment_plan.h"
@@ -641,6 +642,18 @@ TEST_F(Gpu, AtFullWidthDeterministicIsTheSameBits) {
     for (std::thread& thread : threads) thread.join();
     for (std::size_t slot = 0; slot < 6; slot += 2)
       EXPECT_EQ(differing(trial, packed[slot], alone), "") << "packed, slot " << slot;
+  }
+}
+
+TEST_F(Gpu, FirstPartHasWhatTheDivisionLeaves) {
+  const int all = cuda::processors(cuda::part_stream({}));
+  for (const int of : {2, 4}) {
+    const int first = cuda::processors(cuda::part_stream({0, of}));
+    const int other = cuda::processors(cuda::part_stream({1, of}));
+    EXPECT_EQ(other % 8, 0);
+    const int rest = all - of * other;
+    EXPECT_EQ(first, rest <= other / 3 ? other + rest : other) << of;
+    for (int i = 2; i < of; ++i) EXPECT_EQ(cuda::processors(cuda::part_stream({i, of})), other);
   }
 }
 

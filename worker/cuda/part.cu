@@ -3,6 +3,7 @@
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -46,14 +47,16 @@ Stream part_stream(Part part) {
   if (count < static_cast<unsigned>(part.of))
     throw Error("this GPU has only " + std::to_string(count) + " parts of " + std::to_string(size) +
                 " multiprocessors");
-  std::vector<CUdevResource> mine{parts[static_cast<std::size_t>(part.index)]};
-  const bool has_rest = rest.type == CU_DEV_RESOURCE_TYPE_SM && rest.sm.smCount > 0;
-  if (part.index == 0 && has_rest) mine.push_back(rest);
+  // What is left goes to the first, but where parts could not be taken for equal then (parts.h), or
+  // the driver does not join the two.
+  std::array<CUdevResource, 2> mine{parts[static_cast<std::size_t>(part.index)], rest};
+  const bool has_rest = part.index == 0 && rest.type == CU_DEV_RESOURCE_TYPE_SM &&
+                        rest.sm.smCount > 0 && rest.sm.smCount <= size / 3;
+  const auto generate = OCCAM_DRIVER(cuDevResourceGenerateDesc);
   CUdevResourceDesc description{};
+  if (!has_rest || generate(&description, mine.data(), 2) != CUDA_SUCCESS)
+    demand(generate(&description, mine.data(), 1), "cuDevResourceGenerateDesc");
   CUgreenCtx context{};
-  demand(OCCAM_DRIVER(cuDevResourceGenerateDesc)(&description, mine.data(),
-                                                 static_cast<unsigned>(mine.size())),
-         "cuDevResourceGenerateDesc");
   demand(OCCAM_DRIVER(cuGreenCtxCreate)(&context, description, handle, CU_GREEN_CTX_DEFAULT_STREAM),
          "cuGreenCtxCreate");
   demand(OCCAM_DRIVER(cuGreenCtxStreamCreate)(&stream, context, CU_STREAM_NON_BLOCKING, least),

@@ -4,8 +4,9 @@
 
 namespace occam::cuda {
 
-// One of the parts that a GPU's multiprocessors are divided into: equal ones in steps of eight, of
-// which the first also has what that leaves, 36 of an H100's 132 where the other quarters have 32.
+// One of the parts that a GPU's multiprocessors are divided into: equal ones in steps of eight. The
+// first also has what that leaves, up to a third more: 36 of an H100's 132, where the other
+// quarters have 32.
 struct Part {
   int index = 0, of = 1;
   bool operator==(const Part&) const = default;
