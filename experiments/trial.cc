@@ -295,6 +295,12 @@ void check_on_gpu(const Trial& trial) {
                       std::to_string(together));
 }
 
+void check_on_cpu(const Trial& trial) {
+  if (trial.extra == ExtraFields{} && trial.precision != Precision::fp32)
+    refuse(trial, "precision " + to_string(trial.precision) +
+                      " needs a GPU; on a CPU there is fp32 alone");
+}
+
 void check(const Trial& trial) {
   const auto fail = [&](const std::string& why) { refuse(trial, why); };
   if (trial.depth != 10 && trial.depth != 18 && trial.depth != 34)

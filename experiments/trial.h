@@ -186,9 +186,10 @@ void check(const Trial& trial);
 // known against it.
 std::string doubt_about(const Trial& trial);
 
-// Like check() when it could not run on a GPU. What another program does there is not known: trials
-// with extra fields pass.
+// Like check() when it could not run on a GPU, or a CPU. What another program does there is not
+// known: trials with extra fields pass.
 void check_on_gpu(const Trial& trial);
+void check_on_cpu(const Trial& trial);
 
 // All fields of a canonical trial; null where a field does not apply.
 nlohmann::json to_json(const Trial& trial);

@@ -41,21 +41,38 @@ void count_others(std::vector<Attempt>& attempts) {
 
 }  // namespace
 
-std::vector<Pace> paces(const MissingWork& work, bool on_gpus, double scale) {
+void PaceScale::add(const Trial& trial, double predicted, double seconds) {
+  if (predicted <= 0 || seconds <= 0) return;
+  for (Sum* sum : {&all_, &kinds_[{trial.loss == Loss::rotation, trial.precision}]}) {
+    sum->predicted += predicted;
+    sum->seconds += seconds;
+  }
+}
+
+double PaceScale::of(const Trial& trial) const {
+  if (!is_measured()) return 1;
+  const auto kind = kinds_.find({trial.loss == Loss::rotation, trial.precision});
+  const Sum& sum = kind != kinds_.end() ? kind->second : all_;
+  return sum.seconds / sum.predicted;
+}
+
+std::vector<Pace> paces(const MissingWork& work, bool on_gpus, const PaceScale& measured) {
   std::vector<Pace> all;
   for (const Start& start : work.starts) {
     Pace pace = start.keep.score_only ? Pace{} : training_pace(start.config, on_gpus);
     pace.alone +=
         evaluation_macs(start.config, start.evaluations) / (on_gpus ? kGpuForwardRate : kCoreRate);
+    const double scale = measured.of(start.config);
     all.push_back({scale * pace.alone, scale * pace.beside});
   }
   return all;
 }
 
-std::optional<double> measured_scale(const Store& store, bool on_gpus) {
+PaceScale measured_scale(const Store& store, bool on_gpus) {
   // Scores of kept features carry the seconds of the training that they came from.
   const auto rows = store.texts(
-      "SELECT t.config, a.host || ' ' || a.node || ' ' || a.worker, julianday(a.started_at) * "
+      "SELECT t.config, a.host || ' ' || a.node || ' ' || a.worker || ' ' || a.job, "
+      "julianday(a.started_at) * "
       "86400, julianday(a.ended_at) * 86400, coalesce(o.train_seconds + o.evaluate_seconds, 0), "
       "coalesce(o.status = 'completed' AND o.steps > 0 AND a.continued IS NULL, 0) FROM attempt a "
       "JOIN trial t ON t.id = a.trial LEFT JOIN outcome o ON o.trial = a.trial AND o.attempt = "
@@ -70,24 +87,22 @@ std::optional<double> measured_scale(const Store& store, bool on_gpus) {
     attempt.counts &= attempt.seconds <= attempt.ended - attempt.began + kClock;
     by_worker[row[1].value()].push_back(std::move(attempt));
   }
-  double predicted = 0, seconds = 0;
+  PaceScale scale;
   for (auto& [worker, attempts] : by_worker) {
     if (on_gpus) count_others(attempts);
     for (const Attempt& attempt : attempts) {
-      if (!attempt.counts) continue;
-      predicted += training_pace(attempt.trial, on_gpus).seconds(attempt.others);
-      seconds += attempt.seconds;
+      if (attempt.counts)
+        scale.add(attempt.trial, training_pace(attempt.trial, on_gpus).seconds(attempt.others),
+                  attempt.seconds);
     }
   }
-  if (predicted <= 0 || seconds <= 0) return std::nullopt;
-  return seconds / predicted;
+  return scale;
 }
 
-double seconds_per_work(const MissingWork& work, bool on_gpus, std::optional<double> scale,
-                        int slots) {
-  if (!scale) return 0;
+double seconds_per_work(const MissingWork& work, bool on_gpus, const PaceScale& scale, int slots) {
+  if (!scale.is_measured()) return 0;
   double seconds = 0, all = 0;
-  for (const Pace& pace : paces(work, on_gpus, *scale)) seconds += pace.seconds(slots - 1);
+  for (const Pace& pace : paces(work, on_gpus, scale)) seconds += pace.seconds(slots - 1);
   for (const Task& task : work.tasks) all += task.work;
   return all > 0 ? seconds / all : 0;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <optional>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "orchestrator/gang_plan.h"
@@ -17,18 +18,35 @@ struct Pace {
   double seconds(double others) const { return alone + others * beside; }
 };
 
-// Predicted: on GPUs like the H100, of which gang_plan.h knows the steps, or on a CPU core. One a
-// task, each `scale` times as long.
-std::vector<Pace> paces(const MissingWork& work, bool on_gpus, double scale);
+// By how much trials take longer than predicted: rotation prediction and the contrastive losses, in
+// each precision, each by its own trials that were timed; by all where there are none of a kind.
+class PaceScale {
+ public:
+  void add(const Trial& trial, double predicted, double seconds);
+  bool is_measured() const { return all_.predicted > 0; }
+  // 1 where nothing was timed.
+  double of(const Trial& trial) const;
 
-// By how much the trials that the store holds took longer than predicted, those that were finished
-// last: of GPUs, or of what else ran them. Nothing until one has been timed there.
-std::optional<double> measured_scale(const Store& store, bool on_gpus);
+ private:
+  using Kind = std::pair<bool, Precision>;
+  struct Sum {
+    double predicted = 0, seconds = 0;
+  };
+  Sum all_;
+  std::map<Kind, Sum> kinds_;
+};
+
+// Of the trials that the store holds, those that were finished last: of GPUs, or of what else ran
+// them.
+PaceScale measured_scale(const Store& store, bool on_gpus);
+
+// Predicted: on GPUs like the H100, of which gang_plan.h knows the steps, or on a CPU core; one a
+// task.
+std::vector<Pace> paces(const MissingWork& work, bool on_gpus, const PaceScale& scale);
 
 // Seconds that a unit of Task::work takes of one of a worker's slots while all are taken, on
 // average; 0 where nothing has been timed or nothing is to do.
-double seconds_per_work(const MissingWork& work, bool on_gpus, std::optional<double> scale,
-                        int slots);
+double seconds_per_work(const MissingWork& work, bool on_gpus, const PaceScale& scale, int slots);
 
 // What a GPU trains at once unless it is told otherwise: what an H100 was measured to train
 // quickest, which occam-worker finds out for itself.

@@ -80,6 +80,13 @@ std::string disk_text(const DiskNeed& disk, const std::string& database) {
   return text + "\n";
 }
 
+// Where occam run would refuse the work, a plan still says how much there is.
+void warn_of_cpus(const std::vector<Start>& starts) try {
+  for (const Start& start : starts) check_on_cpu(start.config);
+} catch (const UsageError& problem) {
+  std::cerr << "warning: " << problem.what() << "\n  plan for GPUs with --gpus N\n";
+}
+
 int run_plan(const std::vector<std::string>& words) {
   std::string database, data;
   std::vector<std::string> only;
@@ -131,7 +138,7 @@ int run_plan(const std::vector<std::string>& words) {
   for (const std::string& warning : expansion.warnings) std::cerr << "warning: " << warning << "\n";
   std::vector<TrialHistory> histories;
   SweepDrift drift;
-  std::optional<double> measured;
+  PaceScale measured;
   GangRates rates;
   if (std::filesystem::exists(database)) {
     const Store store(database, Store::Mode::read);
@@ -163,6 +170,8 @@ int run_plan(const std::vector<std::string>& words) {
   check_gang_sizes(missing.tasks, workers);
   if (on_gpus)
     for (const Start& start : missing.starts) check_on_gpu(start.config);
+  else
+    warn_of_cpus(missing.starts);
   if (on_gpus && !force_gangs) check_gang_speeds(missing.tasks, missing.starts, rates);
   form_gangs(missing.tasks, missing.starts, {on_gpus, workers, std::min(workers, kWorkersPerNode)},
              rates);
@@ -170,7 +179,7 @@ int run_plan(const std::vector<std::string>& words) {
   for (const Task& task : missing.tasks) ++gang_counts[task.gpus];
   const DiskNeed disk =
       disk_need(missing, static_cast<std::size_t>(workers) * static_cast<std::size_t>(slots));
-  const std::vector<Pace> all_paces = paces(missing, on_gpus, measured.value_or(1));
+  const std::vector<Pace> all_paces = paces(missing, on_gpus, measured);
   const std::size_t again = trained_again(missing);
   missing.starts = {};  // most of what is left
   const Simulation simulation = simulate(missing.tasks, all_paces, workers, slots, failures);
@@ -207,7 +216,7 @@ int run_plan(const std::vector<std::string>& words) {
                                         {"disk_bytes", disk.features + disk.checkpoints},
                                         {"failures", simulation.failures},
                                         {"lost_hours", simulation.lost_seconds / 3600},
-                                        {"measured", measured.has_value()}}
+                                        {"measured", measured.is_measured()}}
                      .dump()
               << "\n";
     return code;
@@ -220,9 +229,11 @@ int run_plan(const std::vector<std::string>& words) {
   if (failed > 0) fmt::print("{}\n", retry_text(database));
   if (missing.tasks.empty()) return code;
   const char* const device = on_gpus ? "GPU" : "CPU core";
-  fmt::print("{:.2f} {} hours; about {} on {} {}{}, {:.0f} % busy\n",
-             simulation.worker_seconds / 3600, device, duration_text(simulation.wall_seconds),
-             workers, device, workers == 1 ? "" : "s", 100 * efficiency);
+  const double hours = simulation.worker_seconds / 3600;
+  fmt::print("{} {} hours; about {} on {} {}{}, {:.0f} % busy\n",
+             hours < 0.01 ? fmt::format("{:.1g}", hours) : fmt::format("{:.2f}", hours), device,
+             duration_text(simulation.wall_seconds), workers, device, workers == 1 ? "" : "s",
+             100 * efficiency);
   fmt::print("{}", gangs_text(gang_counts, device));
   if (first_seeds > 0 && first_seeds < 1)
     fmt::print("every cell has its first seed after {}, {:.0f} % of the work\n",
@@ -232,11 +243,12 @@ int run_plan(const std::vector<std::string>& words) {
   if (failures.every > 0)
     fmt::print("{} failures, one every {} on average, undo {:.2f} {} hours\n", simulation.failures,
                duration_text(failures.every), simulation.lost_seconds / 3600, device);
-  fmt::print("{}\n", measured ? "from the durations of trials in " + database
-                              : fmt::format("a guess for {}: no trial has been timed in {} yet; "
-                                            "run a pilot with occam run --limit 2{}",
-                                            on_gpus ? "GPUs like the H100" : "CPU cores", database,
-                                            on_gpus ? "" : ", or plan for GPUs with --gpus N"));
+  fmt::print("{}\n", measured.is_measured()
+                         ? "from the durations of trials in " + database
+                         : fmt::format("a guess for {}: no trial has been timed in {} yet; "
+                                       "run a pilot with occam run --limit 2{}",
+                                       on_gpus ? "GPUs like the H100" : "CPU cores", database,
+                                       on_gpus ? "" : ", or plan for GPUs with --gpus N"));
   return 0;
 }
 

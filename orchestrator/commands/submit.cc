@@ -44,8 +44,8 @@ Wanted wanted_of(const SubmitOptions& options, const Spec& spec, const Expansion
 // What the database lacks of the sweep.
 struct Missing {
   MissingWork work;
-  std::size_t failed = 0;            // more, that have used up their attempts
-  std::optional<double> scale = {};  // measured, as are these
+  std::size_t failed = 0;  // more, that have used up their attempts
+  PaceScale scale = {};    // measured, as are these
   GangRates gang_rates = {};
 };
 
@@ -85,14 +85,14 @@ void warn_of_time(const SubmitOptions& options, const Missing& missing) {
   const int workers = workers_of(options);
   std::vector<Task> tasks = missing.work.tasks;
   form_gangs(tasks, missing.work.starts, {on_gpus, workers, options.workers}, missing.gang_rates);
-  const double wall = simulate(tasks, paces(missing.work, on_gpus, missing.scale.value_or(1)),
-                               workers, usual_slots(on_gpus))
-                          .wall_seconds;
+  const double wall =
+      simulate(tasks, paces(missing.work, on_gpus, missing.scale), workers, usual_slots(on_gpus))
+          .wall_seconds;
   const auto limit = static_cast<double>(options.seconds);
-  std::cerr << fmt::format("{} trials to run, about {} on {} {}{}{}\n", tasks.size(),
-                           duration_text(wall), workers, on_gpus ? "GPU" : "core",
-                           workers == 1 ? "" : "s",
-                           missing.scale ? "" : " (a guess: none has been timed yet)");
+  std::cerr << fmt::format(
+      "{} trials to run, about {} on {} {}{}{}\n", tasks.size(), duration_text(wall), workers,
+      on_gpus ? "GPU" : "core", workers == 1 ? "" : "s",
+      missing.scale.is_measured() ? "" : " (a guess: none has been timed yet)");
   if (wall <= limit * options.chain) return;
   const double turns = std::ceil(wall / limit);
   std::cerr << fmt::format("warning: that does not fit into {}{}; ",

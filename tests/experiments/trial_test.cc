@@ -293,6 +293,18 @@ TEST(CheckOnGpu, NamesWhatTheKernelsDoNotTake) {
   EXPECT_EQ(problem(R"({"width": 0.0625, "precision": "bf16", "epochs": 0})"), "no error");
 }
 
+TEST(CheckOnCpu, IsOfPrecisionsThatOurWorkerHasOnGpusAlone) {
+  const auto problem = [](const std::string& fields) {
+    const std::string text = message_of([&] { check_on_cpu(trial(fields)); });
+    return text.substr(0, text.find('\n'));
+  };
+  EXPECT_EQ(problem(R"({"precision": "fp32"})"), "no error");
+  EXPECT_EQ(problem(R"({"precision": "bf16", "extra": {"a": 1}})"), "no error");
+  EXPECT_EQ(
+      problem(R"({"precision": "tf32"})"),
+      "this combination cannot run: precision tf32 needs a GPU; on a CPU there is fp32 alone");
+}
+
 TEST(Budget, CountsWholeBatchesOfTheEnlargedTrainSet) {
   const Budget usual = budget(trial(R"({"epochs": 20})"));
   EXPECT_EQ(usual.rows, 6000);

@@ -3,6 +3,8 @@
 #include <SQLiteCpp/Database.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "orchestrator/gang_plan.h"
 #include "tests/results/sample.h"
 
@@ -15,7 +17,7 @@ MissingWork work_of(const Trial& trial) {
   const Expansion one = expansion({trial}, {kPixelsKde});
   return missing_work(one, no_histories(one), "");
 }
-Pace predicted(const Trial& trial, bool on_gpus) { return paces(work_of(trial), on_gpus, 1)[0]; }
+Pace predicted(const Trial& trial, bool on_gpus) { return paces(work_of(trial), on_gpus, {})[0]; }
 
 Trial gpu_trial(std::int64_t inlier) {
   Trial one = trial(inlier);
@@ -55,17 +57,21 @@ class MeasuredScale : public StoreTest {
               " WHERE lease = " + std::to_string(lease));
   }
   std::optional<double> scale(bool on_gpus) const {
-    return measured_scale(Store(path_, Store::Mode::read), on_gpus);
+    const PaceScale found = measured_scale(Store(path_, Store::Mode::read), on_gpus);
+    return found.is_measured() ? std::optional(found.of(gpu_trial(0))) : std::nullopt;
   }
 };
 
 TEST(Paces, SayWhatAUnitOfWorkTakesOfASlotWhereTrialsHaveBeenTimed) {
   MissingWork work = work_of(gpu_trial(0));
-  const Pace pace = paces(work, true, 2)[0];
-  EXPECT_DOUBLE_EQ(seconds_per_work(work, true, 2, 1), pace.alone / work.tasks[0].work);
-  EXPECT_DOUBLE_EQ(seconds_per_work(work, true, 2, 8), pace.seconds(7) / work.tasks[0].work);
-  EXPECT_EQ(seconds_per_work(work, true, std::nullopt, 8), 0);
-  EXPECT_EQ(seconds_per_work({}, true, 2, 8), 0);
+  PaceScale twice;
+  twice.add(gpu_trial(1), 10, 20);
+  const Pace pace = paces(work, true, twice)[0];
+  EXPECT_DOUBLE_EQ(pace.alone, 2 * predicted(gpu_trial(0), true).alone);
+  EXPECT_DOUBLE_EQ(seconds_per_work(work, true, twice, 1), pace.alone / work.tasks[0].work);
+  EXPECT_DOUBLE_EQ(seconds_per_work(work, true, twice, 8), pace.seconds(7) / work.tasks[0].work);
+  EXPECT_EQ(seconds_per_work(work, true, {}, 8), 0);
+  EXPECT_EQ(seconds_per_work({}, true, twice, 8), 0);
 }
 
 TEST(Paces, TakeLessTimeTogetherThanOneAfterTheOtherOnAGpuAndTheSameOnACore) {
@@ -108,6 +114,23 @@ TEST_F(MeasuredScale, LeavesOutWhatDidNotTrainHere) {
   attempt(gpu_trial(2), 1, "Tesla T4", 0, 100, 100);
   EXPECT_EQ(*scale(false), alone) << "whatever a GPU's name is";
   EXPECT_TRUE(scale(true));
+}
+
+TEST(PaceScale, IsOfTheSameLossAndPrecisionWhereTheseWereTimed) {
+  Trial exact = trial(0), rotation = gpu_trial(0);
+  rotation.loss = Loss::rotation;
+  rotation = canonical(rotation);
+  PaceScale scale;
+  EXPECT_EQ(scale.of(exact), 1);
+  scale.add(gpu_trial(0), 10, 15);
+  scale.add(gpu_trial(1), 30, 65);
+  EXPECT_EQ(scale.of(gpu_trial(2)), 2);
+  EXPECT_EQ(scale.of(exact), 2) << "none of these was timed";
+  scale.add(exact, 10, 40);
+  scale.add(exact, 0, 40);
+  EXPECT_EQ(scale.of(exact), 4);
+  EXPECT_EQ(scale.of(gpu_trial(2)), 2);
+  EXPECT_EQ(scale.of(rotation), 2.4) << "of all";
 }
 
 // What shares its GPU is slowed by its neighbours, which says nothing of gangs.
