@@ -10,9 +10,11 @@ Markdown table. Needs scikit-learn: run it with the Python that has it.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -32,6 +34,13 @@ options = parser.parse_args()
 clock, unit = (time.process_time, "CPU s") if options.device == "cpu" else (time.perf_counter, "s")
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = str(options.threads)
+
+for module in ("numpy", "sklearn"):
+    if not importlib.util.find_spec(module):
+        parser.exit(2, f"{parser.prog}: this Python has no {module}\n")
+if not shutil.which(options.programs / "bench_scores"):
+    parser.exit(2, f"{parser.prog}: there is no program {options.programs / 'bench_scores'}; `ninja bench_scores` "
+                   "in the build tree makes it\n")
 
 import numpy  # noqa: E402  after the number of threads is set
 import sklearn  # noqa: E402

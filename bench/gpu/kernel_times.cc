@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,8 @@ void print_kernel_times(int steps, bool in_order, const std::function<void()>& w
   work();
   cudaDeviceSynchronize();
   cuptiActivityFlushAll(1);
+  if (spans.empty())
+    throw std::runtime_error("CUPTI saw no kernel; profiling may need rights that you lack here");
   // Time in which several kernels run is shared evenly among them.
   struct Sum {
     double alone = 0, share = 0;

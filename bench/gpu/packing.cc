@@ -3,7 +3,9 @@
 // Prints JSON lines (compare.py puts them beside PyTorch's), each the median of --rounds.
 #include <ATen/ATen.h>
 #include <cuda_runtime_api.h>
+#include <torch/cuda.h>
 #include <torch/types.h>
+#include <torch/utils.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -12,12 +14,16 @@
 #include <boost/program_options.hpp>
 #include <chrono>
 #include <cmath>
+#include <future>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <thread>
+#include <string>
+#include <vector>
 
 #include "bench/gpu/kernel_times.h"
+#include "experiments/error.h"
+#include "experiments/number.h"
 #include "generated/revision.h"
 #include "worker/benches.h"
 #include "worker/model/precision.h"
@@ -48,11 +54,11 @@ Trained train_all(const Trial& trial, const torch::Tensor& images, int trials, i
   std::atomic<int> next{0};
   const int together = std::min(slots, trials);  // as of a worker to which they come at once
   std::atomic<int> running{together};
-  std::vector<std::thread> threads;
+  std::vector<std::future<void>> working;
   std::vector<torch::Tensor> parameters(static_cast<std::size_t>(trials));
   const Clock::time_point began = Clock::now();
   for (int slot = 0; slot < together; ++slot)
-    threads.emplace_back([&] {
+    working.push_back(std::async(std::launch::async, [&] {
       for (int i = next++; i < trials; i = next++) {
         Trial mine = trial;
         mine.seed = i + 1;
@@ -66,127 +72,197 @@ Trained train_all(const Trial& trial, const torch::Tensor& images, int trials, i
         benches.give_back(std::move(bench));
       }
       --running;
-    });
-  for (std::thread& thread : threads) thread.join();
+    }));
+  for (std::future<void>& one : working) one.get();
   const double seconds = seconds_since(began);
   const torch::Tensor all = at::cat(parameters);
   return {seconds, XXH3_64bits(all.const_data_ptr(), all.nbytes())};
 }
 
+// On parts of one size: the first may have more, and is only used where all are.
 void show_kernels(const Trial& trial, const torch::Tensor& images, int slots, int parts,
                   bool in_order) {
   constexpr int kSteps = 40;
   std::barrier ready(slots + 1);
-  std::vector<std::thread> threads;
-  for (int slot = 0; slot < slots; ++slot)
-    threads.emplace_back([&, slot] {
-      Bench bench(torch::Device(torch::kCUDA, 0), {slot % parts, parts});
-      bench.enter_training();
-      TrainingStep& step = bench.step(trial, images);
-      step.begin(trial, images, {});
-      const std::int64_t of_epoch = images.size(0) / trial.batch_size;
-      for (int i = 0; i < 2; ++i) {
-        ready.arrive_and_wait();
-        for (int k = 0; k < kSteps; ++k) {
-          if (k % of_epoch == 0) step.begin_epoch(0, 0, 0.01);
-          step.run();
-        }
-        step.sums();
-        ready.arrive_and_wait();
+  std::vector<std::future<void>> working;
+  const auto train = [&](int slot) {
+    Bench bench(torch::Device(torch::kCUDA, 0), {parts - 1 - slot % parts, parts});
+    bench.enter_training();
+    TrainingStep& step = bench.step(trial, images);
+    step.begin(trial, images, {});
+    const std::int64_t of_epoch = images.size(0) / trial.batch_size;
+    for (int i = 0; i < 2; ++i) {
+      ready.arrive_and_wait();
+      for (int k = 0; k < kSteps; ++k) {
+        if (k % of_epoch == 0) step.begin_epoch(0, 0, 0.01);
+        step.run();
       }
-    });
+      step.sums();
+      ready.arrive_and_wait();
+    }
+  };
+  for (int slot = 0; slot < slots; ++slot)
+    working.push_back(std::async(std::launch::async, [&, slot] {
+      try {
+        train(slot);
+      } catch (...) {
+        ready.arrive_and_drop();
+        throw;
+      }
+    }));
   ready.arrive_and_wait();
   ready.arrive_and_wait();
   print_kernel_times(kSteps * slots, in_order, [&] {
     ready.arrive_and_wait();
     ready.arrive_and_wait();
   });
-  for (std::thread& thread : threads) thread.join();
+  for (std::future<void>& one : working) one.get();
 }
 
-int run(int count, char** words) {
-  std::string loss, batches, precision, slots_list;
-  double seconds;
-  int rounds, trials, channels;
-  bool help, deterministic, kernels, in_order;
+template <class Number>
+Number number(const std::string& option, const std::string& text, Number least) {
+  Number value{};
+  if (!read_number(text, value) || value < least)
+    throw UsageError("--" + option + " '" + text + "' is no number of at least " + spelled(least));
+  return value;
+}
+
+std::vector<std::string> listed(const std::string& text) {
+  std::vector<std::string> all;
+  std::istringstream list(text);
+  for (std::string one; std::getline(list, one, ',');) all.push_back(one);
+  return all;
+}
+
+// "8", or "8/4": on four parts.
+struct Packing {
+  std::string text;
+  int slots, parts;
+};
+Packing packing(const std::string& text) {
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const auto of = [&](const std::string& digits) {
+    return static_cast<int>(number<std::int64_t>("slots", digits, 1));
+  };
+  return {text, of(text.substr(0, slash)), slash < text.size() ? of(text.substr(slash + 1)) : 1};
+}
+
+struct Options {
+  std::string loss = "contrastive", batches = "32", precision = "bf16", slots = "1,8";
+  double seconds = 1.5;
+  std::int64_t rounds = 3, trials = 0, channels = 3, side = 32;
+  bool deterministic = false, kernels = false, in_order = false;
+};
+
+nlohmann::ordered_json measured(const Options& options, const Trial& trial,
+                                const torch::Tensor& images, const Packing& on) {
+  nlohmann::ordered_json found{{"loss", options.loss}, {"batch", trial.batch_size}};
+  if (options.trials > 0) {
+    const Trained trained =
+        train_all(canonical(trial), images, static_cast<int>(options.trials), on.slots, on.parts);
+    found.update({{"trials", options.trials}, {"epochs", trial.epochs}, {"slots", on.text}});
+    found.update({{"seconds", trained.seconds}, {"parameters", trained.parameters}});
+  } else {
+    const PackedRate rate = packed_rate(trial, images, {torch::kCUDA, 0}, on.slots, on.parts,
+                                        options.seconds, static_cast<int>(options.rounds));
+    found.update({{"precision", options.precision}, {"slots", on.text}});
+    found.update({{"images_per_second", std::llround(rate.images_per_second)},
+                  {"build_seconds", rate.build_seconds}});
+  }
+  if (options.side != 32) found["side"] = options.side;
+  found["build"] = OCCAM_NUMERIC_DIGEST;
+  return found;
+}
+
+void run(const Options& options, Trial trial) {
+  trial.loss = from_name<Loss>(options.loss);
+  trial.precision = from_name<Precision>(options.precision);
+  if (trial.loss == Loss::contrastive)
+    trial.distribution_augmentation = DistributionAugmentation::rotation;
+  const auto check = [](const char* option, std::int64_t value, std::int64_t least) {
+    number<std::int64_t>(option, std::to_string(value), least);
+  };
+  check("rounds", options.rounds, 1);
+  check("trials", options.trials, 0);
+  check("epochs", trial.epochs, 1);
+  check("head-layers", trial.head_layers, 0);
+  check("side", options.side, 8);
+  number<double>("seconds", spelled(options.seconds), 0.1);
+  if (options.channels != 1 && options.channels != 3) throw UsageError("--channels is 1 or 3");
+  constexpr std::int64_t kImages = 6000;
+  std::vector<std::int64_t> batches;
+  for (const std::string& batch : listed(options.batches))
+    batches.push_back(number<std::int64_t>("batch", batch, 1));
+  std::vector<Packing> packings;
+  for (const std::string& slots : listed(options.slots)) packings.push_back(packing(slots));
+  if (batches.empty() || packings.empty()) throw UsageError("--batch and --slots need a number");
+  if (*std::max_element(batches.begin(), batches.end()) > kImages)
+    throw UsageError("--batch is larger than the " + std::to_string(kImages) + " images");
+  if (torch::cuda::device_count() == 0) throw Error("no GPU is visible here");
+
+  if (options.deterministic) set_deterministic();
+  torch::manual_seed(1);  // so that a digest means something
+  const torch::Tensor images =
+      at::randint(0, 256, {kImages, options.channels, options.side, options.side}, torch::kUInt8);
+  for (const std::int64_t batch : batches) {
+    trial.batch_size = batch;
+    for (const Packing& on : packings) {
+      if (!options.kernels) {
+        std::cout << measured(options, trial, images, on).dump() << std::endl;
+        continue;
+      }
+      std::cout << options.loss << " batch " << batch << " " << options.precision << " slots "
+                << on.text << std::endl;
+      show_kernels(trial, images, on.slots, on.parts, options.in_order);
+    }
+  }
+}
+
+int main_or_throw(int count, char** words) {
+  bool help = false;
+  Options given;
   Trial trial;
+  trial.epochs = 20;
+  trial.head_layers = 8;
   po::options_description options(
       "bench_packing [OPTIONS]: images a second of trainings that share a GPU, a line of JSON "
       "each");
-  options.add_options()("help,h", po::bool_switch(&help), "");
-  options.add_options()("loss", po::value(&loss)->default_value("contrastive"), "")(
-      "batch", po::value(&batches)->default_value("32"), "comma-separated")(
-      "precision", po::value(&precision)->default_value("bf16"), "")(
-      "slots", po::value(&slots_list)->default_value("1,8"),
-      "comma-separated; 8/4 is eight on four parts of the GPU")(
-      "seconds", po::value(&seconds)->default_value(1.5), "of a round")(
-      "rounds", po::value(&rounds)->default_value(3), "whose median is printed")(
-      "head-layers", po::value(&trial.head_layers)->default_value(8), "")(
-      "channels", po::value(&channels)->default_value(3), "of the images, which are 32 x 32");
-  options.add_options()("deterministic", po::bool_switch(&deterministic), "");
-  options.add_options()(
-      "trials", po::value(&trials)->default_value(0),
-      "instead: so many whole trainings of --epochs over the slots, in seconds, and a "
-      "digest of their parameters")("epochs", po::value(&trial.epochs)->default_value(20), "");
-  options.add_options()("kernels", po::bool_switch(&kernels),
-                        "instead: where the GPU's time goes in a step")(
-      "in-order", po::bool_switch(&in_order), "with it: each kernel of a step");
-  po::variables_map given;
-  po::store(po::parse_command_line(count, words, options), given);
-  po::notify(given);
-  if (help) {
+  const auto add = [&options](const char* name, auto& value, const char* text) {
+    options.add_options()(name, po::value(&value)->default_value(value), text);
+  };
+  const auto add_switch = [&options](const char* name, bool& value, const char* text) {
+    options.add_options()(name, po::bool_switch(&value), text);
+  };
+  add_switch("help,h", help, "");
+  add("loss", given.loss, "contrastive (with rotation DA), contrastive-symmetric or rotation");
+  add("batch", given.batches, "comma-separated");
+  add("precision", given.precision, "bf16, tf32 or fp32");
+  add("slots", given.slots, "comma-separated; 8/4 is eight on four parts of the GPU");
+  add("seconds", given.seconds, "of a round");
+  add("rounds", given.rounds, "whose median is printed");
+  add("head-layers", trial.head_layers, "of the projection head");
+  add("channels", given.channels, "of the images");
+  add("side", given.side, "of the images, pixels");
+  add_switch("deterministic", given.deterministic, "the same bits whatever trains beside");
+  add("trials", given.trials,
+      "instead: so many whole trainings over the slots, in seconds, and a digest of their "
+      "parameters");
+  add("epochs", trial.epochs, "with it: of each");
+  add_switch("kernels", given.kernels, "instead: where the GPU's time goes in a step");
+  add_switch("in-order", given.in_order, "with it: each kernel of a step");
+  po::variables_map words_given;
+  try {
+    po::command_line_parser parser(count, words);
+    po::store(parser.options(options).positional(po::positional_options_description{}).run(),
+              words_given);
+    po::notify(words_given);
+  } catch (const po::error& problem) {
+    throw UsageError(problem.what());
+  }
+  if (help)
     std::cout << options;
-    return 0;
-  }
-  if (deterministic) set_deterministic();
-  trial.loss = from_name<Loss>(loss);
-  trial.precision = from_name<Precision>(precision);
-  if (trial.loss == Loss::contrastive)
-    trial.distribution_augmentation = DistributionAugmentation::rotation;
-  torch::manual_seed(1);  // so that a digest means something
-  const torch::Tensor images = at::randint(0, 256, {6000, channels, 32, 32}, torch::kUInt8);
-  std::istringstream batch_list(batches);
-  for (std::string batch; std::getline(batch_list, batch, ',');) {
-    trial.batch_size = std::stol(batch);
-    std::istringstream list(slots_list);
-    for (std::string slots; std::getline(list, slots, ',');) {
-      const std::size_t slash = slots.find('/');
-      const int parts = slash == std::string::npos ? 1 : std::stoi(slots.substr(slash + 1));
-      if (trials > 0) {
-        const Trained trained =
-            train_all(canonical(trial), images, trials, std::stoi(slots), parts);
-        std::cout << nlohmann::ordered_json{{"loss", loss},
-                                            {"batch", trial.batch_size},
-                                            {"trials", trials},
-                                            {"epochs", trial.epochs},
-                                            {"slots", slots},
-                                            {"seconds", trained.seconds},
-                                            {"parameters", trained.parameters},
-                                            {"build", OCCAM_NUMERIC_DIGEST}}
-                         .dump()
-                  << std::endl;
-        continue;
-      }
-      if (kernels) {
-        std::cout << loss << " batch " << batch << " " << precision << " slots " << slots
-                  << std::endl;
-        show_kernels(trial, images, std::stoi(slots), parts, in_order);
-        continue;
-      }
-      const PackedRate rate =
-          packed_rate(trial, images, {torch::kCUDA, 0}, std::stoi(slots), parts, seconds, rounds);
-      std::cout << nlohmann::ordered_json{{"loss", loss},
-                                          {"batch", trial.batch_size},
-                                          {"precision", precision},
-                                          {"slots", slots},
-                                          {"images_per_second",
-                                           std::llround(rate.images_per_second)},
-                                          {"build_seconds", rate.build_seconds},
-                                          {"build", OCCAM_NUMERIC_DIGEST}}
-                       .dump()
-                << std::endl;
-    }
-  }
+  else
+    run(given, trial);
   return 0;
 }
 
@@ -194,9 +270,12 @@ int run(int count, char** words) {
 
 int main(int count, char** words) {
   try {
-    return run(count, words);
-  } catch (const std::exception& problem) {
+    return main_or_throw(count, words);
+  } catch (const UsageError& problem) {
     std::cerr << "bench_packing: " << problem.what() << "; see --help" << std::endl;
+    return 2;
+  } catch (const std::exception& problem) {
+    std::cerr << "bench_packing: " << problem.what() << std::endl;
     return 1;
   }
 }

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""What PyTorch makes of the same training step, three ways, beside which bench_packing's figures stand.
+"""What PyTorch makes of the same training step, several ways, beside which bench_packing's figures stand.
 
   eager     a plain loop: bf16 autocast, channels_last, augmentation on the GPU as batched operations
   compile   the same with torch.compile, mode reduce-overhead, augmentation compiled too
-  graphs    the strongest we can write: augmentation, forward, loss, backward and update compiled and
-            captured as one CUDA graph a trial, K trials on K streams
+  graphs    augmentation, forward, loss, backward and update compiled and captured as one CUDA graph a trial,
+            K trials on K streams
+  parts     the same with two trials on each part of the GPU, four at most, as occam has them: streams of the
+            driver's green contexts
+  halves    as parts, and weights in bf16 beside fp32 masters in place of autocast, in one compiled update
 
 Network, loss, batch and augmentation are occam's: ResNet-18 with the 3x3 stem, eight-layer head, InfoNCE
 or rotation prediction, crop, flip, jitter and gray. Images are random bytes on the GPU. Prints JSON lines.
@@ -12,6 +15,7 @@ or rotation prediction, crop, flip, jitter and gray. Images are random bytes on 
   peers.py --batch 32,2048 --loss contrastive --kinds eager,compile,graphs --trials 1,8
 """
 import argparse
+import ctypes
 import importlib.util
 import json
 import statistics
@@ -19,13 +23,20 @@ import time
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--loss", default="contrastive", choices=["contrastive", "rotation"])
-parser.add_argument("--batch", default="32")
-parser.add_argument("--kinds", default="eager,compile,graphs")
-parser.add_argument("--trials", default="1,8")
+parser.add_argument("--batch", default="32", help="comma-separated (default: 32)")
+parser.add_argument("--kinds", default="eager,compile,graphs",
+                    help="comma-separated, of those above (default: eager,compile,graphs)")
+parser.add_argument("--trials", default="1,8",
+                    help="comma-separated: at once, of graphs, parts and halves (default: 1,8)")
 options = parser.parse_args()
+ALONE, PACKED = ("eager", "compile"), ("graphs", "parts", "halves")
 for kind in options.kinds.split(","):
-    if kind not in ("eager", "compile", "graphs"):
-        parser.error(f"--kinds '{kind}' is none of: eager, compile, graphs")
+    if kind not in ALONE + PACKED:
+        parser.error(f"--kinds '{kind}' is none of: {', '.join(ALONE + PACKED)}")
+for name in ("batch", "trials"):
+    for number in getattr(options, name).split(","):
+        if not number.isdecimal() or int(number) < 1:
+            parser.error(f"--{name} '{number}' is no number of at least 1")
 if not importlib.util.find_spec("torch"):
     parser.exit(2, f"{parser.prog}: this Python has no torch; run it with that of a CUDA build of PyTorch\n")
 
@@ -111,15 +122,50 @@ def info_nce(embed):
     return F.cross_entropy(a @ b.T / 0.2, torch.arange(a.shape[0], device=a.device))
 
 
+def update(masters, momenta, weights, gradients):
+    gradients = [gradient.float() for gradient in gradients]
+    torch._foreach_add_(gradients, masters, alpha=3e-4)
+    torch._foreach_mul_(momenta, 0.9)
+    torch._foreach_add_(momenta, gradients)
+    torch._foreach_add_(masters, momenta, alpha=-0.01)
+    torch._foreach_copy_(weights, masters)
+
+
+class MasterSGD:
+    """SGD with momentum of masters in fp32, which the network's weights follow."""
+
+    def __init__(self, weights):
+        self.weights = weights
+        self.masters = [weight.detach().float().clone() for weight in weights]
+        self.momenta = [torch.zeros_like(master) for master in self.masters]
+        self.update = torch.compile(update)
+
+    def zero_grad(self, set_to_none):
+        for weight in self.weights:
+            weight.grad = None
+
+    def step(self):
+        with torch.no_grad():
+            self.update(self.masters, self.momenta, [weight.detach() for weight in self.weights],
+                        [weight.grad for weight in self.weights])
+
+
 class Trial:
     """One training: bytes on the GPU, a batch drawn on the GPU, one update a step."""
 
-    def __init__(self, loss, batch, compiled):
+    def __init__(self, loss, batch, compiled, halves=False):
         self.loss, self.batch = loss, batch
         self.network = Network(128 if loss == "contrastive" else 4).to(DEVICE, memory_format=torch.channels_last)
         self.images = torch.randint(0, 256, (24000, 3, 32, 32), dtype=torch.uint8, device=DEVICE)
-        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.01, momentum=0.9, weight_decay=3e-4,
-                                         fused=True)
+        if halves:
+            for module in self.network.modules():
+                if isinstance(module, (nn.Conv2d, nn.Linear)):
+                    module.bfloat16()
+            self.optimizer = MasterSGD(list(self.network.parameters()))
+        else:
+            self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.01, momentum=0.9, weight_decay=3e-4,
+                                             fused=True)
+        self.autocast = not halves
         self.work = torch.compile(self.forward_loss, mode=compiled) if compiled else self.forward_loss
         self.views = 2 if loss == "contrastive" else 4
 
@@ -129,8 +175,9 @@ class Trial:
             x = torch.cat([augment(x), augment(x)])
         else:
             x = torch.cat([torch.rot90(augment(x), k, (2, 3)) for k in range(4)])
-        with torch.autocast("cuda", torch.bfloat16):
-            out = self.network(x.contiguous(memory_format=torch.channels_last))
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=self.autocast):
+            out = self.network(x if self.autocast else x.bfloat16())
         if self.loss == "contrastive":
             return info_nce(out)
         return F.cross_entropy(out.float(), torch.arange(4, device=DEVICE).repeat_interleave(self.batch))
@@ -142,6 +189,38 @@ class Trial:
         loss.backward()
         self.optimizer.step()
         return loss
+
+
+def part_streams(count, parts):
+    """So many streams, in turn on so many parts of the GPU's multiprocessors, divided as occam divides them."""
+    driver = ctypes.CDLL("libcuda.so.1")
+
+    def call(name, *arguments):
+        if result := getattr(driver, name)(*arguments):
+            raise RuntimeError(f"{name} failed ({result})")
+
+    torch.cuda.synchronize()  # makes the context
+    sm_count_at, sm_resources, default_stream, non_blocking = 96, 1, 1, 1  # as cuda.h has them
+    resource = ctypes.c_byte * 144
+    device, groups = ctypes.c_int(), ctypes.c_uint(parts)
+    whole, rest, divided = resource(), resource(), (resource * parts)()
+    call("cuDeviceGet", ctypes.byref(device), 0)
+    call("cuDeviceGetDevResource", device, ctypes.byref(whole), sm_resources)
+    size = torch.cuda.get_device_properties(0).multi_processor_count // parts // 8 * 8
+    call("cuDevSmResourceSplitByCount", divided, ctypes.byref(groups), ctypes.byref(whole), ctypes.byref(rest), 0, size)
+    has_rest = 0 < ctypes.c_uint.from_buffer(rest, sm_count_at).value <= size // 3
+    contexts = []
+    for part in range(parts):
+        mine, description, context = (resource * 2)(divided[part], rest), ctypes.c_void_p(), ctypes.c_void_p()
+        call("cuDevResourceGenerateDesc", ctypes.byref(description), mine, 2 if part == 0 and has_rest else 1)
+        call("cuGreenCtxCreate", ctypes.byref(context), description, device, default_stream)
+        contexts.append(context)
+    streams = []
+    for i in range(count):
+        stream = ctypes.c_void_p()
+        call("cuGreenCtxStreamCreate", ctypes.byref(stream), contexts[i % parts], non_blocking, 0)
+        streams.append(torch.cuda.ExternalStream(stream.value))
+    return streams
 
 
 def graph_of(trial, stream):
@@ -172,9 +251,11 @@ def rate(advance, images_a_round, seconds=1.5, repeats=3):
 
 
 def measure(kind, loss, batch, trials):
-    if kind == "graphs":
-        streams = [torch.cuda.Stream() for _ in range(trials)]
-        all_trials = [Trial(loss, batch, "default") for _ in range(trials)]
+    if kind in PACKED:
+        parts = 1 if kind == "graphs" else min(4, max(1, trials // 2))
+        streams = part_streams(trials, parts) if parts > 1 else [torch.cuda.Stream() for _ in range(trials)]
+        all_trials = [Trial(loss, batch, "default", halves=kind == "halves") for _ in range(trials)]
+        torch.cuda.synchronize()
         graphs = [graph_of(t, s) for t, s in zip(all_trials, streams)]
 
         def advance():
@@ -193,7 +274,7 @@ def main():
     torch.set_float32_matmul_precision("high")
     for batch in map(int, options.batch.split(",")):
         for kind in options.kinds.split(","):
-            for trials in map(int, options.trials.split(",")) if kind == "graphs" else [1]:
+            for trials in map(int, options.trials.split(",")) if kind in PACKED else [1]:
                 found = measure(kind, options.loss, batch, trials)
                 print(json.dumps({"peer": kind, "loss": options.loss, "batch": batch, "trials": trials,
                                   "images_per_second": round(found)}), flush=True)
