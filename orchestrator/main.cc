@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <iostream>
 
 #include "experiments/error.h"
@@ -63,6 +64,9 @@ int main(int count, char** words) {
     // Every rank has the same command line, and one says what is wrong with it.
     if (occam::launched_rank() == 0) std::cerr << "occam: " << problem.what() << "\n";
     return 2;
+  } catch (const std::filesystem::filesystem_error& problem) {
+    std::cerr << "occam: " << problem.path1().string() << ": " << problem.code().message() << "\n";
+    return 1;
   } catch (const std::exception& problem) {
     std::cerr << "occam: " << problem.what() << "\n";
     return 1;

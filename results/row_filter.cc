@@ -27,7 +27,7 @@ std::string equals(const std::string& field, const std::string& value) {
 
 std::string any_of(const std::vector<std::string>& columns, const std::string& field,
                    const std::vector<std::string>& values) {
-  std::vector<std::string> choices;
+  std::vector<std::string> choices{"0"};
   for (const std::string& value : values) {
     choices.push_back(equals(field, value));
     if (field == "class" && contains(columns, "class_name"))
@@ -50,12 +50,22 @@ std::vector<std::string> known_values(const Store& store, const std::string& vie
   return known;
 }
 
+// Parameters may be written as tables print them; what the view holds is JSON.
+std::vector<std::string> as_held(const Store& store, const std::string& view,
+                                 const std::string& field, const std::string& value) {
+  if (field != "parameters") return {value};
+  std::vector<std::string> held;
+  for (const std::string& known : known_values(store, view, field))
+    if (same_value(field, known, value)) held.push_back(known);
+  return held;
+}
+
 // A typing error would else be an empty answer. What is planned may have no results yet, and no
 // trial need be in a state.
 void check_value(const Store& store, const std::string& view, const std::string& field,
                  const std::string& value) {
   const std::vector<std::string> columns = columns_of(store, view);
-  if (has_rows(store, view, any_of(columns, field, {value}))) return;
+  if (has_rows(store, view, any_of(columns, field, as_held(store, view, field, value)))) return;
   static const std::vector<std::string> states{"waiting", "running",   "completed",
                                                "failed",  "cancelled", "diverged"};
   if ((field == "state" || field == "status") && contains(states, value)) return;
@@ -99,8 +109,12 @@ std::string condition_of(const Store& store, const std::string& view, const Fiel
     if (!contains(columns, field))
       throw UsageError("--where: '" + field + "' is no column of " + view +
                        did_you_mean(field, columns) + "; it has: " + joined(columns));
-    for (const std::string& value : values) check_value(store, view, field, value);
-    conditions.push_back(any_of(columns, field, values));
+    std::vector<std::string> held;
+    for (const std::string& value : values) {
+      check_value(store, view, field, value);
+      for (std::string& one : as_held(store, view, field, value)) held.push_back(std::move(one));
+    }
+    conditions.push_back(any_of(columns, field, held));
   }
   return joined(conditions, " AND ");
 }

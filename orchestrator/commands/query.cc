@@ -17,6 +17,7 @@ views are results, trials and curves. AUROC is in [0, 1]. Nothing can be changed
 
 Examples:
   occam query occam.db --where loss=rotation --where classifier=kde
+  occam query occam.db --where classifier=oc-svm-rbf --where "parameters=gamma_scale=1 nu=0.1"
   occam query occam.db --view trials --where state=failed --format text
   occam query occam.db "SELECT batch_size, avg(auroc) FROM results GROUP BY batch_size" --format md
   occam query occam.db "SELECT name, type FROM pragma_table_info('results')" --format text

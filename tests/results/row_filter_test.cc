@@ -44,6 +44,17 @@ TEST_F(RowFilter, ChoosesByAnyFieldAndAnyOfItsValues) {
   EXPECT_EQ(scores({{"parameters", {"{}"}}, {"status", {"completed"}}}), "0.5 0.625 0.75");
 }
 
+TEST_F(RowFilter, TakesParametersAsTablesPrintThem) {
+  EXPECT_EQ(scores({{"parameters", {"defaults"}}}), "0.5 0.625 0.75");
+  EXPECT_THAT(refusal("parameters", "k=5"), HasSubstr("no such results"));
+  const EvaluationRequest five{Features::pool, Classifier::nearest, {.k = 5}};
+  store_.record_sweep(spec(), expansion(trials_, {kKde, five}));
+  store_.record_outcome(outcome(trials_[3], begin(store_, trials_[3]), {evaluation(five, 0.25)}));
+  EXPECT_EQ(scores({{"parameters", {"k=5"}}}), "0.25");
+  EXPECT_EQ(scores({{"parameters", {"{ \"k\": 5 }"}}}), "0.25");
+  EXPECT_EQ(scores({{"parameters", {"k=5", "defaults"}}}), "0.25 0.5 0.625 0.75");
+}
+
 TEST_F(RowFilter, ComparesNumbersHoweverTheyAreSpelled) {
   EXPECT_EQ(scores({{"weight_decay", {"0.001"}}}), "0.75");
   EXPECT_EQ(scores({{"weight_decay", {"1e-3"}}}), "0.75");
