@@ -65,7 +65,12 @@ int main(int count, char** words) {
     if (occam::launched_rank() == 0) std::cerr << "occam: " << problem.what() << "\n";
     return 2;
   } catch (const std::filesystem::filesystem_error& problem) {
-    std::cerr << "occam: " << problem.path1().string() << ": " << problem.code().message() << "\n";
+    // Of two paths and what was done to them the library's own words tell more.
+    const bool plain = !problem.path1().empty() && problem.path2().empty();
+    std::cerr << "occam: "
+              << (plain ? problem.path1().string() + ": " + problem.code().message()
+                        : problem.what())
+              << "\n";
     return 1;
   } catch (const std::exception& problem) {
     std::cerr << "occam: " << problem.what() << "\n";

@@ -1,8 +1,10 @@
 #include "orchestrator/pace.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "experiments/cost.h"
 #include "orchestrator/gang_plan.h"
@@ -71,21 +73,26 @@ std::vector<Pace> paces(const MissingWork& work, bool on_gpus, const PaceScale& 
 PaceScale measured_scale(const Store& store, bool on_gpus) {
   // Scores of kept features carry the seconds of the training that they came from.
   const auto rows = store.texts(
-      "SELECT t.config, a.host || ' ' || a.node || ' ' || a.worker || ' ' || a.job, "
-      "julianday(a.started_at) * "
+      "SELECT t.config, a.host || ' ' || a.node || ' ' || a.worker, julianday(a.started_at) * "
       "86400, julianday(a.ended_at) * 86400, coalesce(o.train_seconds + o.evaluate_seconds, 0), "
       "coalesce(o.status = 'completed' AND o.steps > 0 AND a.continued IS NULL, 0) FROM attempt a "
       "JOIN trial t ON t.id = a.trial LEFT JOIN outcome o ON o.trial = a.trial AND o.attempt = "
       "a.number WHERE a.ended_at > a.started_at AND a.device NOT GLOB '[1-9]* x *' AND " +
       on_gpu_sql("a.device") + " = " + std::string(on_gpus ? "1" : "0") +
       " ORDER BY a.lease DESC LIMIT 400");
-  std::map<std::string, std::vector<Attempt>> by_worker;
+  constexpr double kClock = 0.1;  // seconds that two clocks may be apart
+  // A file's leases are in the order of time. Where they go back, another file's were taken in,
+  // whose workers may have the same names.
+  int file = 0;
+  double after = std::numeric_limits<double>::infinity();
+  std::map<std::pair<int, std::string>, std::vector<Attempt>> by_worker;
   for (const auto& row : rows) {
     Attempt attempt{store.read_trial(row[0].value()), std::stod(row[2].value()),
                     std::stod(row[3].value()), std::stod(row[4].value()), row[5].value() == "1"};
-    constexpr double kClock = 0.1;  // seconds that the two clocks may be apart
     attempt.counts &= attempt.seconds <= attempt.ended - attempt.began + kClock;
-    by_worker[row[1].value()].push_back(std::move(attempt));
+    if (attempt.began > after + kClock) ++file;
+    after = attempt.began;
+    by_worker[{file, row[1].value()}].push_back(std::move(attempt));
   }
   PaceScale scale;
   for (auto& [worker, attempts] : by_worker) {

@@ -20,8 +20,10 @@ json parsed_parameters(std::string_view text) {
   for (std::string word; words >> word;) {
     if (parsed.is_discarded()) parsed = json::object();
     const std::size_t equals = std::min(word.find('='), word.size());
+    const std::string value = word.substr(std::min(equals + 1, word.size()));
+    double number = 0;
     parsed[word.substr(0, equals)] =
-        json::parse(word.substr(std::min(equals + 1, word.size())), nullptr, false);
+        read_number(value, number) ? json(number) : json::parse(value, nullptr, false);
   }
   return parsed;
 }

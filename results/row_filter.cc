@@ -50,14 +50,17 @@ std::vector<std::string> known_values(const Store& store, const std::string& vie
   return known;
 }
 
-// Parameters may be written as tables print them; what the view holds is JSON.
+// Parameters may be written as tables print them, which leave out a test_limit that all share; what
+// the view holds is JSON.
 std::vector<std::string> as_held(const Store& store, const std::string& view,
                                  const std::string& field, const std::string& value) {
   if (field != "parameters") return {value};
-  std::vector<std::string> held;
-  for (const std::string& known : known_values(store, view, field))
+  std::vector<std::string> held, but_for_limit;
+  for (const std::string& known : known_values(store, view, field)) {
     if (same_value(field, known, value)) held.push_back(known);
-  return held;
+    if (same_value(field, without_test_limit(known), value)) but_for_limit.push_back(known);
+  }
+  return held.empty() ? but_for_limit : held;
 }
 
 // A typing error would else be an empty answer. What is planned may have no results yet, and no
@@ -73,6 +76,7 @@ void check_value(const Store& store, const std::string& view, const std::string&
   if (contains(planned, field) && has_rows(store, "trials", any_of(planned, field, {value})))
     return;
   std::vector<std::string> known = known_values(store, view, field);
+  for (std::string& one : known) one = in_words(field, one);
   const std::string hint = did_you_mean(value, known);
   constexpr std::size_t kShown = 20;
   const bool many = known.size() > kShown;

@@ -7,8 +7,8 @@
 
 namespace occam {
 
-// How many parts the device is divided into, `parts` at most, for a trial that may use this share
-// of it: so that one of them, all being equal, just holds the share.
+// Into how many parts, `parts` at most, the device is divided for a trial that may use this share
+// of it: as many as leave that share to each. Parts count as equal here, as they nearly are.
 int parts_for(double share, int parts);
 
 // Which parts of a device its trials are on. The device is divided into so many smallest parts; a

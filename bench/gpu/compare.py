@@ -74,9 +74,15 @@ def occam(loss, batch, slots):
     run(packing, options.program.resolve(), "--loss", loss, "--batch", batch, "--slots", slots)
 
 
-def peer(loss, batch, kinds, trials):
-    run(lambda one: f"PyTorch {one['peer']}" + (f", {one['trials']} trials" if one["trials"] > 1 else ""),
-        sys.executable, peers, "--loss", loss, "--batch", batch, "--kinds", kinds, "--trials", trials)
+def name_of_peer(one):
+    return (f"PyTorch {one['peer']}" + (f", {one['trials']} trials" if one["trials"] > 1 else "")
+            + (f" on {one['parts']} parts" if one["parts"] > 1 else "")
+            + (", bf16 weights" if one["weights"] == "bf16" else ""))
+
+
+def peer(loss, batch, kinds, trials, *more):
+    run(name_of_peer, sys.executable, peers, "--loss", loss, "--batch", batch, "--kinds", kinds, "--trials", trials,
+        *more)
 
 
 for _ in range(options.runs):
@@ -85,11 +91,13 @@ for _ in range(options.runs):
             occam(loss, batch, "1,8,8/4" if loss == "contrastive" else "1,4,8/4")
             peer(loss, batch, "eager,compile", 1)
             peer(loss, batch, "graphs", "4,8,12")
-            peer(loss, batch, "parts", 8)
-            peer(loss, batch, "halves", 8)
+            peer(loss, batch, "graphs", 8, "--weights", "bf16")
+            peer(loss, batch, "graphs", 8, "--parts", 4)
+            peer(loss, batch, "graphs", 8, "--parts", 4, "--weights", "bf16")
     if "contrastive" in options.losses.split(",") and not options.skip_large:
         occam("contrastive", 2048, "1,2/2,4/4")
         peer("contrastive", 2048, "compile,graphs", 1)
+        peer("contrastive", 2048, "compile,graphs", 1, "--weights", "bf16")
 medians = {key: round(statistics.median(rates)) for key, rates in found.items()}
 
 driver = subprocess.run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "--id=0"],

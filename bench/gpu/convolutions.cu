@@ -107,9 +107,9 @@ int main(int count, char** words) {
     return 0;
   }
   for (const int whole : {0, 1}) {
-    time_all(8, 32, whole ? 4096 : 64, whole ? 132 : 32);
-    time_all(64, 32, whole ? 4096 : 64, whole ? 132 : 32);
-    time_all(128, 16, whole ? 4096 : 64, whole ? 132 : 32);
+    time_all(8, 32, whole ? 4096 : 64, whole ? 132 : 33);
+    time_all(64, 32, whole ? 4096 : 64, whole ? 132 : 33);
+    time_all(128, 16, whole ? 4096 : 64, whole ? 132 : 33);
   }
   return 0;
 }

@@ -50,28 +50,35 @@ Trained train_all(const Trial& trial, const torch::Tensor& images, int trials, i
                   int parts) {
   const torch::Device device(torch::kCUDA, 0);
   Benches benches(device, slots, parts_of(device, slots, parts),
-                  [](const std::string& text) { std::cerr << text; });
+                  [](const std::string& text) { std::cerr << text << "\n"; });
   std::atomic<int> next{0};
   const int together = std::min(slots, trials);  // as of a worker to which they come at once
   std::atomic<int> running{together};
-  std::vector<std::future<void>> working;
   std::vector<torch::Tensor> parameters(static_cast<std::size_t>(trials));
+  const auto train = [&] {
+    for (int i = next++; i < trials; i = next++) {
+      Trial mine = trial;
+      mine.seed = i + 1;
+      const double share = 1.0 / slots;
+      std::unique_ptr<Bench> bench = benches.take(mine, share, running);
+      bench->enter_training();
+      const Training training = train_moving(
+          mine, images, bench, {}, {}, benches.moves(mine, share, [&] { return running.load(); }));
+      parameters[static_cast<std::size_t>(i)] = training.network->flat().cpu();
+      benches.give_back(std::move(bench));
+    }
+    --running;
+  };
   const Clock::time_point began = Clock::now();
+  std::vector<std::future<void>> working;  // last: an error waits for all before the rest goes
   for (int slot = 0; slot < together; ++slot)
     working.push_back(std::async(std::launch::async, [&] {
-      for (int i = next++; i < trials; i = next++) {
-        Trial mine = trial;
-        mine.seed = i + 1;
-        const double share = 1.0 / slots;
-        std::unique_ptr<Bench> bench = benches.take(mine, share, running);
-        bench->enter_training();
-        const Training training =
-            train_moving(mine, images, bench, {}, {},
-                         benches.moves(mine, share, [&] { return running.load(); }));
-        parameters[static_cast<std::size_t>(i)] = training.network->flat().cpu();
-        benches.give_back(std::move(bench));
+      try {
+        train();
+      } catch (...) {
+        next = trials;  // nobody begins another
+        throw;
       }
-      --running;
     }));
   for (std::future<void>& one : working) one.get();
   const double seconds = seconds_since(began);
@@ -79,12 +86,12 @@ Trained train_all(const Trial& trial, const torch::Tensor& images, int trials, i
   return {seconds, XXH3_64bits(all.const_data_ptr(), all.nbytes())};
 }
 
-// On parts of one size: the first may have more, and is only used where all are.
+// From the last part to the first, which may be larger than the others.
 void show_kernels(const Trial& trial, const torch::Tensor& images, int slots, int parts,
                   bool in_order) {
   constexpr int kSteps = 40;
   std::barrier ready(slots + 1);
-  std::vector<std::future<void>> working;
+  std::atomic<bool> failed{false};
   const auto train = [&](int slot) {
     Bench bench(torch::Device(torch::kCUDA, 0), {parts - 1 - slot % parts, parts});
     bench.enter_training();
@@ -101,29 +108,36 @@ void show_kernels(const Trial& trial, const torch::Tensor& images, int slots, in
       ready.arrive_and_wait();
     }
   };
+  std::vector<std::future<void>> working;
   for (int slot = 0; slot < slots; ++slot)
     working.push_back(std::async(std::launch::async, [&, slot] {
       try {
         train(slot);
       } catch (...) {
+        failed = true;
         ready.arrive_and_drop();
         throw;
       }
     }));
   ready.arrive_and_wait();
   ready.arrive_and_wait();
-  print_kernel_times(kSteps * slots, in_order, [&] {
-    ready.arrive_and_wait();
-    ready.arrive_and_wait();
-  });
+  if (failed)
+    ready.arrive_and_drop();
+  else
+    print_kernel_times(kSteps * slots, in_order, [&] {
+      ready.arrive_and_wait();
+      ready.arrive_and_wait();
+    });
   for (std::future<void>& one : working) one.get();
 }
 
 template <class Number>
 Number number(const std::string& option, const std::string& text, Number least) {
   Number value{};
-  if (!read_number(text, value) || value < least)
-    throw UsageError("--" + option + " '" + text + "' is no number of at least " + spelled(least));
+  constexpr Number most{1'000'000};
+  if (!read_number(text, value) || !(value >= least && value <= most))
+    throw UsageError("--" + option + " '" + text + "' is no number of " + spelled(least) + " to " +
+                     spelled(most));
   return value;
 }
 

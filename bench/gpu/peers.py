@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""What PyTorch makes of the same training step, several ways, beside which bench_packing's figures stand.
+"""What PyTorch makes of the same training step, three ways, beside which bench_packing's figures stand.
 
   eager     a plain loop: bf16 autocast, channels_last, augmentation on the GPU as batched operations
   compile   the same with torch.compile, mode reduce-overhead, augmentation compiled too
   graphs    augmentation, forward, loss, backward and update compiled and captured as one CUDA graph a trial,
-            K trials on K streams
-  parts     the same with two trials on each part of the GPU, four at most, as occam has them: streams of the
-            driver's green contexts
-  halves    as parts, and weights in bf16 beside fp32 masters in place of autocast, in one compiled update
+            K trials on K streams; with --parts 4 these are in turn on four parts of the GPU, divided as occam
+            divides it
 
+--weights bf16 has weights in bf16 and fp32 masters, updated in one compiled function, in place of autocast.
 Network, loss, batch and augmentation are occam's: ResNet-18 with the 3x3 stem, eight-layer head, InfoNCE
 or rotation prediction, crop, flip, jitter and gray. Images are random bytes on the GPU. Prints JSON lines.
 
   peers.py --batch 32,2048 --loss contrastive --kinds eager,compile,graphs --trials 1,8
+  peers.py --kinds graphs --trials 8 --parts 4 --weights bf16
 """
 import argparse
 import ctypes
@@ -20,23 +20,27 @@ import importlib.util
 import json
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--loss", default="contrastive", choices=["contrastive", "rotation"])
 parser.add_argument("--batch", default="32", help="comma-separated (default: 32)")
 parser.add_argument("--kinds", default="eager,compile,graphs",
                     help="comma-separated, of those above (default: eager,compile,graphs)")
-parser.add_argument("--trials", default="1,8",
-                    help="comma-separated: at once, of graphs, parts and halves (default: 1,8)")
+parser.add_argument("--trials", default="1,8", help="comma-separated: graphs at once (default: 1,8)")
+parser.add_argument("--parts", default="1", help="of the GPU, for graphs (default: 1)")
+parser.add_argument("--weights", default="fp32", choices=["fp32", "bf16"])
 options = parser.parse_args()
-ALONE, PACKED = ("eager", "compile"), ("graphs", "parts", "halves")
 for kind in options.kinds.split(","):
-    if kind not in ALONE + PACKED:
-        parser.error(f"--kinds '{kind}' is none of: {', '.join(ALONE + PACKED)}")
-for name in ("batch", "trials"):
+    if kind not in ("eager", "compile", "graphs"):
+        parser.error(f"--kinds '{kind}' is none of: eager, compile, graphs")
+for name in ("batch", "trials", "parts"):
     for number in getattr(options, name).split(","):
         if not number.isdecimal() or int(number) < 1:
             parser.error(f"--{name} '{number}' is no number of at least 1")
+PARTS = int(options.parts)
+if PARTS > 1 and (options.kinds != "graphs" or min(map(int, options.trials.split(","))) < PARTS):
+    parser.error("--parts is for --kinds graphs with as many --trials or more")
 if not importlib.util.find_spec("torch"):
     parser.exit(2, f"{parser.prog}: this Python has no torch; run it with that of a CUDA build of PyTorch\n")
 
@@ -208,11 +212,15 @@ def part_streams(count, parts):
     call("cuDeviceGetDevResource", device, ctypes.byref(whole), sm_resources)
     size = torch.cuda.get_device_properties(0).multi_processor_count // parts // 8 * 8
     call("cuDevSmResourceSplitByCount", divided, ctypes.byref(groups), ctypes.byref(whole), ctypes.byref(rest), 0, size)
+    if groups.value < parts:
+        raise RuntimeError(f"this GPU has only {groups.value} parts of {size} multiprocessors")
     has_rest = 0 < ctypes.c_uint.from_buffer(rest, sm_count_at).value <= size // 3
     contexts = []
     for part in range(parts):
         mine, description, context = (resource * 2)(divided[part], rest), ctypes.c_void_p(), ctypes.c_void_p()
-        call("cuDevResourceGenerateDesc", ctypes.byref(description), mine, 2 if part == 0 and has_rest else 1)
+        joined = part == 0 and has_rest and not driver.cuDevResourceGenerateDesc(ctypes.byref(description), mine, 2)
+        if not joined:
+            call("cuDevResourceGenerateDesc", ctypes.byref(description), mine, 1)
         call("cuGreenCtxCreate", ctypes.byref(context), description, device, default_stream)
         contexts.append(context)
     streams = []
@@ -223,16 +231,37 @@ def part_streams(count, parts):
     return streams
 
 
-def graph_of(trial, stream):
-    with torch.cuda.stream(stream):
-        for _ in range(3):
-            trial.step()
+def graph_of(make, stream):
+    """Of a new trial, in a thread of its own: cuDNN's choices are a thread's, and made on the stream's part."""
+    def capture():
+        with torch.cuda.stream(stream):
+            trial = make()
+            for _ in range(3):
+                trial.step()
+            torch.cuda.synchronize()
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=stream):
+                trial.step()
         torch.cuda.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=stream):
-            trial.step()
+        return graph, trial
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(capture).result()
+
+
+def rate_of_graphs(graphs, streams, images_a_step, seconds=1.5, repeats=3):
+    """Each graph again and again by itself, as fast as it can beside the others."""
+    def replay(graph, stream):
+        steps, began = 0, time.perf_counter()
+        with torch.cuda.stream(stream):
+            while time.perf_counter() - began < seconds:
+                for _ in range(8):
+                    graph.replay()
+                stream.synchronize()
+                steps += 8
+        return steps * images_a_step / (time.perf_counter() - began)
     torch.cuda.synchronize()
-    return graph
+    with ThreadPoolExecutor(len(graphs)) as threads:
+        return statistics.median(sum(threads.map(replay, graphs, streams)) for _ in range(repeats))
 
 
 def rate(advance, images_a_round, seconds=1.5, repeats=3):
@@ -251,19 +280,12 @@ def rate(advance, images_a_round, seconds=1.5, repeats=3):
 
 
 def measure(kind, loss, batch, trials):
-    if kind in PACKED:
-        parts = 1 if kind == "graphs" else min(4, max(1, trials // 2))
-        streams = part_streams(trials, parts) if parts > 1 else [torch.cuda.Stream() for _ in range(trials)]
-        all_trials = [Trial(loss, batch, "default", halves=kind == "halves") for _ in range(trials)]
-        torch.cuda.synchronize()
-        graphs = [graph_of(t, s) for t, s in zip(all_trials, streams)]
-
-        def advance():
-            for graph, stream in zip(graphs, streams):
-                with torch.cuda.stream(stream):
-                    graph.replay()
-        return rate(advance, trials * all_trials[0].views * batch)
-    trial = Trial(loss, batch, "reduce-overhead" if kind == "compile" else None)
+    halves = options.weights == "bf16"
+    if kind == "graphs":
+        streams = part_streams(trials, PARTS) if PARTS > 1 else [torch.cuda.Stream() for _ in range(trials)]
+        made = [graph_of(lambda: Trial(loss, batch, "default", halves), stream) for stream in streams]
+        return rate_of_graphs([graph for graph, _ in made], streams, made[0][1].views * batch)
+    trial = Trial(loss, batch, "reduce-overhead" if kind == "compile" else None, halves)
     for _ in range(5):
         trial.step()
     return rate(trial.step, trial.views * batch)
@@ -274,9 +296,10 @@ def main():
     torch.set_float32_matmul_precision("high")
     for batch in map(int, options.batch.split(",")):
         for kind in options.kinds.split(","):
-            for trials in map(int, options.trials.split(",")) if kind in PACKED else [1]:
+            for trials in map(int, options.trials.split(",")) if kind == "graphs" else [1]:
                 found = measure(kind, options.loss, batch, trials)
                 print(json.dumps({"peer": kind, "loss": options.loss, "batch": batch, "trials": trials,
+                                  "parts": PARTS, "weights": options.weights,
                                   "images_per_second": round(found)}), flush=True)
                 torch._dynamo.reset()
                 torch.cuda.empty_cache()

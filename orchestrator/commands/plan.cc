@@ -231,7 +231,7 @@ int run_plan(const std::vector<std::string>& words) {
   const char* const device = on_gpus ? "GPU" : "CPU core";
   const double hours = simulation.worker_seconds / 3600;
   fmt::print("{} {} hours; about {} on {} {}{}, {:.0f} % busy\n",
-             hours < 0.01 ? fmt::format("{:.1g}", hours) : fmt::format("{:.2f}", hours), device,
+             hours < 0.005 ? "less than 0.01" : fmt::format("{:.2f}", hours), device,
              duration_text(simulation.wall_seconds), workers, device, workers == 1 ? "" : "s",
              100 * efficiency);
   fmt::print("{}", gangs_text(gang_counts, device));

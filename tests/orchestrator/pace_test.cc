@@ -133,6 +133,29 @@ TEST(PaceScale, IsOfTheSameLossAndPrecisionWhereTheseWereTimed) {
   EXPECT_EQ(scale.of(rotation), 2.4) << "of all";
 }
 
+TEST_F(MeasuredScale, IsOfEachPrecisionByItselfAndSoArePaces) {
+  const Trial half = gpu_trial(0), exact = trial(0);
+  const Expansion both = expansion({half, exact}, {kPixelsKde});
+  Store(path_, Store::Mode::write).record_sweep(spec(), both);
+  attempt(half, 0, kGpu, 0, 1000, 2 * predicted(half, true).alone);
+  attempt(exact, 1, kGpu, 0, 1000, 5 * predicted(exact, true).alone);
+  const PaceScale found = measured_scale(Store(path_, Store::Mode::read), true);
+  EXPECT_NEAR(found.of(gpu_trial(1)), 2, 1e-6);
+  EXPECT_NEAR(found.of(trial(1)), 5, 1e-6);
+  const MissingWork work = missing_work(both, no_histories(both), "");
+  const auto all = paces(work, true, found), plain = paces(work, true, {});
+  for (std::size_t i = 0; i < 2; ++i)
+    EXPECT_NEAR(all[i].alone / plain[i].alone,
+                work.starts[i].config.precision == Precision::bf16 ? 2 : 5, 1e-6);
+}
+
+TEST_F(MeasuredScale, TakesTrialsOfOtherFilesForNoNeighbours) {
+  const Pace pace = predicted(gpu_trial(0), true);
+  attempt(gpu_trial(0), 0, kGpu, 50, 150, 100);
+  attempt(gpu_trial(1), 0, kGpu, 0, 100, 100);  // merged: a later lease that began before
+  EXPECT_NEAR(*scale(true), 100 / pace.alone, 1e-6 * *scale(true));
+}
+
 // What shares its GPU is slowed by its neighbours, which says nothing of gangs.
 TEST_F(StoreTest, GangRatesAreThoseOfTrialsThatFillAGpu) {
   Store store(path_, Store::Mode::write);

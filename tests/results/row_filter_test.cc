@@ -47,12 +47,18 @@ TEST_F(RowFilter, ChoosesByAnyFieldAndAnyOfItsValues) {
 TEST_F(RowFilter, TakesParametersAsTablesPrintThem) {
   EXPECT_EQ(scores({{"parameters", {"defaults"}}}), "0.5 0.625 0.75");
   EXPECT_THAT(refusal("parameters", "k=5"), HasSubstr("no such results"));
-  const EvaluationRequest five{Features::pool, Classifier::nearest, {.k = 5}};
+  EvaluationRequest five{Features::pool, Classifier::nearest, {.k = 5}};
   store_.record_sweep(spec(), expansion(trials_, {kKde, five}));
   store_.record_outcome(outcome(trials_[3], begin(store_, trials_[3]), {evaluation(five, 0.25)}));
   EXPECT_EQ(scores({{"parameters", {"k=5"}}}), "0.25");
+  EXPECT_EQ(scores({{"parameters", {"k=5."}}}), "0.25");
+  EXPECT_THAT(refusal("parameters", "k=4"), HasSubstr("parameters is: k=5, defaults"));
   EXPECT_EQ(scores({{"parameters", {"{ \"k\": 5 }"}}}), "0.25");
   EXPECT_EQ(scores({{"parameters", {"k=5", "defaults"}}}), "0.25 0.5 0.625 0.75");
+  five.parameters = {.test_limit = 7, .k = 5};
+  store_.record_sweep(spec(), expansion(trials_, {kKde, five}));
+  store_.record_outcome(outcome(trials_[3], begin(store_, trials_[3]), {evaluation(five, 0.125)}));
+  EXPECT_EQ(scores({{"parameters", {"k=5"}}}), "0.125") << "tables print no limit of all";
 }
 
 TEST_F(RowFilter, ComparesNumbersHoweverTheyAreSpelled) {

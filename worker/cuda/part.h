@@ -5,8 +5,8 @@
 namespace occam::cuda {
 
 // One of the parts that a GPU's multiprocessors are divided into: equal ones in steps of eight. The
-// first also has what that leaves, up to a third more: 36 of an H100's 132, where the other
-// quarters have 32.
+// first also has what that leaves, 36 of an H100's 132 where the other quarters have 32, unless it
+// is more than a third of a part.
 struct Part {
   int index = 0, of = 1;
   bool operator==(const Part&) const = default;
