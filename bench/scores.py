@@ -14,12 +14,13 @@ import importlib.util
 import json
 import os
 import pathlib
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+from programs import need_programs
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("programs", type=pathlib.Path)
@@ -38,9 +39,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 for module in ("numpy", "sklearn"):
     if not importlib.util.find_spec(module):
         parser.exit(2, f"{parser.prog}: this Python has no {module}\n")
-if not shutil.which(options.programs / "bench_scores"):
-    parser.exit(2, f"{parser.prog}: there is no program {options.programs / 'bench_scores'}; `ninja bench_scores` "
-                   "in the build tree makes it\n")
+need_programs(parser, options.programs, "bench_scores")
 
 import numpy  # noqa: E402  after the number of threads is set
 import sklearn  # noqa: E402

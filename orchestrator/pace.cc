@@ -45,17 +45,21 @@ void count_others(std::vector<Attempt>& attempts) {
 
 void PaceScale::add(const Trial& trial, double predicted, double seconds) {
   if (predicted <= 0 || seconds <= 0) return;
-  for (Sum* sum : {&all_, &kinds_[{trial.loss == Loss::rotation, trial.precision}]}) {
-    sum->predicted += predicted;
-    sum->seconds += seconds;
-  }
+  Sum& kind = kinds_[kind_of(trial)];
+  kind.predicted += predicted;
+  kind.seconds += seconds;
 }
 
 double PaceScale::of(const Trial& trial) const {
   if (!is_measured()) return 1;
-  const auto kind = kinds_.find({trial.loss == Loss::rotation, trial.precision});
-  const Sum& sum = kind != kinds_.end() ? kind->second : all_;
-  return sum.seconds / sum.predicted;
+  if (const auto kind = kinds_.find(kind_of(trial)); kind != kinds_.end())
+    return kind->second.seconds / kind->second.predicted;
+  Sum all;
+  for (const auto& [kind, sum] : kinds_) {
+    all.predicted += sum.predicted;
+    all.seconds += sum.seconds;
+  }
+  return all.seconds / all.predicted;
 }
 
 std::vector<Pace> paces(const MissingWork& work, bool on_gpus, const PaceScale& measured) {

@@ -23,16 +23,18 @@ struct Pace {
 class PaceScale {
  public:
   void add(const Trial& trial, double predicted, double seconds);
-  bool is_measured() const { return all_.predicted > 0; }
+  bool is_measured() const { return !kinds_.empty(); }
   // 1 where nothing was timed.
   double of(const Trial& trial) const;
 
  private:
   using Kind = std::pair<bool, Precision>;
+  static Kind kind_of(const Trial& trial) {
+    return {trial.loss == Loss::rotation, trial.precision};
+  }
   struct Sum {
     double predicted = 0, seconds = 0;
   };
-  Sum all_;
   std::map<Kind, Sum> kinds_;
 };
 

@@ -64,11 +64,11 @@ std::vector<std::string> as_held(const Store& store, const std::string& view,
 }
 
 // A typing error would else be an empty answer. What is planned may have no results yet, and no
-// trial need be in a state.
+// trial need be in a state. `held` is how the view has the value.
 void check_value(const Store& store, const std::string& view, const std::string& field,
-                 const std::string& value) {
+                 const std::string& value, const std::vector<std::string>& held) {
   const std::vector<std::string> columns = columns_of(store, view);
-  if (has_rows(store, view, any_of(columns, field, as_held(store, view, field, value)))) return;
+  if (has_rows(store, view, any_of(columns, field, held))) return;
   static const std::vector<std::string> states{"waiting", "running",   "completed",
                                                "failed",  "cancelled", "diverged"};
   if ((field == "state" || field == "status") && contains(states, value)) return;
@@ -113,12 +113,13 @@ std::string condition_of(const Store& store, const std::string& view, const Fiel
     if (!contains(columns, field))
       throw UsageError("--where: '" + field + "' is no column of " + view +
                        did_you_mean(field, columns) + "; it has: " + joined(columns));
-    std::vector<std::string> held;
+    std::vector<std::string> all;
     for (const std::string& value : values) {
-      check_value(store, view, field, value);
-      for (std::string& one : as_held(store, view, field, value)) held.push_back(std::move(one));
+      const std::vector<std::string> held = as_held(store, view, field, value);
+      check_value(store, view, field, value, held);
+      all.insert(all.end(), held.begin(), held.end());
     }
-    conditions.push_back(any_of(columns, field, held));
+    conditions.push_back(any_of(columns, field, all));
   }
   return joined(conditions, " AND ");
 }
