@@ -98,15 +98,15 @@ struct Tested {
     }
     EXPECT_LT(of_running.relative(), 1e-5);
   }
-  // Of the gradient a (+ b) through this mask.
-  void expect_backward(NormGradient::Mask mask, bool two, const std::vector<T>& y,
+  // Of the gradient a (+ b) through this mask; b is empty, or of all pixels.
+  void expect_backward(NormGradient::Mask mask, const std::vector<T>& b, const std::vector<T>& y,
                        const std::vector<T>* g_out, const std::vector<T>& dx) const {
     Doubles g(norm.size()), sum(norm.channels), product(norm.channels);
     Difference of_g, of_dx, of_parameters;
     for (std::size_t i = 0; i < g.size(); ++i) {
       const bool passes = mask == NormGradient::Mask::none ||
                           (mask == NormGradient::Mask::y ? value(y[i]) > 0 : before_relu(i) > 0);
-      g[i] = passes ? value(norm.a[i]) + (two ? value(norm.b[i]) : 0) : 0;
+      g[i] = passes ? value(norm.a[i]) + (b.empty() ? 0 : value(b[i])) : 0;
       sum[i % norm.channels] += g[i];
       product[i % norm.channels] += g[i] * normed(i);
       if (g_out) of_g.add(value((*g_out)[i]), g[i]);
@@ -129,6 +129,19 @@ struct Tested {
     }
   }
 };
+
+// The first pixels of `some` where images of this side have even rows and columns, else zeros.
+template <class T>
+std::vector<T> among_zeros(const std::vector<T>& some, std::size_t side, std::size_t channels) {
+  std::vector<T> all(some.size());
+  auto from = some.begin();
+  for (std::size_t pixel = 0; pixel < all.size() / channels; ++pixel) {
+    if (pixel / side % side % 2 != 0 || pixel % side % 2 != 0) continue;
+    std::copy_n(from, channels, all.begin() + static_cast<std::ptrdiff_t>(pixel * channels));
+    from += static_cast<std::ptrdiff_t>(channels);
+  }
+  return all;
+}
 
 template <class T>
 class BatchNorm : public testing::Test {};
@@ -173,22 +186,31 @@ TYPED_TEST(BatchNorm, HasTheGradientOfItsDefinition) {
     cuda::norm_apply(norm.shape(), norm.x.data(), tested.saved.data(), norm.residual.data(),
                      nullptr, true, y.data(), nullptr);
     using Mask = NormGradient::Mask;
+    // None, one of all pixels, and one of every other row and column, as it would be of all.
+    struct Second {
+      std::vector<TypeParam> of_all, given;
+      std::int64_t side;
+    };
+    std::vector<Second> seconds{{{}, {}, 0}, {norm.b, norm.b, 0}};
+    constexpr std::size_t kSide = 10;
+    if (norm.rows % (kSide * kSide) == 0)
+      seconds.push_back({among_zeros(norm.b, kSide, norm.channels), norm.b, kSide});
     for (const Mask mask : {Mask::none, Mask::x, Mask::y})
-      for (const bool two : {false, true}) {
+      for (const auto& [b, given, side] : seconds) {
         // As the network does, the gradient goes where what it is made of was.
         std::vector<TypeParam> g = norm.a, dx(norm.size());
-        const NormGradient gradient{g.data(), two ? norm.b.data() : nullptr, mask, y.data()};
+        const auto* second = given.empty() ? nullptr : given.data();
+        const NormGradient gradient{g.data(), second, mask, y.data(), side};
         cuda::norm_backward_sums(norm.shape(), gradient, norm.x.data(), norm.gamma.data(),
                                  tested.saved.data(), g.data(), tested.of_gamma.data(),
                                  tested.of_beta.data(), tested.scratch.floats.data(), nullptr);
         const NormGradient passed{g.data(), nullptr, Mask::none, nullptr};
         cuda::norm_backward_apply(norm.shape(), passed, norm.x.data(), tested.saved.data(),
                                   dx.data(), nullptr);
-        tested.expect_backward(mask, two, y, &g, dx);
-        cuda::norm_backward_apply(norm.shape(),
-                                  {norm.a.data(), two ? norm.b.data() : nullptr, mask, y.data()},
+        tested.expect_backward(mask, b, y, &g, dx);
+        cuda::norm_backward_apply(norm.shape(), {norm.a.data(), second, mask, y.data(), side},
                                   norm.x.data(), tested.saved.data(), dx.data(), nullptr);
-        tested.expect_backward(mask, two, y, nullptr, dx);
+        tested.expect_backward(mask, b, y, nullptr, dx);
       }
   }
 }
@@ -209,7 +231,7 @@ TYPED_TEST(BatchNorm, OfFewRowsIsTheSameInOneLaunch) {
     cuda::norm_backward_few(norm.shape(), norm.a.data(), norm.x.data(), norm.gamma.data(),
                             tested.saved.data(), tested.of_gamma.data(), tested.of_beta.data(),
                             dx.data(), nullptr);
-    tested.expect_backward(NormGradient::Mask::x, false, y, nullptr, dx);
+    tested.expect_backward(NormGradient::Mask::x, {}, y, nullptr, dx);
   }
 }
 

@@ -63,7 +63,9 @@ constexpr std::int64_t kNormFewRows = 512;
 void norm_forward_few(const NormShape& shape, const void* x, const NormParameters& parameters,
                       float* saved, void* y, Stream stream);
 
-// The gradient g that reaches a norm: a (+ b), where ReLU let the value through.
+// The gradient g that reaches a norm: a (+ b), where ReLU let the value through. What only reads
+// every other row and column of the images, as a shortcut's convolution does, has a `b` of these
+// pixels alone: a quarter of a's rows, in the same order.
 struct NormGradient {
   enum class Mask {
     none,  // no ReLU
@@ -73,12 +75,13 @@ struct NormGradient {
   const void* a;
   const void* b;  // or null
   Mask mask;
-  const void* y;  // for Mask::y
+  const void* y;          // for Mask::y
+  std::int64_t side = 0;  // of the images, which is even, if b is of every other row and column
 };
 
 // Gradients of gamma and beta, and the coefficients of dx, into `saved`; in a gang these are of all
 // rows, the same on every member. With `g` not null the masked sum is written there too (it may be
-// a or b): the residual's gradient.
+// a, or a b of as many rows): the residual's gradient.
 void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
                         const float* gamma, float* saved, void* g, float* gamma_gradient,
                         float* beta_gradient, void* scratch, Stream stream,

@@ -3,17 +3,26 @@
 namespace occam::cuda {
 namespace {
 
+enum class Second { none, of_all, of_every_other };
+
 // A thread's view of the gradient: g of one vector.
-template <class T, int V, NormGradient::Mask M, bool kTwo>
+template <class T, int V, NormGradient::Mask M, Second S>
 struct Gradient {
   const T* a;
   const T* b;
   const T* y;
+  unsigned side;  // where b is of every other row and column
+  std::int64_t channels, channel;
   float scale[V], shift[V];
 
-  __device__ Gradient(const T* first, const T* second, const T* output, const float* saved,
-                      const NormLayout& layout, const NormPlace& place)
-      : a(first), b(second), y(output) {
+  __device__ Gradient(const T* first, const T* second, const T* output, int b_side,
+                      const float* saved, const NormLayout& layout, const NormPlace& place)
+      : a(first),
+        b(second),
+        y(output),
+        side(static_cast<unsigned>(b_side)),
+        channels(layout.channels),
+        channel(place.channel) {
     if constexpr (M == NormGradient::Mask::x) {
       load<V>(saved + place.channel, scale);
       load<V>(saved + layout.channels + place.channel, shift);
@@ -22,16 +31,25 @@ struct Gradient {
   struct Loaded {
     Packed<T, V> a, b, y;
   };
-  __device__ Loaded at(std::int64_t index) const {
+  __device__ Loaded at(std::int64_t row) const {
+    const std::int64_t index = row * channels + channel;
     Loaded loaded;
     loaded.a = fetch<V>(a + index);
-    if constexpr (kTwo) loaded.b = fetch<V>(b + index);
+    if constexpr (S == Second::of_all) loaded.b = fetch<V>(b + index);
+    if constexpr (S == Second::of_every_other)
+      loaded.b = of_every_other(static_cast<unsigned>(row));
     if constexpr (M == NormGradient::Mask::y) loaded.y = fetch<V>(y + index);
     return loaded;
   }
+  // As sides are even, so is a column whose pixel is, and a row of an image whose row of all is.
+  __device__ Packed<T, V> of_every_other(unsigned pixel) const {
+    const unsigned row = pixel / side;
+    if ((pixel | row) & 1) return {};
+    return fetch<V>(b + std::int64_t{(pixel - row / 2 * side) / 2} * channels + channel);
+  }
   __device__ void of(const Loaded& loaded, const float (&x)[V], float (&g)[V]) const {
     unpack(loaded.a, g);
-    if constexpr (kTwo) {
+    if constexpr (S != Second::none) {
       float more[V];
       unpack(loaded.b, more);
 #pragma unroll
@@ -62,7 +80,7 @@ __device__ inline void for_gradients(const G& gradient, const T* x, const NormLa
   };
   const auto index_of = [&](std::int64_t row) { return row * layout.channels + place.channel; };
   const auto both_of = [&](std::int64_t row) {
-    return Loaded{fetch<V>(x + index_of(row)), gradient.at(index_of(row))};
+    return Loaded{fetch<V>(x + index_of(row)), gradient.at(row)};
   };
   for_rows<4>(place, both_of, [&](std::int64_t row, const Loaded& loaded) {
     float value[V], g[V];
@@ -126,14 +144,14 @@ __device__ inline void apply_gradient(const G& gradient, const T* x, const float
                       });
 }
 
-template <class T, int V, NormGradient::Mask M, bool kTwo>
+template <class T, int V, NormGradient::Mask M, Second S>
 __global__ void __launch_bounds__(kThreads)
-    backward_sums(NormLayout layout, const T* a, const T* b, const T* y, const T* x,
+    backward_sums(NormLayout layout, const T* a, const T* b, const T* y, int side, const T* x,
                   const float* gamma, float* saved, T* g_out, float* gamma_gradient,
                   float* beta_gradient, float* partial, unsigned* done, NormMembers members) {
   const NormPlace place = place_of<V>(layout);
   __shared__ float sums[2 * kMostLanes * V];
-  const Gradient<T, V, M, kTwo> gradient(a, b, y, saved, layout, place);
+  const Gradient<T, V, M, S> gradient(a, b, y, side, saved, layout, place);
   float sum[V] = {}, product[V] = {};
   sum_gradient<T, V>(gradient, x, saved, g_out, layout, place, sum, product);
   sum_over_block<V>(sum, product, layout, place.lane, sums);
@@ -153,12 +171,12 @@ __global__ void __launch_bounds__(kThreads)
                   gamma_gradient, beta_gradient);
 }
 
-template <class T, int V, NormGradient::Mask M, bool kTwo>
+template <class T, int V, NormGradient::Mask M, Second S>
 __global__ void __launch_bounds__(kThreads)
-    backward_apply(NormLayout layout, const T* a, const T* b, const T* y, const T* x,
+    backward_apply(NormLayout layout, const T* a, const T* b, const T* y, int side, const T* x,
                    const float* saved, T* dx) {
   const NormPlace place = place_of<V>(layout);
-  const Gradient<T, V, M, kTwo> gradient(a, b, y, saved, layout, place);
+  const Gradient<T, V, M, S> gradient(a, b, y, side, saved, layout, place);
   apply_gradient<T, V>(gradient, x, saved, dx, layout, place);
 }
 
@@ -168,8 +186,8 @@ __global__ void __launch_bounds__(kThreads)
                  float* gamma_gradient, float* beta_gradient, T* dx) {
   const NormPlace place = place_of<V>(layout);
   __shared__ float sums[2 * kMostLanes * V];
-  const Gradient<T, V, NormGradient::Mask::x, false> gradient(a, nullptr, nullptr, saved, layout,
-                                                              place);
+  const Gradient<T, V, NormGradient::Mask::x, Second::none> gradient(a, nullptr, nullptr, 0, saved,
+                                                                     layout, place);
   float sum[V] = {}, product[V] = {};
   sum_gradient<T, V>(gradient, x, saved, static_cast<T*>(nullptr), layout, place, sum, product);
   sum_over_block<V>(sum, product, layout, place.lane, sums);
@@ -180,15 +198,17 @@ __global__ void __launch_bounds__(kThreads)
   apply_gradient<T, V>(gradient, x, saved, dx, layout, place);
 }
 
-// Calls work(integral_constant<Mask>, bool_constant<two>).
+// Calls work(integral_constant<Mask>, integral_constant<Second>).
 template <class Work>
 void with_gradient(const NormGradient& gradient, Work work) {
   using Mask = NormGradient::Mask;
   const auto with = [&](auto mask) {
-    if (gradient.b)
-      work(mask, std::bool_constant<true>{});
+    if (!gradient.b)
+      work(mask, std::integral_constant<Second, Second::none>{});
+    else if (gradient.side == 0)
+      work(mask, std::integral_constant<Second, Second::of_all>{});
     else
-      work(mask, std::bool_constant<false>{});
+      work(mask, std::integral_constant<Second, Second::of_every_other>{});
   };
   switch (gradient.mask) {
     case Mask::none:
@@ -207,13 +227,14 @@ void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, co
                         float* beta_gradient, void* scratch, Stream stream,
                         const NormMembers& members) {
   with_element(shape, [&]<class T, class V>(T, V) {
-    with_gradient(gradient, [&]<class M, class Two>(M, Two) {
+    with_gradient(gradient, [&]<class M, class S>(M, S) {
       const NormLayout layout = layout_of_sums<T, V::value>(shape);
-      launch("norm_backward_sums", backward_sums<T, V::value, M::value, Two::value>, grid(layout),
+      launch("norm_backward_sums", backward_sums<T, V::value, M::value, S::value>, grid(layout),
              kThreads, 0, stream, layout, static_cast<const T*>(gradient.a),
              static_cast<const T*>(gradient.b), static_cast<const T*>(gradient.y),
-             static_cast<const T*>(x), gamma, saved, static_cast<T*>(g), gamma_gradient,
-             beta_gradient, partials(scratch), counters(scratch), members);
+             static_cast<int>(gradient.side), static_cast<const T*>(x), gamma, saved,
+             static_cast<T*>(g), gamma_gradient, beta_gradient, partials(scratch),
+             counters(scratch), members);
     });
   });
 }
@@ -228,12 +249,12 @@ void norm_finish_backward(std::int64_t rows, std::int64_t channels, const float*
 void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, const void* x,
                          const float* saved, void* dx, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
-    with_gradient(gradient, [&]<class M, class Two>(M, Two) {
+    with_gradient(gradient, [&]<class M, class S>(M, S) {
       const NormLayout layout = layout_of<T, V::value>(shape, 8 * shape.processors, 8);
-      launch("norm_backward_apply", backward_apply<T, V::value, M::value, Two::value>, grid(layout),
+      launch("norm_backward_apply", backward_apply<T, V::value, M::value, S::value>, grid(layout),
              kThreads, 0, stream, layout, static_cast<const T*>(gradient.a),
              static_cast<const T*>(gradient.b), static_cast<const T*>(gradient.y),
-             static_cast<const T*>(x), saved, static_cast<T*>(dx));
+             static_cast<int>(gradient.side), static_cast<const T*>(x), saved, static_cast<T*>(dx));
     });
   });
 }

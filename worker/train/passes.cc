@@ -68,19 +68,19 @@ class WrittenOutPasses final : public Passes {
     if (members_) step.emplace(*members_);
     cuda::augment(plan_, state, input_.data_ptr(), element_, stream_);
     const Tensor stem = convolve(input_, layers.stem, layers.stem_norm);
-    Tensor x = apply(stem, layers.stem_norm, {}, nullptr);
+    Tensor x = apply(stem, layers.stem_norm);
     std::vector<KeptBlock> blocks;
     for (const Network::Block& block : layers.blocks) {
       KeptBlock kept;
       kept.x = x;
       kept.c1 = convolve(x, block.conv1, block.norm1);
-      kept.y1 = apply(kept.c1, block.norm1, {}, nullptr);
+      kept.y1 = apply(kept.c1, block.norm1);
       kept.c2 = convolve(kept.y1, block.conv2, block.norm2);
       if (block.has_shortcut) {
         kept.shortcut = convolve(x, block.shortcut, block.shortcut_norm);
         kept.y = apply(kept.c2, block.norm2, kept.shortcut, saved(block.shortcut_norm));
       } else {
-        kept.y = apply(kept.c2, block.norm2, x, nullptr);
+        kept.y = apply(kept.c2, block.norm2, x);
       }
       x = kept.y;
       blocks.push_back(std::move(kept));
@@ -115,8 +115,7 @@ class WrittenOutPasses final : public Passes {
       blocks[i] = {};
       if (members_) members_->send(gradients_);
     }
-    const cuda::NormGradient of_stem{flowing.a.data_ptr(), flowing.second(),
-                                     cuda::NormGradient::Mask::x, nullptr};
+    const cuda::NormGradient of_stem = flowing.through(NormMask::x);
     norm_sums(of_stem, stem, layers.stem_norm, nullptr, of_members(stem));
     norm_apply(of_stem, stem, layers.stem_norm, flowing.a);
     convolve_backward(flowing.a, input_, layers.stem, false);
@@ -148,12 +147,17 @@ class WrittenOutPasses final : public Passes {
  private:
   using Norm = Network::Norm;
   using Convolution = Network::Convolution;
+  using NormMask = cuda::NormGradient::Mask;
 
-  // A gradient as the backward pass leaves it: of a sum of two tensors, one of which may be
-  // missing.
+  // A gradient as the backward pass leaves it: of a sum of two tensors, of which the second may be
+  // missing, or of every other row and column alone.
   struct Gradient {
     Tensor a, b;
-    const void* second() const { return b.defined() ? b.data_ptr() : nullptr; }
+    cuda::NormGradient through(NormMask mask, const Tensor& y = {}) const {
+      const auto place = [](const Tensor& t) { return t.defined() ? t.data_ptr() : nullptr; };
+      const bool is_of_all = !b.defined() || b.size(2) == a.size(2);
+      return {place(a), place(b), mask, place(y), is_of_all ? 0 : a.size(2)};
+    }
   };
 
   // The network's copies of the weights, and what the update does with each parameter.
@@ -243,7 +247,7 @@ class WrittenOutPasses final : public Passes {
     if (!layer.has_norm) return z;
     if (!is_of_few(z)) {
       statistics(z, layer.norm, of_members(z));
-      return apply(z, layer.norm, {}, nullptr);
+      return apply(z, layer.norm);
     }
     Tensor y = torch::empty_like(z);
     cuda::norm_forward_few(shape(z), z.data_ptr(), parameters(layer.norm), saved(layer.norm),
@@ -275,8 +279,7 @@ class WrittenOutPasses final : public Passes {
                               gradient_place(layer.norm.gamma), gradient_place(layer.norm.beta),
                               gradient.data_ptr(), stream_);
     } else if (layer.has_norm) {
-      const cuda::NormGradient of_norm{gradient.data_ptr(), nullptr, cuda::NormGradient::Mask::x,
-                                       nullptr};
+      const cuda::NormGradient of_norm = Gradient{gradient, {}}.through(NormMask::x);
       norm_sums(of_norm, was.z, layer.norm, nullptr, of_members(was.z));
       norm_apply(of_norm, was.z, layer.norm, gradient);
     }
@@ -288,21 +291,19 @@ class WrittenOutPasses final : public Passes {
   Gradient backward(const Network::Block& block, const KeptBlock& kept, const Gradient& incoming) {
     // g, the masked sum of what comes in, takes the place of `a`.
     Tensor g = incoming.a;
-    norm_sums(
-        {incoming.a.data_ptr(), incoming.second(), cuda::NormGradient::Mask::y, kept.y.data_ptr()},
-        kept.c2, block.norm2, g.data_ptr(), of_members(g));
-    const cuda::NormGradient plain{g.data_ptr(), nullptr, cuda::NormGradient::Mask::none, nullptr};
+    norm_sums(incoming.through(NormMask::y, kept.y), kept.c2, block.norm2, g.data_ptr(),
+              of_members(g));
+    const cuda::NormGradient plain = Gradient{g, {}}.through(NormMask::none);
     Tensor dc2 = torch::empty_like(kept.c2);
     norm_apply(plain, kept.c2, block.norm2, dc2);
     Tensor skipping = g;
     if (block.has_shortcut) {
       norm_sums(plain, kept.shortcut, block.shortcut_norm, nullptr, of_members(g));
       norm_apply(plain, kept.shortcut, block.shortcut_norm, g);
-      skipping = convolve_backward(g, kept.x, block.shortcut, true);
+      skipping = shortcut_backward(g, kept.x, block.shortcut);
     }
     Tensor dy1 = convolve_backward(dc2, kept.y1, block.conv2, true);
-    const cuda::NormGradient of_norm1{dy1.data_ptr(), nullptr, cuda::NormGradient::Mask::x,
-                                      nullptr};
+    const cuda::NormGradient of_norm1 = Gradient{dy1, {}}.through(NormMask::x);
     norm_sums(of_norm1, kept.c1, block.norm1, nullptr, of_members(dy1));
     norm_apply(of_norm1, kept.c1, block.norm1, dy1);
     return {convolve_backward(dy1, kept.x, block.conv1, true), skipping};
@@ -370,6 +371,18 @@ class WrittenOutPasses final : public Passes {
     return wants_input ? of_x.contiguous(kChannelsLast) : of_x;
   }
 
+  // Of the pixels that it reads alone, which cuDNN would write among zeros.
+  Tensor shortcut_backward(const Tensor& gradient, const Tensor& x,
+                           const Convolution& convolution) {
+    if (convolution.stride != 2 || x.size(2) % 2 != 0)
+      return convolve_backward(gradient, x, convolution, true);
+    convolve_backward(gradient, x, convolution, false);
+    const Tensor pixels = gradient.permute({0, 2, 3, 1});
+    const Tensor of_x = at::mm(pixels.flatten(0, 2), weights_[convolution.weight].flatten(1));
+    return of_x.view({x.size(0), gradient.size(2), gradient.size(3), x.size(1)})
+        .permute({0, 3, 1, 2});
+  }
+
   // --- batch norm --------------------------------------------------------------------------------
 
   cuda::NormShape shape(const Tensor& x) const {
@@ -401,8 +414,8 @@ class WrittenOutPasses final : public Passes {
     cuda::norm_finish_statistics(rows_of_all(x), x.size(1), of.own_sums, parameters(norm),
                                  saved(norm), stream_);
   }
-  Tensor apply(const Tensor& x, const Norm& norm, const Tensor& residual,
-               const float* residual_saved) {
+  Tensor apply(const Tensor& x, const Norm& norm, const Tensor& residual = {},
+               const float* residual_saved = nullptr) {
     Tensor y = torch::empty_like(x);
     cuda::norm_apply(shape(x), x.data_ptr(), saved(norm),
                      residual.defined() ? residual.data_ptr() : nullptr, residual_saved, true,
