@@ -12,17 +12,11 @@ struct Gradient {
   const T* b;
   const T* y;
   unsigned side;  // where b is of every other row and column
-  std::int64_t channels, channel;
   float scale[V], shift[V];
 
   __device__ Gradient(const T* first, const T* second, const T* output, int b_side,
                       const float* saved, const NormLayout& layout, const NormPlace& place)
-      : a(first),
-        b(second),
-        y(output),
-        side(static_cast<unsigned>(b_side)),
-        channels(layout.channels),
-        channel(place.channel) {
+      : a(first), b(second), y(output), side(static_cast<unsigned>(b_side)) {
     if constexpr (M == NormGradient::Mask::x) {
       load<V>(saved + place.channel, scale);
       load<V>(saved + layout.channels + place.channel, shift);
@@ -31,21 +25,23 @@ struct Gradient {
   struct Loaded {
     Packed<T, V> a, b, y;
   };
-  __device__ Loaded at(std::int64_t row) const {
-    const std::int64_t index = row * channels + channel;
+  template <class IndexOf>
+  __device__ Loaded at(std::int64_t row, IndexOf index_of) const {
+    const std::int64_t index = index_of(row);
     Loaded loaded;
     loaded.a = fetch<V>(a + index);
     if constexpr (S == Second::of_all) loaded.b = fetch<V>(b + index);
     if constexpr (S == Second::of_every_other)
-      loaded.b = of_every_other(static_cast<unsigned>(row));
+      loaded.b = of_every_other(static_cast<unsigned>(row), index_of);
     if constexpr (M == NormGradient::Mask::y) loaded.y = fetch<V>(y + index);
     return loaded;
   }
   // As sides are even, so is a column whose pixel is, and a row of an image whose row of all is.
-  __device__ Packed<T, V> of_every_other(unsigned pixel) const {
+  template <class IndexOf>
+  __device__ Packed<T, V> of_every_other(unsigned pixel, IndexOf index_of) const {
     const unsigned row = pixel / side;
     if ((pixel | row) & 1) return {};
-    return fetch<V>(b + std::int64_t{(pixel - row / 2 * side) / 2} * channels + channel);
+    return fetch<V>(b + index_of((pixel - row / 2 * side) / 2));
   }
   __device__ void of(const Loaded& loaded, const float (&x)[V], float (&g)[V]) const {
     unpack(loaded.a, g);
@@ -80,7 +76,7 @@ __device__ inline void for_gradients(const G& gradient, const T* x, const NormLa
   };
   const auto index_of = [&](std::int64_t row) { return row * layout.channels + place.channel; };
   const auto both_of = [&](std::int64_t row) {
-    return Loaded{fetch<V>(x + index_of(row)), gradient.at(row)};
+    return Loaded{fetch<V>(x + index_of(row)), gradient.at(row, index_of)};
   };
   for_rows<4>(place, both_of, [&](std::int64_t row, const Loaded& loaded) {
     float value[V], g[V];
