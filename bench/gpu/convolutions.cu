@@ -1,10 +1,10 @@
 // Times the convolutions of worker/cuda/convolution.h alone, on so many multiprocessors:
 //
-//   bench_convolutions [CHANNELS SIDE IMAGES PROCESSORS]
+//   bench_convolutions [CHANNELS SIDE IMAGES PROCESSORS [OUTPUTS STRIDE KERNEL]]
 //
 // prints microseconds of each, the median of five rounds, and the share of the tensor cores' peak
-// (4,096 operations a cycle and multiprocessor at 1.98 GHz). Without arguments: a quarter of an
-// H100 at batch 32, and a whole one at batch 2048.
+// (4,096 operations a cycle and multiprocessor at 1.98 GHz). Without arguments: a residual
+// network's on a quarter of an H100 at batch 32, and on a whole one at batch 2048.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -63,53 +63,89 @@ double microseconds(const std::function<void(cudaStream_t)>& work, cudaStream_t 
   return rounds[2] * 1000 / times;
 }
 
-void time_all(std::int64_t channels, std::int64_t side, std::int64_t images, int processors) {
-  const ConvolutionShape shape{images, side, channels, processors};
+void time_all(const ConvolutionShape& shape) {
   if (!has_convolution(shape)) return;
-  const std::size_t pixels = images * side * side, outs = outputs(shape),
-                    weight_count = 9 * channels * outs;
-  void *x = tensor(pixels * channels, 1, 127), *y = tensor(pixels * outs, 2, 127),
-       *dy = tensor(pixels * outs, 3, 120), *dx = tensor(pixels * channels, 4, 120),
+  const std::int64_t channels = shape.channels, outs = shape.outputs;
+  const std::size_t pixels = shape.images * shape.side * shape.side,
+                    made = pixels / shape.stride / shape.stride,
+                    weight_count = shifts_of(shape) * channels * outs;
+  void *x = tensor(pixels * channels, 1, 127), *y = tensor(made * outs, 2, 127),
+       *dy = tensor(made * outs, 3, 120), *dx = tensor(pixels * channels, 4, 120),
        *weights = tensor(weight_count, 5, 122), *dweights = tensor(weight_count, 6, 122),
        *scratch = nullptr;
   float *parts = nullptr, *saved = nullptr;
-  demand(cudaMalloc(&scratch, convolution_scratch_bytes(shape)));
-  demand(cudaMalloc(&parts, convolution_parts(shape) * 2 * outs * 4));
-  demand(cudaMalloc(&saved, 4 * outs * 4));
-  demand(cudaMemset(saved, 0, 4 * outs * 4));
+  unsigned* done = nullptr;
+  if (has_weight_gradient(shape)) demand(cudaMalloc(&scratch, convolution_scratch_bytes(shape)));
+  // For the norm behind the output, and for the one before the input.
+  const std::int64_t most = std::max(channels, outs);
+  demand(cudaMalloc(&parts, shape.processors * 2 * most * 4));
+  // What a norm keeps, then its four parameters, or gamma and the gradients.
+  demand(cudaMalloc(&saved, (kNormSaved + 4) * most * 4));
+  demand(cudaMemset(saved, 0, (kNormSaved + 4) * most * 4));
+  demand(cudaMalloc(&done, most * 4));
+  demand(cudaMemset(done, 0, most * 4));
+  float* const own = saved + kNormSaved * most;
+  // A gamma of 0.75: by the scale that the outputs' runs leave, the norm before lets half through.
+  demand(cudaMemset(own, 0x3f, most * 4));
+  const NormWorkSpace room{parts, done};
+  const NormBehind behind{{own, own + most, own + 2 * most, own + 3 * most}, saved, room};
+  NormBefore before;
+  // Where a network has a norm before it whose sums it takes.
+  if (shape.stride == 1) before = {x, {own, saved, own + most, own + 2 * most}, room};
   cudaStream_t stream;
   demand(cudaStreamCreate(&stream));
-  const double operations = 2.0 * pixels * weight_count;
+  const double operations = 2.0 * made * weight_count;
   const int times = std::max(3, static_cast<int>(3e11 / operations));
   const auto report = [&](const char* name, const std::function<void(cudaStream_t)>& work) {
     const double taken = microseconds(work, stream, times);
-    std::printf("%lld channels, %lld x %lld x %lld, %d processors: %-24s %8.1f us, %.2f of peak\n",
-                static_cast<long long>(channels), static_cast<long long>(images),
-                static_cast<long long>(side), static_cast<long long>(side), processors, name, taken,
-                operations / taken / 1e-6 / (4096 * 1.98e9 * processors));
+    std::printf(
+        "%lld x %lld x %lld x %lld to %lld by %d x %d / %d, %d processors: %-8s %8.1f us, %.2f of "
+        "peak\n",
+        static_cast<long long>(shape.images), static_cast<long long>(shape.side),
+        static_cast<long long>(shape.side), static_cast<long long>(channels),
+        static_cast<long long>(outs), shape.kernel, shape.kernel, shape.stride, shape.processors,
+        name, taken, operations / taken / 1e-6 / (4096 * 1.98e9 * shape.processors));
     std::fflush(stdout);
   };
-  report("output", [&](cudaStream_t s) { convolve(shape, x, weights, y, {saved, parts}, s); });
+  report("output", [&](cudaStream_t s) { convolve(shape, x, weights, y, behind, s); });
   if (channels > 8)
-    report("input", [&](cudaStream_t s) { convolve_backward_input(shape, dy, weights, dx, s); });
-  report("weights",
-         [&](cudaStream_t s) { convolve_backward_weights(shape, dy, x, dweights, scratch, s); });
+    report("input",
+           [&](cudaStream_t s) { convolve_backward_input(shape, dy, weights, dx, before, s); });
+  if (has_weight_gradient(shape))
+    report("weights",
+           [&](cudaStream_t s) { convolve_backward_weights(shape, dy, x, dweights, scratch, s); });
   for (void* one : {x, y, dy, dx, weights, dweights, scratch, static_cast<void*>(parts),
-                    static_cast<void*>(saved)})
+                    static_cast<void*>(saved), static_cast<void*>(done)})
     demand(cudaFree(one));
 }
 
 }  // namespace
 
 int main(int count, char** words) {
-  if (count == 5) {
-    time_all(std::atoi(words[1]), std::atoi(words[2]), std::atoi(words[3]), std::atoi(words[4]));
+  const auto given = [&](int i) { return std::atoi(words[i]); };
+  if (count == 5 || count == 8) {
+    const int outs = count == 8 ? given(5) : given(1) == 8 ? 64 : given(1);
+    const int stride = count == 8 ? given(6) : 1, kernel = count == 8 ? given(7) : 3;
+    time_all({given(3), given(2), given(1), outs, stride, given(4), kernel});
     return 0;
   }
-  for (const int whole : {0, 1}) {
-    time_all(8, 32, whole ? 4096 : 64, whole ? 132 : 33);
-    time_all(64, 32, whole ? 4096 : 64, whole ? 132 : 33);
-    time_all(128, 16, whole ? 4096 : 64, whole ? 132 : 33);
+  for (const bool whole : {false, true}) {
+    const int images = whole ? 4096 : 64, processors = whole ? 132 : 32;
+    for (const ConvolutionShape& shape : {ConvolutionShape{images, 32, 8, 64},
+                                          {images, 32, 64, 64},
+                                          {images, 32, 64, 128, 2},
+                                          {images, 16, 128, 128},
+                                          {images, 16, 128, 256, 2},
+                                          {images, 8, 256, 256},
+                                          {images, 8, 256, 512, 2},
+                                          {images, 4, 512, 512},
+                                          {images, 32, 64, 128, 2, 0, 1},
+                                          {images, 16, 128, 256, 2, 0, 1},
+                                          {images, 8, 256, 512, 2, 0, 1}}) {
+      ConvolutionShape one = shape;
+      one.processors = processors;
+      time_all(one);
+    }
   }
   return 0;
 }

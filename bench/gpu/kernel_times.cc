@@ -18,7 +18,7 @@ namespace {
 
 struct Span {
   std::uint64_t start, end;
-  std::string name;
+  std::string name, asks;  // what of the GPU
 };
 std::vector<Span> spans;
 std::mutex mutex;
@@ -33,7 +33,7 @@ void take_buffer(CUcontext, std::uint32_t, std::uint8_t* buffer, std::size_t, st
   const std::lock_guard lock(mutex);
   CUpti_Activity* record = nullptr;
   while (cuptiActivityGetNextRecord(buffer, valid, &record) == CUPTI_SUCCESS) {
-    std::string name;
+    std::string name, asks;
     std::uint64_t start = 0, end = 0;
     if (record->kind == CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL) {
       const auto* kernel = reinterpret_cast<const CUpti_ActivityKernel9*>(record);
@@ -42,6 +42,13 @@ void take_buffer(CUcontext, std::uint32_t, std::uint8_t* buffer, std::size_t, st
       name = status == 0 ? readable : kernel->name;
       std::free(readable);
       start = kernel->start, end = kernel->end;
+      const int blocks = kernel->gridX * kernel->gridY * kernel->gridZ,
+                threads = kernel->blockX * kernel->blockY * kernel->blockZ,
+                shared = kernel->staticSharedMemory + kernel->dynamicSharedMemory;
+      char text[100];
+      std::snprintf(text, sizeof text, "%d blocks, each %d threads of %d registers, %.1f KiB",
+                    blocks, threads, kernel->registersPerThread, shared / 1024.0);
+      asks = text;
     } else if (record->kind == CUPTI_ACTIVITY_KIND_MEMSET) {
       const auto* set = reinterpret_cast<const CUpti_ActivityMemset4*>(record);
       name = "memset", start = set->start, end = set->end;
@@ -52,7 +59,7 @@ void take_buffer(CUcontext, std::uint32_t, std::uint8_t* buffer, std::size_t, st
       continue;
     }
     if (name.size() > 110) name = name.substr(0, 110);
-    spans.push_back({start, end, name});
+    spans.push_back({start, end, name, asks});
   }
   std::free(buffer);
 }
@@ -113,9 +120,10 @@ void print_kernel_times(int steps, bool in_order, const std::function<void()>& w
               [](const Span& one, const Span& other) { return one.start < other.start; });
     const std::size_t last = spans.size() - spans.size() / static_cast<std::size_t>(steps);
     for (std::size_t i = last; i < spans.size(); ++i)
-      std::printf("%8.1f us for %6.1f us: %s\n",
+      std::printf("%8.1f us for %6.1f us: %-60s %s\n",
                   static_cast<double>(spans[i].start - spans[last].start) / 1e3,
-                  static_cast<double>(spans[i].end - spans[i].start) / 1e3, spans[i].name.c_str());
+                  static_cast<double>(spans[i].end - spans[i].start) / 1e3, spans[i].asks.c_str(),
+                  spans[i].name.c_str());
   }
   const auto span_of_all = static_cast<double>(edges.back().at - edges.front().at);
   std::printf(

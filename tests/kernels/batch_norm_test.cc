@@ -80,6 +80,9 @@ struct Tested {
   Floats of_gamma = Floats(norm.channels, NAN), of_beta = of_gamma;
   const Doubles mean = norm.batch_mean(), variance = norm.batch_variance();
 
+  cuda::NormGradients gradients() {
+    return {norm.gamma.data(), saved.data(), of_gamma.data(), of_beta.data()};
+  }
   double inverse(std::size_t channel) const { return 1 / std::sqrt(variance[channel] + 1e-5); }
   double normed(std::size_t i) const {
     const std::size_t channel = i % norm.channels;
@@ -201,9 +204,8 @@ TYPED_TEST(BatchNorm, HasTheGradientOfItsDefinition) {
         std::vector<TypeParam> g = norm.a, dx(norm.size());
         const auto* second = given.empty() ? nullptr : given.data();
         const NormGradient gradient{g.data(), second, mask, y.data(), side};
-        cuda::norm_backward_sums(norm.shape(), gradient, norm.x.data(), norm.gamma.data(),
-                                 tested.saved.data(), g.data(), tested.of_gamma.data(),
-                                 tested.of_beta.data(), tested.scratch.floats.data(), nullptr);
+        cuda::norm_backward_sums(norm.shape(), gradient, norm.x.data(), tested.gradients(),
+                                 g.data(), tested.scratch.floats.data(), nullptr);
         const NormGradient passed{g.data(), nullptr, Mask::none, nullptr};
         cuda::norm_backward_apply(norm.shape(), passed, norm.x.data(), tested.saved.data(),
                                   dx.data(), nullptr);
@@ -228,8 +230,7 @@ TYPED_TEST(BatchNorm, OfFewRowsIsTheSameInOneLaunch) {
     for (std::size_t i = 0; i < y.size(); ++i)
       of_y.add(value(y[i]), std::max(0.0, tested.before_relu(i)));
     EXPECT_LT(of_y.relative(), kRoundingOf<TypeParam>);
-    cuda::norm_backward_few(norm.shape(), norm.a.data(), norm.x.data(), norm.gamma.data(),
-                            tested.saved.data(), tested.of_gamma.data(), tested.of_beta.data(),
+    cuda::norm_backward_few(norm.shape(), norm.a.data(), norm.x.data(), tested.gradients(),
                             dx.data(), nullptr);
     tested.expect_backward(NormGradient::Mask::x, {}, y, nullptr, dx);
   }

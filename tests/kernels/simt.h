@@ -61,6 +61,7 @@ inline ucontext_t scheduler;
 inline int current;
 inline std::function<void()> body;
 inline int passed[16];  // at each number
+inline bool any;        // of a block's threads
 
 // Copies arrive when somebody waits for them.
 struct Barrier {
@@ -308,6 +309,15 @@ inline void run_block(unsigned count) {
 #define blockDim (simt::block_size)
 
 inline void __syncthreads() { simt::wait(simt::Wait::block); }
+inline int __syncthreads_or(int mine) {
+  if (mine != 0) simt::any = true;
+  simt::wait(simt::Wait::block);
+  const bool found = simt::any;
+  simt::wait(simt::Wait::block);
+  simt::any = false;
+  simt::wait(simt::Wait::block);
+  return found ? 1 : 0;
+}
 inline void __syncwarp() {}
 inline float __shfl_xor_sync(unsigned, float value, int mask) {
   simt::me().value = value;
@@ -388,8 +398,20 @@ inline std::uint64_t slim_matrix_at(Shared at, int inner, int outer) {
          static_cast<std::uint64_t>(outer >> 4) << 32;
 }
 template <Major kA, Major kB>
+void multiply_add_136(std::uint64_t a, std::uint64_t b, bool adds, float (&sum)[17][4]) {
+  multiply_group(a, kA == Major::rows, b, kB == Major::rows, adds, 136, &sum[0][0]);
+}
+template <Major kA, Major kB>
 void multiply_add_24(std::uint64_t a, std::uint64_t b, bool adds, float (&sum)[3][4]) {
   multiply_group(a, kA == Major::rows, b, kB == Major::rows, adds, 24, &sum[0][0]);
+}
+template <Major kA, Major kB>
+void multiply_add_64(std::uint64_t a, std::uint64_t b, bool adds, float (&sum)[8][4]) {
+  multiply_group(a, kA == Major::rows, b, kB == Major::rows, adds, 64, &sum[0][0]);
+}
+template <Major kA, Major kB>
+void multiply_add_128(std::uint64_t a, std::uint64_t b, bool adds, float (&sum)[16][4]) {
+  multiply_group(a, kA == Major::rows, b, kB == Major::rows, adds, 128, &sum[0][0]);
 }
 template <Major kA, Major kB>
 void multiply_add_144(std::uint64_t a, std::uint64_t b, bool adds, float (&sum)[18][4]) {
@@ -444,13 +466,13 @@ void bytes_of_box(Shared shared, const Boxes& boxes, const Place& place, Sixteen
       for (int c = 0; c < boxes.sides[2].box; ++c)
         for (int b = 0; b < boxes.sides[1].box; ++b)
           for (std::uint32_t chunk = 0; chunk < chunks; ++chunk, to += 16) {
-            const std::int64_t at[5] = {from[0], from[1] + b, from[2] + c, from[3] + d,
-                                        from[4] + e};
+            const int steps[5] = {0, b, c, d, e};
             std::int64_t offset = 8 * chunk;
             bool inside = true;
             for (int i = 0; i < 5; ++i) {
-              inside &= at[i] >= 0 && at[i] < boxes.sides[i].size;
-              offset += at[i] * boxes.sides[i].stride;
+              const std::int64_t at = from[i] + steps[i] * boxes.sides[i].step;
+              inside &= at >= 0 && at < boxes.sides[i].size;
+              offset += at * boxes.sides[i].stride;
             }
             sixteen(is_swizzled ? to ^ (to >> 3 & 0x70) : to,
                     inside ? boxes.tensor + 2 * offset : nullptr);
@@ -482,7 +504,8 @@ inline void stores_read() {
 }
 inline Boxes boxes_of(const void* tensor, const std::array<Side, 5>& sides) {
   Boxes boxes{static_cast<unsigned char*>(const_cast<void*>(tensor)), {}};
-  for (int i = 0; i < 5; ++i) boxes.sides[i] = {sides[i].size, sides[i].stride, sides[i].box};
+  for (int i = 0; i < 5; ++i)
+    boxes.sides[i] = {sides[i].size, sides[i].stride, sides[i].box, sides[i].step};
   for (int i = 1; i < 5; ++i)
     if (sides[i].stride % 8 != 0) throw std::logic_error("a side that no copy of boxes can have");
   return boxes;

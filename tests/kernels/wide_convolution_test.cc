@@ -8,9 +8,11 @@ namespace occam {
 namespace {
 
 TEST(WideConvolution, OnHopperIsItsDefinition) {
-  cuda::check_convolutions(128, 3, 16, 2);
-  cuda::check_convolutions(128, 2, 16, 9);
+  cuda::check_convolutions({3, 16, 128, 128, 1, 2});
+  cuda::check_convolutions({2, 16, 128, 128, 1, 9});
 }
+
+TEST(WideConvolution, AddsUpAGangsSums) { cuda::check_members({2, 16, 128, 128, 1, 2}); }
 
 }  // namespace
 }  // namespace occam

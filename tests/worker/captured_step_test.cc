@@ -117,9 +117,10 @@ TEST_P(GpuNorm, AgreesWithAtenForwardAndBackward) {
       const cuda::NormGradient gradient{
           a.data_ptr(), with_b ? b.data_ptr() : nullptr,
           with_residual ? cuda::NormGradient::Mask::y : cuda::NormGradient::Mask::x, y.data_ptr()};
-      cuda::norm_backward_sums(shape, gradient, x.data_ptr(), gamma.data_ptr<float>(),
-                               saved.data_ptr<float>(), g.data_ptr(), dgamma.data_ptr<float>(),
-                               dbeta.data_ptr<float>(), scratch.data_ptr(), stream());
+      cuda::norm_backward_sums(shape, gradient, x.data_ptr(),
+                               {gamma.data_ptr<float>(), saved.data_ptr<float>(),
+                                dgamma.data_ptr<float>(), dbeta.data_ptr<float>()},
+                               g.data_ptr(), scratch.data_ptr(), stream());
       cuda::norm_backward_apply(shape, gradient, x.data_ptr(), saved.data_ptr<float>(),
                                 dx.data_ptr(), stream());
 
@@ -169,6 +170,10 @@ TEST_P(GpuNorm, IsThatOfAllMembersRows) {
     return cuda::NormParameters{gamma.data_ptr<float>(), beta.data_ptr<float>(),
                                 made.mean.data_ptr<float>(), made.variance.data_ptr<float>()};
   };
+  const auto gradients = [&](const Made& made) {
+    return cuda::NormGradients{gamma.data_ptr<float>(), made.saved.data_ptr<float>(),
+                               made.dgamma.data_ptr<float>(), made.dbeta.data_ptr<float>()};
+  };
   const auto forward = [&](const Tensor& part, const Made& made, const cuda::NormMembers& members) {
     cuda::norm_statistics({part.size(0), channels, element}, part.data_ptr(), parameters(made),
                           made.saved.data_ptr<float>(), scratch.data_ptr(), stream(), members);
@@ -177,9 +182,8 @@ TEST_P(GpuNorm, IsThatOfAllMembersRows) {
                             const cuda::NormMembers& members) {
     cuda::norm_backward_sums({part.size(0), channels, element},
                              {gradient.data_ptr(), nullptr, cuda::NormGradient::Mask::x, nullptr},
-                             part.data_ptr(), gamma.data_ptr<float>(), made.saved.data_ptr<float>(),
-                             nullptr, made.dgamma.data_ptr<float>(), made.dbeta.data_ptr<float>(),
-                             scratch.data_ptr(), stream(), members);
+                             part.data_ptr(), gradients(made), nullptr, scratch.data_ptr(),
+                             stream(), members);
   };
   const auto expect_same = [](const Made& found, const Made& whole) {
     EXPECT_LT(relative_difference(found.saved, whole.saved), 2e-5);
@@ -206,9 +210,7 @@ TEST_P(GpuNorm, IsThatOfAllMembersRows) {
                                parameters(added), added.saved.data_ptr<float>(), stream());
   for (const int member : {0, 1})
     backward(half(x, member), half(dy, member), added, sums_of(1, member));
-  cuda::norm_finish_backward(2 * rows, channels, sums[1].sum(0).data_ptr<float>(),
-                             gamma.data_ptr<float>(), added.saved.data_ptr<float>(),
-                             added.dgamma.data_ptr<float>(), added.dbeta.data_ptr<float>(),
+  cuda::norm_finish_backward(2 * rows, channels, sums[1].sum(0).data_ptr<float>(), gradients(added),
                              stream());
   expect_same(added, whole);
 
@@ -267,54 +269,137 @@ TEST_F(Gpu, NormAppliesTheShortcutsNormToTheResidual) {
       1e-6);
 }
 
-class GpuConvolution : public Gpu, public testing::WithParamInterface<std::tuple<int, int, int>> {};
-INSTANTIATE_TEST_SUITE_P(ImagesSidesAndChannels, GpuConvolution,
-                         testing::Values(std::tuple{64, 32, 64}, std::tuple{3, 64, 64},
-                                         std::tuple{1, 32, 64}, std::tuple{600, 32, 64},
-                                         std::tuple{64, 32, 8}, std::tuple{3, 64, 8},
-                                         std::tuple{64, 16, 128}, std::tuple{1, 16, 128},
-                                         std::tuple{601, 16, 128}));
+class GpuConvolution : public Gpu, public testing::WithParamInterface<cuda::ConvolutionShape> {};
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, GpuConvolution,
+    testing::Values(
+        // A tile of an image; a whole image; and of many channels, tiles of three sizes.
+        cuda::ConvolutionShape{64, 32, 64, 64}, cuda::ConvolutionShape{3, 64, 64, 64},
+        cuda::ConvolutionShape{1, 32, 64, 64}, cuda::ConvolutionShape{600, 32, 64, 64},
+        cuda::ConvolutionShape{64, 32, 8, 64}, cuda::ConvolutionShape{3, 64, 8, 64},
+        cuda::ConvolutionShape{64, 16, 128, 128}, cuda::ConvolutionShape{1, 16, 128, 128},
+        cuda::ConvolutionShape{601, 16, 128, 128}, cuda::ConvolutionShape{64, 8, 256, 256},
+        cuda::ConvolutionShape{64, 4, 512, 512}, cuda::ConvolutionShape{601, 4, 512, 512},
+        cuda::ConvolutionShape{5, 32, 128, 128}, cuda::ConvolutionShape{601, 8, 256, 256},
+        cuda::ConvolutionShape{64, 32, 64, 128, 2}, cuda::ConvolutionShape{3, 64, 64, 128, 2},
+        cuda::ConvolutionShape{3, 16, 64, 128, 2}, cuda::ConvolutionShape{1, 128, 128, 128},
+        cuda::ConvolutionShape{1, 256, 64, 128, 2}, cuda::ConvolutionShape{64, 16, 128, 256, 2},
+        cuda::ConvolutionShape{61, 16, 128, 256, 2}, cuda::ConvolutionShape{64, 8, 256, 512, 2},
+        cuda::ConvolutionShape{601, 8, 256, 512, 2},
+        cuda::ConvolutionShape{64, 32, 64, 128, 2, 0, 1},
+        cuda::ConvolutionShape{61, 16, 128, 256, 2, 0, 1},
+        cuda::ConvolutionShape{64, 8, 256, 512, 2, 0, 1},
+        // What no residual network has.
+        cuda::ConvolutionShape{5, 32, 64, 128}, cuda::ConvolutionShape{9, 8, 64, 256},
+        cuda::ConvolutionShape{1, 4, 512, 512}, cuda::ConvolutionShape{5, 8, 128, 128, 1, 0, 1}));
 
-// Forward, and both gradients, against ATen's in float64, on whatever lay in the memory before.
+// dx again, beside the sums of the norm before: those that the norm's own kernel takes of dx.
+void expect_sums_of_norm_before(const cuda::ConvolutionShape& shape, const Tensor& dy,
+                                const Tensor& weights, const Tensor& dx,
+                                const cuda::NormWorkSpace& room, cuda::Stream stream) {
+  const auto floats = torch::dtype(torch::kFloat32).device(kGpu);
+  const Tensor x = at::randn_like(dx), again = at::full_like(dx, NAN),
+               gamma = at::randn({shape.channels}, floats),
+               kept = at::randn({cuda::kNormSaved, shape.channels}, floats),
+               scratch = torch::zeros({cuda::norm_scratch_bytes(shape.channels)},
+                                      torch::dtype(torch::kUInt8).device(kGpu));
+  struct Made {
+    Tensor saved, of_gamma, of_beta;
+  };
+  const auto begun = [&] {
+    return Made{kept.clone(), at::full_like(gamma, NAN), at::full_like(gamma, NAN)};
+  };
+  const auto gradients = [&](const Made& made) {
+    return cuda::NormGradients{gamma.data_ptr<float>(), made.saved.data_ptr<float>(),
+                               made.of_gamma.data_ptr<float>(), made.of_beta.data_ptr<float>()};
+  };
+  const Made found = begun(), wanted = begun();
+  cuda::convolve_backward_input(shape, dy.data_ptr(), weights.data_ptr(), again.data_ptr(),
+                                {x.data_ptr(), gradients(found), room}, stream);
+  cuda::norm_backward_sums({dx.numel() / shape.channels, shape.channels, cuda::Element::bfloat16},
+                           {dx.data_ptr(), nullptr, cuda::NormGradient::Mask::x, nullptr},
+                           x.data_ptr(), gradients(wanted), nullptr, scratch.data_ptr(), stream);
+  EXPECT_TRUE(at::equal(again, dx));
+  EXPECT_LT(relative_difference(found.of_gamma, wanted.of_gamma), 1e-4);
+  EXPECT_LT(relative_difference(found.of_beta, wanted.of_beta), 1e-4);
+  EXPECT_TRUE(at::equal(found.saved.narrow(0, 0, 4), kept.narrow(0, 0, 4)));
+  for (const int row : {4, 5, 6})
+    EXPECT_LT(relative_difference(found.saved[row], wanted.saved[row]), 1e-4);
+}
+
+// Forward, and the gradients, against ATen's in float64, on whatever lay in the memory before.
 TEST_P(GpuConvolution, AgreesWithAten) {
-  const auto [images, side, channels] = GetParam();
+  cuda::ConvolutionShape shape = GetParam();
   const auto on_gpu = [](const Tensor& t) {
     return t.to(kGpu, torch::kBFloat16).contiguous(kChannelsLast);
   };
-  const std::int64_t outputs = cuda::outputs({images, side, channels});
-  const bool has_dx = outputs == channels;
-  const Tensor x = on_gpu(at::randn({images, channels, side, side}));
-  const Tensor weights = on_gpu(at::randn({outputs, channels, 3, 3}) / 24);
-  const Tensor dy = on_gpu(at::randn({images, outputs, side, side}));
-  Tensor y = at::full_like(dy, NAN), dx = at::full_like(x, NAN), dw = at::full_like(weights, NAN);
-  for (const int processors : {132, 32}) {
-    const cuda::ConvolutionShape shape{images, side, channels, processors};
-    const Tensor scratch = at::full({cuda::convolution_scratch_bytes(shape) / 4}, NAN,
-                                    torch::dtype(torch::kFloat32).device(kGpu));
+  const bool has_dx = shape.channels > 8, has_dw = cuda::has_weight_gradient(shape);
+  const std::int64_t side = shape.side / shape.stride;
+  // Of 1 x 1 the pixels that it reads.
+  const std::int64_t apart = shape.kernel == 1 ? shape.stride : 1, dx_side = shape.side / apart;
+  const Tensor x = on_gpu(at::randn({shape.images, shape.channels, shape.side, shape.side}));
+  const Tensor weights =
+      on_gpu(at::randn({shape.outputs, shape.channels, shape.kernel, shape.kernel}) / 24);
+  const Tensor dy = on_gpu(at::randn({shape.images, shape.outputs, side, side}));
+  const auto exact = [](const Tensor& t) { return t.to(torch::kFloat64).contiguous(); };
+  const std::array<std::int64_t, 2> stride{shape.stride, shape.stride},
+      padding{shape.kernel / 2, shape.kernel / 2};
+  const auto [ex, ew, none] = at::convolution_backward(
+      exact(dy), exact(x), exact(weights), c10::nullopt, stride, padding, at::IntArrayRef{1, 1},
+      false, at::IntArrayRef{0, 0}, 1, {true, true, false});
+  const Tensor ey = at::conv2d(exact(x), exact(weights), {}, stride, padding);
+  for (const int processors : {132, 36, 32, 8, 1}) {
+    shape.processors = processors;
+    Tensor y = at::full_like(dy, NAN),
+           dx = on_gpu(at::full({shape.images, shape.channels, dx_side, dx_side}, NAN)),
+           dw = at::full_like(weights, NAN);
     const auto floats = torch::dtype(torch::kFloat32).device(kGpu);
-    const Tensor origin = at::randn({outputs}, floats);
-    const Tensor sums = at::full({cuda::convolution_parts(shape), 2, outputs}, NAN, floats);
+    const Tensor gamma = at::randn({shape.outputs}, floats),
+                 beta = at::randn({shape.outputs}, floats);
+    // Near the mean, as in a training: sums about what is far from it lose digits.
+    const Tensor mean = 0.1 * at::randn({shape.outputs}, floats), before = mean.clone(),
+                 variance = at::ones({shape.outputs}, floats);
+    const Tensor saved = at::full({cuda::kNormSaved, shape.outputs}, NAN, floats);
+    const std::int64_t most = std::max(shape.channels, shape.outputs);
+    const Tensor parts = at::full({processors, 2, most}, NAN, floats);
+    const Tensor scratch =
+        torch::zeros({cuda::norm_scratch_bytes(most)}, torch::dtype(torch::kUInt8).device(kGpu));
+    const cuda::NormWorkSpace work_space{parts.data_ptr<float>(),
+                                         cuda::norm_counters(scratch.data_ptr())};
     cuda::convolve(shape, x.data_ptr(), weights.data_ptr(), y.data_ptr(),
-                   {origin.data_ptr<float>(), sums.data_ptr<float>()}, stream());
-    const Tensor about = y.to(torch::kFloat64) - origin.view({1, outputs, 1, 1});
-    EXPECT_LT(relative_difference(sums.to(torch::kFloat64).sum(0),
-                                  at::stack({about.sum({0, 2, 3}), about.square().sum({0, 2, 3})})),
-              1e-5);
+                   {{gamma.data_ptr<float>(), beta.data_ptr<float>(), mean.data_ptr<float>(),
+                     variance.data_ptr<float>()},
+                    saved.data_ptr<float>(),
+                    work_space},
+                   stream());
+    const auto [of_variance, of_mean] =
+        at::var_mean(exact(y), at::IntArrayRef{0, 2, 3}, /*unbiased=*/false);
+    const Tensor inverse = (of_variance + 1e-5).rsqrt(), scale = exact(gamma) * inverse;
+    EXPECT_LT(
+        relative_difference(saved.narrow(0, 0, 4),
+                            at::stack({scale, exact(beta) - of_mean * scale, of_mean, inverse})),
+        1e-4);
+    EXPECT_LT(relative_difference(mean, 0.9 * exact(before) + 0.1 * of_mean), 1e-4);
+    const double pixels = static_cast<double>(y.numel() / shape.outputs);
+    EXPECT_LT(relative_difference(variance, 0.9 + 0.1 * of_variance * pixels / (pixels - 1)), 1e-4);
     if (has_dx)
-      cuda::convolve_backward_input(shape, dy.data_ptr(), weights.data_ptr(), dx.data_ptr(),
+      cuda::convolve_backward_input(shape, dy.data_ptr(), weights.data_ptr(), dx.data_ptr(), {},
                                     stream());
-    cuda::convolve_backward_weights(shape, dy.data_ptr(), x.data_ptr(), dw.data_ptr(),
-                                    scratch.data_ptr(), stream());
-    const auto exact = [](const Tensor& t) { return t.to(torch::kFloat64).contiguous(); };
-    const auto [ex, ew, none] = at::convolution_backward(
-        exact(dy), exact(x), exact(weights), c10::nullopt, at::IntArrayRef{1, 1},
-        at::IntArrayRef{1, 1}, at::IntArrayRef{1, 1}, false, at::IntArrayRef{0, 0}, 1,
-        {true, true, false});
-    EXPECT_LT(relative_difference(y, at::conv2d(exact(x), exact(weights), {}, 1, 1)), 3e-3);
-    if (has_dx) {
-      EXPECT_LT(relative_difference(dx, ex), 3e-3);
+    if (has_dx && shape.stride == 1)
+      expect_sums_of_norm_before(shape, dy, weights, dx, work_space, stream());
+    EXPECT_FALSE(scratch.any().item<bool>());
+    if (has_dw) {
+      const Tensor room = at::full({cuda::convolution_scratch_bytes(shape) / 4}, NAN, floats);
+      cuda::convolve_backward_weights(shape, dy.data_ptr(), x.data_ptr(), dw.data_ptr(),
+                                      room.data_ptr(), stream());
     }
-    EXPECT_LT(relative_difference(dw, ew), 3e-3);
+    EXPECT_LT(relative_difference(y, ey), 3e-3);
+    if (has_dx) {
+      EXPECT_LT(relative_difference(dx, ex.slice(2, 0, {}, apart).slice(3, 0, {}, apart)), 3e-3);
+    }
+    if (has_dw) {
+      EXPECT_LT(relative_difference(dw, ew), 3e-3);
+    }
   }
 }
 

@@ -230,6 +230,23 @@ TEST_P(GangOnOneGpu, HasTheSameBitsInBf16OnAllMembers) {
   }
 }
 
+// Of full width, whose convolutions take the norms' sums; without memory of each other's, since
+// kernels of full width that wait for another member's would fill the GPU.
+TEST_P(GangOnOneGpu, OfFullWidthHasTheSameBitsInBf16OnAllMembers) {
+  trial.precision = Precision::bf16;
+  trial.width = 1;
+  const Result alone = train(trial, images, nullptr);
+  const std::vector<Result> members = train_together(trial, images, false);
+  for (const Result& member : members) {
+    EXPECT_TRUE(at::equal(member.parameters, members[0].parameters));
+    EXPECT_TRUE(at::equal(member.velocity, members[0].velocity));
+    EXPECT_LT(relative(member.first_statistics, alone.first_statistics), 1e-3);
+    EXPECT_NEAR(member.velocity.norm().item<double>() / alone.velocity.norm().item<double>(), 1,
+                0.3);
+    EXPECT_NEAR(member.loss_sum, alone.loss_sum, 0.05 * alone.loss_sum);
+  }
+}
+
 TEST(SideCopiesOnGpu, AreCapturedBetweenTheStreamsKernels) {
   if (skip_without_gpu(); testing::Test::IsSkipped()) return;
   const c10::cuda::CUDAStream stream = c10::cuda::getStreamFromPool(false, kGpu.index());

@@ -4,8 +4,6 @@ namespace occam::cuda {
 
 namespace {
 
-constexpr float kEps = 1e-5F;
-
 // One vector of x - origin and its square summed over a thread's rows.
 template <class T, int V>
 __device__ inline void sum_rows(const T* x, const NormLayout& layout, const NormPlace& place,
@@ -25,91 +23,26 @@ __device__ inline void sum_rows(const T* x, const NormLayout& layout, const Norm
   });
 }
 
-// From the sums over so many rows to what is kept, by the threads of one block for the slab's
-// channels.
-__device__ inline void finish_statistics(const NormLayout& layout, std::int64_t of_rows,
-                                         std::int64_t first_channel, int slab, const float* sums,
-                                         const NormParameters& parameters, float* saved) {
-  const auto rows = static_cast<float>(of_rows);
-  for (int i = threadIdx.x; i < slab; i += kThreads) {
-    const std::int64_t channel = first_channel + i;
-    const float origin = parameters.running_mean[channel];
-    const float running = parameters.running_variance[channel];
-    const float gamma = parameters.gamma[channel], beta = parameters.beta[channel];
-    const float offset = sums[i] / rows;
-    const float mean = origin + offset;
-    const float variance = positive(sums[slab + i] / rows - offset * offset);
-    const float inverse = rsqrtf(variance + kEps);
-    const float scale = gamma * inverse;
-    saved[channel] = scale;
-    saved[layout.channels + channel] = beta - mean * scale;
-    saved[2 * layout.channels + channel] = mean;
-    saved[3 * layout.channels + channel] = inverse;
-    parameters.running_mean[channel] = origin + 0.1F * offset;
-    const float unbiased = of_rows > 1 ? variance * (rows / (rows - 1)) : variance;
-    parameters.running_variance[channel] = running + 0.1F * (unbiased - running);
-  }
-}
-
 template <class T, int V>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
     statistics(NormLayout layout, const T* x, NormParameters parameters, float* saved,
                float* partial, unsigned* done, NormMembers members) {
   const NormPlace place = place_of<V>(layout);
   __shared__ float sums[2 * kMostLanes * V];
   float origin[V], sum[V] = {}, square[V] = {};
-  // Sums are taken about the running mean, so that a mean far from zero costs no digits.
   load<V>(parameters.running_mean + place.channel, origin);
   sum_rows(x, layout, place, origin, sum, square);
   sum_over_block<V>(sum, square, layout, place.lane, sums);
   if (!sum_over_strips<V>(layout, sums, partial, done)) return;
   const int slab = layout.lanes * V;
-  if (members.own_sums) return write_sums(layout, slab, sums, members.own_sums);
-  const std::int64_t first_channel = static_cast<std::int64_t>(blockIdx.x) * slab;
-  sum_over_members(members.exchange, layout, first_channel, slab, sums);
-  finish_statistics(layout, layout.rows * members.exchange.size, first_channel, slab, sums,
-                    parameters, saved);
+  finish_statistics(layout.channels, layout.rows, static_cast<std::int64_t>(blockIdx.x) * slab,
+                    slab, sums, parameters, saved, members);
 }
 
-__global__ void __launch_bounds__(kThreads)
-    finish_statistics_of(NormLayout layout, const float* sums, NormParameters parameters,
-                         float* saved) {
-  finish_statistics(layout, layout.rows, 0, static_cast<int>(layout.channels), sums, parameters,
-                    saved);
-}
-
-constexpr int kPartsThreads = 1024, kPartsChannels = 64;
-
-__global__ void __launch_bounds__(kPartsThreads)
-    finish_statistics_of_parts(NormLayout layout, const float* of_parts, int parts,
-                               NormParameters parameters, float* saved, NormMembers members) {
-  constexpr int kValues = 2 * kPartsChannels, kShares = kPartsThreads / kValues;
-  __shared__ float of_share[kShares][kValues];
-  __shared__ float totals[kValues];
-  const int value = threadIdx.x % kValues, share = threadIdx.x / kValues;
-  const std::int64_t first_channel = std::int64_t{blockIdx.x} * kPartsChannels;
-  const float* const from =
-      of_parts + value / kPartsChannels * layout.channels + first_channel + value % kPartsChannels;
-  float sum = 0;
-#pragma unroll 8
-  for (int part = share; part < parts; part += kShares) sum += from[part * 2 * layout.channels];
-  of_share[share][value] = sum;
-  __syncthreads();
-  if (share == 0) {
-    float total = 0;
-#pragma unroll
-    for (int i = 0; i < kShares; ++i) total += of_share[i][value];
-    totals[value] = total;
-  }
-  __syncthreads();
-  if (threadIdx.x >= kThreads) return;
-  if (members.own_sums) {
-    write_sums(layout, kPartsChannels, totals, members.own_sums);
-  } else {
-    sum_over_members(members.exchange, layout, first_channel, kPartsChannels, totals);
-    finish_statistics(layout, layout.rows * members.exchange.size, first_channel, kPartsChannels,
-                      totals, parameters, saved);
-  }
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
+    finish_statistics_of(std::int64_t rows, std::int64_t channels, const float* sums,
+                         NormParameters parameters, float* saved) {
+  finish_statistics(channels, rows, 0, static_cast<int>(channels), sums, parameters, saved);
 }
 
 template <class T, int V>
@@ -153,14 +86,14 @@ __device__ inline void apply_rows(const T* x, const float* saved, const T* resid
 }
 
 template <class T, int V>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
     apply(NormLayout layout, const T* x, const float* saved, const T* residual,
           const float* residual_saved, bool relu, T* y) {
   apply_rows<T, V>(x, saved, residual, residual_saved, relu, y, layout, place_of<V>(layout));
 }
 
 template <class T, int V>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
     forward_few(NormLayout layout, const T* x, NormParameters parameters, float* saved, T* y) {
   const NormPlace place = place_of<V>(layout);
   __shared__ float sums[2 * kMostLanes * V];
@@ -169,8 +102,8 @@ __global__ void __launch_bounds__(kThreads)
   sum_rows(x, layout, place, origin, sum, square);
   sum_over_block<V>(sum, square, layout, place.lane, sums);
   const int slab = layout.lanes * V;
-  finish_statistics(layout, layout.rows, static_cast<std::int64_t>(blockIdx.x) * slab, slab, sums,
-                    parameters, saved);
+  finish_statistics(layout.channels, layout.rows, static_cast<std::int64_t>(blockIdx.x) * slab,
+                    slab, sums, parameters, saved);
   __syncthreads();
   apply_rows<T, V>(x, saved, static_cast<const T*>(nullptr), nullptr, true, y, layout, place);
 }
@@ -180,6 +113,7 @@ __global__ void __launch_bounds__(kThreads)
 std::int64_t norm_scratch_bytes(std::int64_t most_channels) {
   return kMostPartials * 4 + most_channels * 4;
 }
+unsigned* norm_counters(void* scratch) { return counters(scratch); }
 
 void norm_statistics(const NormShape& shape, const void* x, const NormParameters& parameters,
                      float* saved, void* scratch, Stream stream, const NormMembers& members) {
@@ -191,24 +125,16 @@ void norm_statistics(const NormShape& shape, const void* x, const NormParameters
   });
 }
 
-void norm_statistics_of_parts(std::int64_t rows, std::int64_t channels, int parts,
-                              const float* of_parts, const NormParameters& parameters, float* saved,
-                              Stream stream, const NormMembers& members) {
-  launch("norm_statistics_of_parts", finish_statistics_of_parts,
-         static_cast<unsigned>(channels / kPartsChannels), kPartsThreads, 0, stream,
-         layout_of_all(rows, channels), of_parts, parts, parameters, saved, members);
-}
-
 void norm_finish_statistics(std::int64_t rows, std::int64_t channels, const float* sums,
                             const NormParameters& parameters, float* saved, Stream stream) {
-  launch("norm_finish_statistics", finish_statistics_of, 1U, kThreads, 0, stream,
-         layout_of_all(rows, channels), sums, parameters, saved);
+  launch("norm_finish_statistics", finish_statistics_of, 1U, kThreads, 0, stream, rows, channels,
+         sums, parameters, saved);
 }
 
 void norm_apply(const NormShape& shape, const void* x, const float* saved, const void* residual,
                 const float* residual_saved, bool relu, void* y, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
-    const NormLayout layout = layout_of<T, V::value>(shape, 8 * shape.processors, 8);
+    const NormLayout layout = layout_of_rows<T, V::value>(shape);
     launch("norm_apply", apply<T, V::value>, grid(layout), kThreads, 0, stream, layout,
            static_cast<const T*>(x), saved, static_cast<const T*>(residual), residual_saved, relu,
            static_cast<T*>(y));

@@ -25,6 +25,12 @@ constexpr std::int64_t kNormSaved = 7;
 
 // Work space of one stream, zeroed once: partial sums, and how many blocks are done.
 std::int64_t norm_scratch_bytes(std::int64_t most_channels);
+unsigned* norm_counters(void* scratch);
+// That of a convolution which takes a norm's sums.
+struct NormWorkSpace {
+  float* parts = nullptr;    // processors x 2 x channels
+  unsigned* done = nullptr;  // norm_counters
+};
 
 struct NormParameters {
   const float* gamma;
@@ -44,11 +50,13 @@ struct NormMembers {
 // Batch statistics of x: fills scale, shift, mean and inverse deviation of `saved`.
 void norm_statistics(const NormShape& shape, const void* x, const NormParameters& parameters,
                      float* saved, void* scratch, Stream stream, const NormMembers& members = {});
-// Where the sums (about the running mean) come in parts: parts x 2 x channels, channels a multiple
-// of 64.
-void norm_statistics_of_parts(std::int64_t rows, std::int64_t channels, int parts,
-                              const float* of_parts, const NormParameters& parameters, float* saved,
-                              Stream stream, const NormMembers& members = {});
+// What a convolution is told that takes them as it writes x (convolution.h).
+struct NormBehind {
+  NormParameters parameters = {};
+  float* saved = nullptr;
+  NormWorkSpace room = {};
+  NormMembers members = {};
+};
 // From the members' own sums, added up, and their rows.
 void norm_finish_statistics(std::int64_t rows, std::int64_t channels, const float* sums,
                             const NormParameters& parameters, float* saved, Stream stream);
@@ -79,16 +87,30 @@ struct NormGradient {
   std::int64_t side = 0;  // of the images, which is even, if b is of every other row and column
 };
 
-// Gradients of gamma and beta, and the coefficients of dx, into `saved`; in a gang these are of all
-// rows, the same on every member. With `g` not null the masked sum is written there too (it may be
-// a, or a b of as many rows): the residual's gradient.
+// Where the gradients of gamma and beta go, and, into `saved`, the coefficients of dx. In a gang
+// these are of all rows, the same on every member.
+struct NormGradients {
+  const float* gamma = nullptr;
+  float* saved = nullptr;
+  float* of_gamma = nullptr;
+  float* of_beta = nullptr;
+};
+
+// Both. With `g` not null the masked sum is written there too (it may be a, or a b of as many
+// rows): the residual's gradient.
 void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
-                        const float* gamma, float* saved, void* g, float* gamma_gradient,
-                        float* beta_gradient, void* scratch, Stream stream,
+                        const NormGradients& to, void* g, void* scratch, Stream stream,
                         const NormMembers& members = {});
+// What a convolution is told that takes them as it writes the gradient of its input
+// (convolution.h), which is `a`, masked by x.
+struct NormBefore {
+  const void* x = nullptr;  // that came to the norm; null: there is none
+  NormGradients to = {};
+  NormWorkSpace room = {};
+  NormMembers members = {};
+};
 void norm_finish_backward(std::int64_t rows, std::int64_t channels, const float* sums,
-                          const float* gamma, float* saved, float* gamma_gradient,
-                          float* beta_gradient, Stream stream);
+                          const NormGradients& to, Stream stream);
 
 // dx = a g + b x + c (dx may be one of the gradient's own buffers).
 void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, const void* x,
@@ -96,7 +118,6 @@ void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, c
 
 // Both in one launch for few rows, with the ReLU's mask from x.
 void norm_backward_few(const NormShape& shape, const void* gradient, const void* x,
-                       const float* gamma, float* saved, float* gamma_gradient,
-                       float* beta_gradient, void* dx, Stream stream);
+                       const NormGradients& to, void* dx, Stream stream);
 
 }  // namespace occam::cuda

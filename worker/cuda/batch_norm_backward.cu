@@ -103,27 +103,6 @@ __device__ inline void sum_gradient(const G& gradient, const T* x, const float* 
                       });
 }
 
-// The gradients of gamma and beta, and dx' coefficients, from the sums over so many rows.
-__device__ inline void finish_backward(const NormLayout& layout, std::int64_t of_rows,
-                                       std::int64_t first_channel, int slab, const float* sums,
-                                       const float* gamma, float* saved, float* gamma_gradient,
-                                       float* beta_gradient) {
-  const auto rows = static_cast<float>(of_rows);
-  for (int i = threadIdx.x; i < slab; i += kThreads) {
-    const std::int64_t channel = first_channel + i;
-    const float inverse = saved[3 * layout.channels + channel];
-    const float mean = saved[2 * layout.channels + channel];
-    const float scale = gamma[channel] * inverse;
-    const float of_gamma = sums[slab + i] * inverse;
-    gamma_gradient[channel] = of_gamma;
-    beta_gradient[channel] = sums[i];
-    const float slope = -scale * inverse * of_gamma / rows;
-    saved[4 * layout.channels + channel] = scale;
-    saved[5 * layout.channels + channel] = slope;
-    saved[6 * layout.channels + channel] = -scale * sums[i] / rows - slope * mean;
-  }
-}
-
 template <class T, int V, class G>
 __device__ inline void apply_gradient(const G& gradient, const T* x, const float* saved, T* dx,
                                       const NormLayout& layout, const NormPlace& place) {
@@ -141,34 +120,29 @@ __device__ inline void apply_gradient(const G& gradient, const T* x, const float
 }
 
 template <class T, int V, NormGradient::Mask M, Second S>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
     backward_sums(NormLayout layout, const T* a, const T* b, const T* y, int side, const T* x,
-                  const float* gamma, float* saved, T* g_out, float* gamma_gradient,
-                  float* beta_gradient, float* partial, unsigned* done, NormMembers members) {
+                  NormGradients to, T* g_out, float* partial, unsigned* done, NormMembers members) {
   const NormPlace place = place_of<V>(layout);
   __shared__ float sums[2 * kMostLanes * V];
-  const Gradient<T, V, M, S> gradient(a, b, y, side, saved, layout, place);
+  const Gradient<T, V, M, S> gradient(a, b, y, side, to.saved, layout, place);
   float sum[V] = {}, product[V] = {};
-  sum_gradient<T, V>(gradient, x, saved, g_out, layout, place, sum, product);
+  sum_gradient<T, V>(gradient, x, to.saved, g_out, layout, place, sum, product);
   sum_over_block<V>(sum, product, layout, place.lane, sums);
   if (!sum_over_strips<V>(layout, sums, partial, done)) return;
   const int slab = layout.lanes * V;
-  if (members.own_sums) return write_sums(layout, slab, sums, members.own_sums);
-  const std::int64_t first_channel = static_cast<std::int64_t>(blockIdx.x) * slab;
-  sum_over_members(members.exchange, layout, first_channel, slab, sums);
-  finish_backward(layout, layout.rows * members.exchange.size, first_channel, slab, sums, gamma,
-                  saved, gamma_gradient, beta_gradient);
+  finish_backward(layout.channels, layout.rows, static_cast<std::int64_t>(blockIdx.x) * slab, slab,
+                  sums, to, members);
 }
 
-__global__ void __launch_bounds__(kThreads)
-    finish_backward_of(NormLayout layout, const float* sums, const float* gamma, float* saved,
-                       float* gamma_gradient, float* beta_gradient) {
-  finish_backward(layout, layout.rows, 0, static_cast<int>(layout.channels), sums, gamma, saved,
-                  gamma_gradient, beta_gradient);
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
+    finish_backward_of(std::int64_t rows, std::int64_t channels, const float* sums,
+                       NormGradients to) {
+  finish_backward(channels, rows, 0, static_cast<int>(channels), sums, to);
 }
 
 template <class T, int V, NormGradient::Mask M, Second S>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
     backward_apply(NormLayout layout, const T* a, const T* b, const T* y, int side, const T* x,
                    const float* saved, T* dx) {
   const NormPlace place = place_of<V>(layout);
@@ -177,21 +151,20 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T, int V>
-__global__ void __launch_bounds__(kThreads)
-    backward_few(NormLayout layout, const T* a, const T* x, const float* gamma, float* saved,
-                 float* gamma_gradient, float* beta_gradient, T* dx) {
+__global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
+    backward_few(NormLayout layout, const T* a, const T* x, NormGradients to, T* dx) {
   const NormPlace place = place_of<V>(layout);
   __shared__ float sums[2 * kMostLanes * V];
-  const Gradient<T, V, NormGradient::Mask::x, Second::none> gradient(a, nullptr, nullptr, 0, saved,
-                                                                     layout, place);
+  const Gradient<T, V, NormGradient::Mask::x, Second::none> gradient(a, nullptr, nullptr, 0,
+                                                                     to.saved, layout, place);
   float sum[V] = {}, product[V] = {};
-  sum_gradient<T, V>(gradient, x, saved, static_cast<T*>(nullptr), layout, place, sum, product);
+  sum_gradient<T, V>(gradient, x, to.saved, static_cast<T*>(nullptr), layout, place, sum, product);
   sum_over_block<V>(sum, product, layout, place.lane, sums);
   const int slab = layout.lanes * V;
-  finish_backward(layout, layout.rows, static_cast<std::int64_t>(blockIdx.x) * slab, slab, sums,
-                  gamma, saved, gamma_gradient, beta_gradient);
+  finish_backward(layout.channels, layout.rows, static_cast<std::int64_t>(blockIdx.x) * slab, slab,
+                  sums, to);
   __syncthreads();
-  apply_gradient<T, V>(gradient, x, saved, dx, layout, place);
+  apply_gradient<T, V>(gradient, x, to.saved, dx, layout, place);
 }
 
 // Calls work(integral_constant<Mask>, integral_constant<Second>).
@@ -219,8 +192,7 @@ void with_gradient(const NormGradient& gradient, Work work) {
 }  // namespace
 
 void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
-                        const float* gamma, float* saved, void* g, float* gamma_gradient,
-                        float* beta_gradient, void* scratch, Stream stream,
+                        const NormGradients& to, void* g, void* scratch, Stream stream,
                         const NormMembers& members) {
   with_element(shape, [&]<class T, class V>(T, V) {
     with_gradient(gradient, [&]<class M, class S>(M, S) {
@@ -228,25 +200,23 @@ void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, co
       launch("norm_backward_sums", backward_sums<T, V::value, M::value, S::value>, grid(layout),
              kThreads, 0, stream, layout, static_cast<const T*>(gradient.a),
              static_cast<const T*>(gradient.b), static_cast<const T*>(gradient.y),
-             static_cast<int>(gradient.side), static_cast<const T*>(x), gamma, saved,
-             static_cast<T*>(g), gamma_gradient, beta_gradient, partials(scratch),
-             counters(scratch), members);
+             static_cast<int>(gradient.side), static_cast<const T*>(x), to, static_cast<T*>(g),
+             partials(scratch), counters(scratch), members);
     });
   });
 }
 
 void norm_finish_backward(std::int64_t rows, std::int64_t channels, const float* sums,
-                          const float* gamma, float* saved, float* gamma_gradient,
-                          float* beta_gradient, Stream stream) {
-  launch("norm_finish_backward", finish_backward_of, 1U, kThreads, 0, stream,
-         layout_of_all(rows, channels), sums, gamma, saved, gamma_gradient, beta_gradient);
+                          const NormGradients& to, Stream stream) {
+  launch("norm_finish_backward", finish_backward_of, 1U, kThreads, 0, stream, rows, channels, sums,
+         to);
 }
 
 void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, const void* x,
                          const float* saved, void* dx, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
     with_gradient(gradient, [&]<class M, class S>(M, S) {
-      const NormLayout layout = layout_of<T, V::value>(shape, 8 * shape.processors, 8);
+      const NormLayout layout = layout_of_rows<T, V::value>(shape);
       launch("norm_backward_apply", backward_apply<T, V::value, M::value, S::value>, grid(layout),
              kThreads, 0, stream, layout, static_cast<const T*>(gradient.a),
              static_cast<const T*>(gradient.b), static_cast<const T*>(gradient.y),
@@ -256,13 +226,12 @@ void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, c
 }
 
 void norm_backward_few(const NormShape& shape, const void* gradient, const void* x,
-                       const float* gamma, float* saved, float* gamma_gradient,
-                       float* beta_gradient, void* dx, Stream stream) {
+                       const NormGradients& to, void* dx, Stream stream) {
   with_element(shape, [&]<class T, class V>(T, V) {
     const NormLayout layout = layout_of<T, V::value>(shape, 1, 1);
     launch("norm_backward_few", backward_few<T, V::value>, grid(layout), kThreads, 0, stream,
-           layout, static_cast<const T*>(gradient), static_cast<const T*>(x), gamma, saved,
-           gamma_gradient, beta_gradient, static_cast<T*>(dx));
+           layout, static_cast<const T*>(gradient), static_cast<const T*>(x), to,
+           static_cast<T*>(dx));
   });
 }
 

@@ -6,10 +6,11 @@ namespace occam::cuda {
 
 Boxes boxes_of(const void* tensor, const std::array<Side, 5>& sides) {
   cuuint64_t sizes[5], bytes[4];
-  cuuint32_t box[5], steps[5] = {1, 1, 1, 1, 1};
+  cuuint32_t box[5], steps[5];
   for (int i = 0; i < 5; ++i) {
     sizes[i] = static_cast<cuuint64_t>(sides[i].size);
-    box[i] = static_cast<cuuint32_t>(sides[i].box);
+    steps[i] = static_cast<cuuint32_t>(sides[i].step);
+    box[i] = static_cast<cuuint32_t>(sides[i].box) * steps[i];
     if (i > 0) bytes[i - 1] = static_cast<cuuint64_t>(sides[i].stride) * 2;
   }
   Boxes boxes{};

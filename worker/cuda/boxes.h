@@ -15,6 +15,7 @@ struct Side {
   std::int64_t size;
   std::int64_t stride;  // in numbers, a multiple of eight but for the first side's, which is 1
   int box;              // how long a box is
+  int step = 1;         // of the tensor from one of a box's to its next
 };
 
 // The first side is the one whose numbers lie side by side. Its boxes are 64 long: then a box is

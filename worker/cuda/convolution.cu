@@ -5,6 +5,7 @@
 #include "experiments/error.h"
 #include "worker/cuda/convolution.cuh"
 #include "worker/cuda/launch.cuh"
+#include "worker/cuda/shifted_convolution.h"
 #include "worker/cuda/weight_gradient.cuh"
 #include "worker/cuda/wide_convolution.h"
 
@@ -24,7 +25,7 @@ constexpr int kTaken = OutputTiles::kRows * OutputTiles::kBorderedColumns;
 using Sums = float[kTaken / 8][4];
 static_assert(kTaken == 136, "as multiply_add_136 has them");
 
-// How a group multiplies: its warps hold 16 outputs' weights of all shifts in registers.
+// How a group multiplies.
 
 // Of 64 channels. kTurned: inputs and outputs exchanged and the shifts turned around, which takes
 // dy to dx.
@@ -33,41 +34,28 @@ struct Plain {
   using G = Tiles<64>;
   using Given = Boxes;
   static constexpr int kShiftBytes = kOutputs * kRowBytes, kWeightBytes = kShifts * kShiftBytes;
-  std::uint32_t weights[kShifts][4][4];
+  Shared weights;
 
-  static Given given(const void* weights) { return weight_boxes(weights, kOutputs); }
+  static Given given(const void* weights, const ConvolutionShape& shape) {
+    return weight_boxes(weights, shape);
+  }
   // Into shared memory, by one thread.
   __device__ static void copy(const Given& boxes, Shared to, Barrier here) {
     arrive_expecting(here, kWeightBytes);
     for (int shift = 0; shift < kShifts; ++shift)
       copy_box(to + shift * kShiftBytes, boxes, weight_place(0, shift, 0), here);
   }
-  __device__ Plain(const Given&, Shared from) {
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
-#pragma unroll
-    for (int shift = 0; shift < kShifts; ++shift)
-#pragma unroll
-      for (int k = 0; k < 4; ++k)
-        if constexpr (kTurned) {
-          const int output = 16 * k + lane % 8 + lane / 16 * 8;
-          load_transposed(from + (kShifts - 1 - shift) * kShiftBytes +
-                              place_128(output, 2 * warp + lane / 8 % 2),
-                          weights[shift][k]);
-        } else {
-          const int output = 16 * warp + lane % 16;
-          load_matrices(from + shift * kShiftBytes + place_128(output, 2 * k + lane / 16),
-                        weights[shift][k]);
-        }
-  }
+  __device__ Plain(const Given&, Shared from) : weights(from) {}
   __device__ void multiply(Shared tile, Sums& sum) const {
-    const std::uint64_t pixels = matrix_at(tile);
+    const std::uint64_t pixels = matrix_at(tile), outputs = matrix_at(weights);
 #pragma unroll
     for (int shift = 0; shift < kShifts; ++shift)
 #pragma unroll
       for (int k = 0; k < 4; ++k)
-        multiply_add_136(weights[shift][k],
-                         pixels + by_pixels(first_pixel<G>(shift)) + by_channels(16 * k),
-                         shift + k > 0, sum);
+        multiply_add_136<kTurned ? Major::columns : Major::rows, Major::columns>(
+            outputs + (kTurned ? by_pixels((kShifts - 1 - shift) * kOutputs + 16 * k)
+                               : by_pixels(shift * kOutputs) + by_channels(16 * k)),
+            pixels + by_pixels(first_pixel<G>(shift)) + by_channels(16 * k), shift + k > 0, sum);
   }
 };
 
@@ -78,7 +66,9 @@ struct Slim {
   static constexpr int kPairs = (kShifts + 1) / 2, kWeightBytes = 0;
   std::uint32_t weights[kPairs][4];
 
-  static Given given(const void* weights) { return static_cast<Given>(weights); }
+  static Given given(const void* weights, const ConvolutionShape&) {
+    return static_cast<Given>(weights);
+  }
   __device__ static void copy(Given, Shared, Barrier here) { arrive(here); }
   __device__ Slim(Given from, Shared) {
     const int lane = threadIdx.x % 32, output = threadIdx.x / 32 % 4 * 16 + lane / 4;
@@ -103,24 +93,16 @@ struct Slim {
   }
 };
 
-__device__ inline void write_sums(Statistics& statistics, Shared room, float* to) {
-  statistics.put(room + threadIdx.x / kGroup * kPutBytes);
-  __syncthreads();
-  if (threadIdx.x >= 2 * kOutputs) return;
-  to[threadIdx.x] = __uint_as_float(load_4(room + 4 * threadIdx.x)) +
-                    __uint_as_float(load_4(room + kPutBytes + 4 * threadIdx.x));
-}
-__device__ inline void write_sums(NoStatistics&, Shared, float*) {}
-
 // Two groups, each with tiles of its own.
 constexpr int kThreads = 2 * kGroup;
 
-// In shared memory: of each group two tiles of inputs and what is stored, the weights, barriers.
+// In shared memory: of each group two tiles of inputs and what is stored, the weights, and
+// barriers: for the weights, and of each group for its inputs and what a norm's sums read.
 constexpr int kStoredBytes = (kTaken + 15) / 16 * 16 * kRowBytes;
 template <class M>
 constexpr int kGroupBytes = 2 * M::G::kBorderedBytes + kStoredBytes;
 template <class M>
-constexpr int kConvolveBytes = 2 * kGroupBytes<M> + M::kWeightBytes + 5 * kBarrierBytes;
+constexpr int kConvolveBytes = 2 * kGroupBytes<M> + M::kWeightBytes + 7 * kBarrierBytes;
 
 // Every group takes every n-th tile, and copies the next one while it multiplies. The groups take
 // turns with the tensor cores, so that one stores while the other multiplies: they would else share
@@ -129,7 +111,8 @@ template <class M, class S>
 __global__ void __launch_bounds__(kThreads, 1)
     convolve_tiles(const __grid_constant__ Boxes x,
                    const __grid_constant__ typename M::Given weights,
-                   const __grid_constant__ Boxes y, int tiles, int side, ConvolutionSums sums) {
+                   const __grid_constant__ Boxes y, int tiles, int side,
+                   const __grid_constant__ OfNorm<S> of) {
   using G = typename M::G;
   constexpr int kGroupMeets = 1, kTurn = 3;  // the first group's numbers
   const Shared memory = uniform(shared_memory());
@@ -138,7 +121,8 @@ __global__ void __launch_bounds__(kThreads, 1)
   const Shared inputs = memory + group * kGroupBytes<M>, stored = inputs + 2 * G::kBorderedBytes;
   const Shared copied_weights = memory + 2 * kGroupBytes<M>;
   const Barrier weights_here = copied_weights + M::kWeightBytes;
-  const Barrier inputs_here = weights_here + (1 + 2 * group) * kBarrierBytes;
+  const Barrier inputs_here = weights_here + (1 + 3 * group) * kBarrierBytes,
+                read_here = inputs_here + 2 * kBarrierBytes;
   const auto copy = [&](int index, int buffer) {
     const Barrier here = inputs_here + buffer * kBarrierBytes;
     arrive_expecting(here, G::kCopiedBytes);
@@ -146,7 +130,7 @@ __global__ void __launch_bounds__(kThreads, 1)
              here);
   };
   if (threadIdx.x == 0) {
-    for (int i = 0; i < 5; ++i) begin_barrier(weights_here + i * kBarrierBytes, 1);
+    for (int i = 0; i < 7; ++i) begin_barrier(weights_here + i * kBarrierBytes, 1);
     show_barriers();
     M::copy(weights, copied_weights, weights_here);
   }
@@ -154,13 +138,21 @@ __global__ void __launch_bounds__(kThreads, 1)
   auto index = static_cast<int>(2 * blockIdx.x + group);
   const auto step = static_cast<int>(2 * gridDim.x);
   if (leads && index < tiles) copy(index, 0);
-  S statistics(sums.origin);
+  S sums(of.norm, of.channels, 0);
   wait_for_phase(weights_here, 0);
   const M operand(weights, copied_weights);
   if (group == 1) pass(kTurn);
   for (int i = 0; index - group < tiles; ++i, index += step) {
     const int now = i % 2;
     if (leads && index + step < tiles) copy(index + step, now ^ 1);
+    const Place place = plain_place<OutputTiles>(tile_of<G>(index, side), 0);
+    if constexpr (S::kReads) {
+      if (leads && index < tiles) {
+        stores_read();
+        arrive_expecting(read_here, kTaken * kRowBytes);
+        copy_box(stored, of.x, place, read_here);
+      }
+    }
     if (index < tiles) wait_for_phase(inputs_here + now * kBarrierBytes, i / 2);
     meet(kTurn + group);
     if (index >= tiles) break;
@@ -170,16 +162,25 @@ __global__ void __launch_bounds__(kThreads, 1)
     end_groups();
     if (group == 0 || index - group + step < tiles) pass(kTurn + (group ^ 1));
     groups_done<0>();
-    if (leads) stores_read();
-    wait_for_group(kGroupMeets + group);
-    put_product<OutputTiles>(sum, stored, statistics);
+    if constexpr (S::kReads) {
+      wait_for_phase(read_here, i);
+    } else {
+      if (leads) stores_read();
+      wait_for_group(kGroupMeets + group);
+    }
+    put_product(sum, stored, sums, [](int eight) { return is_inside<OutputTiles>(eight); });
     show_groups();
     wait_for_group(kGroupMeets + group);
-    if (leads) store_box(y, plain_place<OutputTiles>(tile_of<G>(index, side), 0), stored);
+    if (leads) store_box(y, place, stored);
   }
   if (leads) stores_read();
   __syncthreads();
-  write_sums(statistics, memory, sums.parts + blockIdx.x * 2 * kOutputs);
+  if constexpr (!std::is_same_v<S, NoSums>) {
+    sums.put(memory + group * kPutBytes);
+    __syncthreads();
+    // The groups' are of the same outputs.
+    take_sums<kThreads, kOutputs, 2>(of, static_cast<int>(blockIdx.x), 0, shared_floats());
+  }
 }
 
 // --- launches ---------------------------------------------------------------------------------
@@ -192,71 +193,91 @@ unsigned blocks_of(const ConvolutionShape& shape) {
 
 template <class M, class S>
 void launch_tiles(const ConvolutionShape& shape, const void* x, const void* weights, void* y,
-                  const ConvolutionSums& sums, Stream stream) {
-  launch("convolve", convolve_tiles<M, S>, blocks_of(shape), kThreads, kConvolveBytes<M>, stream,
-         bordered_boxes<typename M::G>(x, shape), M::given(weights),
-         plain_boxes<OutputTiles>(y, shape, OutputTiles::kBorderedColumns), tiles_of(shape),
-         static_cast<int>(shape.side), sums);
+                  const typename S::Norm& norm, Stream stream) {
+  const auto made = [&](const void* images) {
+    return plain_boxes<OutputTiles>(images, shape, OutputTiles::kBorderedColumns);
+  };
+  const unsigned blocks = blocks_of(shape);
+  launch("convolve", convolve_tiles<M, S>, blocks, kThreads, kConvolveBytes<M>, stream,
+         bordered_boxes<typename M::G>(x, shape), M::given(weights, shape), made(y),
+         tiles_of(shape), static_cast<int>(shape.side),
+         of_norm<S>(norm, shape.images * shape.side * shape.side, kOutputs,
+                    static_cast<int>(blocks), made));
 }
 
 // What cannot be done is an error, not a wrong result.
-enum class Kind { slim, plain, wide };
+enum class Kind { none, slim, plain, wide, shifted };
 Kind kind_of(const ConvolutionShape& shape) {
-  if (!has_convolution(shape)) throw Error("there is no kernel for convolutions of this shape");
-  return shape.channels == kSlimChannels   ? Kind::slim
-         : shape.channels == kWideChannels ? Kind::wide
-                                           : Kind::plain;
+#ifdef OCCAM_WITHOUT_90A
+  return Kind::none;
+#endif
+  constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;  // so that ints count tiles
+  if (shape.images < 1 || shape.images * shape.side * shape.side > kMostPixels) return Kind::none;
+  if (shape.kernel == 3 && shape.stride == 1 && shape.outputs == kOutputs &&
+      shape.side % OutputTiles::kColumns == 0) {
+    if (shape.channels == kSlimChannels) return Kind::slim;
+    if (shape.channels == kOutputs) return Kind::plain;
+  }
+  if (is_wide(shape)) return Kind::wide;
+  return is_shifted(shape) ? Kind::shifted : Kind::none;
 }
+[[noreturn]] void refuse() { throw Error("there is no kernel for convolutions of this shape"); }
 
 }  // namespace
 
-bool has_convolution(const ConvolutionShape& shape) {
-#ifdef OCCAM_WITHOUT_90A
-  return false;
-#endif
-  constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;  // so that ints count tiles
-  if (shape.images < 1 || shape.images * shape.side * shape.side > kMostPixels) return false;
-  if (shape.channels == kWideChannels) return shape.side == kWideSide;
-  return (shape.channels == kOutputs || shape.channels == kSlimChannels) &&
-         shape.side % OutputTiles::kColumns == 0;
-}
+bool has_convolution(const ConvolutionShape& shape) { return kind_of(shape) != Kind::none; }
 
-int convolution_parts(const ConvolutionShape& shape) {
-  return kind_of(shape) == Kind::wide ? wide_parts(shape) : static_cast<int>(blocks_of(shape));
+bool has_weight_gradient(const ConvolutionShape& shape) {
+  const Kind kind = kind_of(shape);
+  return kind == Kind::shifted ? has_shifted_gradient(shape) : kind != Kind::none;
 }
 
 void convolve(const ConvolutionShape& shape, const void* x, const void* weights, void* y,
-              const ConvolutionSums& sums, Stream stream) {
+              const NormBehind& norm, Stream stream) {
   switch (kind_of(shape)) {
+    case Kind::none:
+      refuse();
     case Kind::slim:
-      return launch_tiles<Slim, Statistics>(shape, x, weights, y, sums, stream);
+      return launch_tiles<Slim, Statistics>(shape, x, weights, y, norm, stream);
     case Kind::plain:
-      return launch_tiles<Plain<false>, Statistics>(shape, x, weights, y, sums, stream);
+      return launch_tiles<Plain<false>, Statistics>(shape, x, weights, y, norm, stream);
     case Kind::wide:
-      return wide_convolve(shape, x, weights, y, sums, stream);
+      return wide_convolve(shape, x, weights, y, norm, stream);
+    case Kind::shifted:
+      return shifted_convolve(shape, x, weights, y, norm, stream);
   }
 }
 
 void convolve_backward_input(const ConvolutionShape& shape, const void* dy, const void* weights,
-                             void* dx, Stream stream) {
+                             void* dx, const NormBefore& norm, Stream stream) {
   switch (kind_of(shape)) {
+    case Kind::none:
     case Kind::slim:
-      throw Error("the gradient of eight channels is not wanted");
+      refuse();
     case Kind::plain:
-      return launch_tiles<Plain<true>, NoStatistics>(shape, dy, weights, dx, {}, stream);
+      if (norm.x)
+        return launch_tiles<Plain<true>, BackwardSums>(shape, dy, weights, dx, norm, stream);
+      return launch_tiles<Plain<true>, NoSums>(shape, dy, weights, dx, {}, stream);
     case Kind::wide:
-      return wide_convolve_backward_input(shape, dy, weights, dx, stream);
+      return wide_convolve_backward_input(shape, dy, weights, dx, norm, stream);
+    case Kind::shifted:
+      if (norm.x && shape.stride > 1) refuse();
+      return shifted_convolve_backward_input(shape, dy, weights, dx, norm, stream);
   }
 }
 
 std::int64_t convolution_scratch_bytes(const ConvolutionShape& shape) {
   switch (kind_of(shape)) {
+    case Kind::none:
+      refuse();
     case Kind::slim:
       return gradient_scratch_bytes<GradientTiles<kSlimChannels>>(shape);
     case Kind::plain:
       return gradient_scratch_bytes<GradientTiles<64>>(shape);
     case Kind::wide:
       return wide_scratch_bytes(shape);
+    case Kind::shifted:
+      return shifted_scratch_bytes(shape);
   }
   return 0;
 }
@@ -264,6 +285,8 @@ std::int64_t convolution_scratch_bytes(const ConvolutionShape& shape) {
 void convolve_backward_weights(const ConvolutionShape& shape, const void* dy, const void* x,
                                void* dweights, void* scratch, Stream stream) {
   switch (kind_of(shape)) {
+    case Kind::none:
+      refuse();
     case Kind::slim:
       return launch_weight_gradient<GradientTiles<kSlimChannels>>(shape, dy, x, dweights, scratch,
                                                                   stream);
@@ -271,6 +294,8 @@ void convolve_backward_weights(const ConvolutionShape& shape, const void* dy, co
       return launch_weight_gradient<GradientTiles<64>>(shape, dy, x, dweights, scratch, stream);
     case Kind::wide:
       return wide_convolve_backward_weights(shape, dy, x, dweights, scratch, stream);
+    case Kind::shifted:
+      return shifted_convolve_backward_weights(shape, dy, x, dweights, scratch, stream);
   }
 }
 

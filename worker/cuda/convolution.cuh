@@ -1,11 +1,16 @@
 #pragma once
 
+#include <type_traits>
+
 #include "worker/cuda/convolution.h"
 #include "worker/cuda/element.cuh"
 #include "worker/cuda/groups.cuh"
+#include "worker/cuda/launch.cuh"
+#include "worker/cuda/norm_sums.cuh"
 
 // What the kernels of convolution.h share: tiles of images in shared memory, whose pixels are rows
-// of 128 bytes, a plane of 64 channels, or of sixteen.
+// of 128 bytes, a plane of 64 channels, or of sixteen; and the sums that norms want of what is
+// made.
 
 namespace occam::cuda {
 
@@ -69,7 +74,7 @@ __device__ inline Place bordered_place(const Tile& tile, int plane) {
 // Of outputs, without. Columns of shared memory beyond the tile's own belong to no pixel.
 template <class G>
 Boxes plain_boxes(const void* images, const ConvolutionShape& shape, int columns = G::kColumns) {
-  const std::int64_t channels = outputs(shape), row = shape.side * channels;
+  const std::int64_t channels = shape.outputs, row = shape.side * channels;
   return boxes_of(images, {{{channels, 1, kPlaneChannels},
                             {G::kColumns, channels, columns},
                             {shape.side / G::kColumns, G::kColumns * channels, 1},
@@ -82,17 +87,37 @@ __device__ Place plain_place(const Tile& tile, int plane) {
 }
 
 // 64 outputs x 64 inputs of a shift, outputs being rows.
-inline Boxes weight_boxes(const void* weights, std::int64_t channels) {
-  const std::int64_t each = kShifts * channels;
-  return boxes_of(weights, {{{channels, 1, kPlaneChannels},
-                             {kShifts, channels, 1},
+inline Boxes weight_boxes(const void* weights, const ConvolutionShape& shape) {
+  const std::int64_t shifts = shifts_of(shape), each = shifts * shape.channels;
+  return boxes_of(weights, {{{shape.channels, 1, kPlaneChannels},
+                             {shifts, shape.channels, 1},
                              {1, each, 1},
-                             {channels, each, kPlaneChannels},
-                             {1, each * channels, 1}}});
+                             {shape.outputs, each, kPlaneChannels},
+                             {1, each * shape.outputs, 1}}});
 }
 __device__ inline Place weight_place(int output, int shift, int input) {
   return {input, shift, 0, output, 0};
 }
+
+// Places in shared memory that one thread fills and two groups use, in turn, with barriers from
+// `first` on: for what is here, then for what the second group is done with (the first group's
+// thread fills, and knows).
+template <int count>
+struct Slots {
+  Barrier first;
+  int slot = 0, round = 0;
+
+  static constexpr int kBarriers = 2 * count;
+  __device__ Barrier here() const { return first + slot * kBarrierBytes; }
+  __device__ Barrier free() const { return first + (count + slot) * kBarrierBytes; }
+  __device__ void wait_until_here() const { wait_for_phase(here(), round); }
+  __device__ void wait_until_free() const {
+    if (round > 0) wait_for_phase(free(), round - 1);
+  }
+  __device__ void next() {
+    if (++slot == count) slot = 0, ++round;
+  }
+};
 
 // Where in a bordered tile the first of the pixels is that a shift takes to a tile's.
 template <class G>
@@ -114,59 +139,172 @@ __device__ bool is_inside(int j) {
   return static_cast<int>(threadIdx.x % 4) != border;
 }
 
-// Sums and sums of squares of a lane's two outputs about an origin, over its pixels.
-struct Statistics {
-  float origin[2], sum[2] = {}, square[2] = {};
+// --- what a norm wants of a product, and how it is stored
+// -----------------------------------------
+
+// A lane's sums of a norm: of its two outputs, over its pixels.
+struct LaneSums {
+  float first[2] = {}, second[2] = {};
 
   __device__ static int channel(int half) {
     return static_cast<int>(16 * (threadIdx.x / 32 % 4) + 8 * half + threadIdx.x % 32 / 4);
   }
-  // The 64 outputs' origins.
-  __device__ explicit Statistics(const float* origins)
-      : origin{origins[channel(0)], origins[channel(1)]} {}
-  __device__ void add(int half, std::uint32_t two) {
-    const float first = __uint_as_float(two << 16) - origin[half];
-    const float second = __uint_as_float(two & 0xffff0000U) - origin[half];
-    sum[half] += first + second;
-    square[half] += first * first + second * second;
-  }
-  // Into shared memory: the group's 64 sums, then their squares'.
+  // Into shared memory: the group's 64 firsts, then the seconds.
   __device__ void put(Shared to) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
 #pragma unroll
       for (int offset = 1; offset < 4; offset *= 2) {
-        sum[half] += __shfl_xor_sync(~0U, sum[half], offset);
-        square[half] += __shfl_xor_sync(~0U, square[half], offset);
+        first[half] += __shfl_xor_sync(~0U, first[half], offset);
+        second[half] += __shfl_xor_sync(~0U, second[half], offset);
       }
       if (threadIdx.x % 4 > 0) continue;
-      store_4(to + 4 * channel(half), __float_as_uint(sum[half]));
-      store_4(to + 4 * (kPlaneChannels + channel(half)), __float_as_uint(square[half]));
+      store_4(to + 4 * channel(half), __float_as_uint(first[half]));
+      store_4(to + 4 * (kPlaneChannels + channel(half)), __float_as_uint(second[half]));
     }
   }
 };
 constexpr int kPutBytes = 2 * kPlaneChannels * 4;
-struct NoStatistics {
-  __device__ explicit NoStatistics(const float*) {}
-  __device__ void add(int, std::uint32_t) {}
+constexpr int kPartsAtOnce = 18;  // two threads' share of a GPU's part of 36 multiprocessors
+
+__device__ inline float first_of(std::uint32_t two) { return __uint_as_float(two << 16); }
+__device__ inline float second_of(std::uint32_t two) { return __uint_as_float(two & 0xffff0000U); }
+
+// Of the norm behind: of x about an origin, and of its square. `channel` is the group's first.
+struct Statistics : LaneSums {
+  using Norm = NormBehind;
+  static constexpr bool kReads = false;
+  float origin[2];
+
+  __device__ Statistics(const NormBehind& norm, int, int from)
+      : origin{norm.parameters.running_mean[from + channel(0)],
+               norm.parameters.running_mean[from + channel(1)]} {}
+  __device__ void add(int half, std::uint32_t two, std::uint32_t) {
+    const float one = first_of(two) - origin[half], other = second_of(two) - origin[half];
+    first[half] += one + other;
+    second[half] += one * one + other * other;
+  }
+  __device__ static void finish(const NormBehind& norm, std::int64_t rows, int channels,
+                                int first_channel, int slab, float* totals) {
+    finish_statistics(channels, rows, first_channel, slab, totals, norm.parameters, norm.saved,
+                      norm.members);
+  }
 };
 
-// Turned around: pixels as they lie x 64 outputs, rounded up to sixteen pixels.
-template <class G, int eights, class S>
-__device__ inline void put_product(const float (&sum)[eights][4], Shared to, S& statistics) {
+// Of the norm before: of the gradient which its ReLU lets through, and of its product with the
+// norm's x about the mean.
+struct BackwardSums : LaneSums {
+  using Norm = NormBefore;
+  static constexpr bool kReads = true;
+  float scale[2], shift[2], mean[2];
+
+  __device__ BackwardSums(const NormBefore& norm, int channels, int from) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const float* const saved = norm.to.saved + from + channel(half);
+      scale[half] = saved[0], shift[half] = saved[channels], mean[half] = saved[2 * channels];
+    }
+  }
+  __device__ void add(int half, std::uint32_t two, std::uint32_t x) {
+    add(half, first_of(two), first_of(x));
+    add(half, second_of(two), second_of(x));
+  }
+  __device__ void add(int half, float gradient, float x) {
+    if (!(fmaf(x, scale[half], shift[half]) > 0)) return;
+    first[half] += gradient;
+    second[half] += gradient * (x - mean[half]);
+  }
+  __device__ static void finish(const NormBefore& norm, std::int64_t rows, int channels,
+                                int first_channel, int slab, float* totals) {
+    finish_backward(channels, rows, first_channel, slab, totals, norm.to, norm.members);
+  }
+};
+
+struct NoSums {
+  struct Norm {};
+  static constexpr bool kReads = false;
+  __device__ NoSums(const Norm&, int, int) {}
+  __device__ void add(int, std::uint32_t, std::uint32_t) {}
+};
+
+// What a kernel's blocks have to do for a norm of what they make. `x` has the boxes that sums read:
+// each is copied to where the product of the same place will lie until it is stored. It may be as
+// soon as the box that was stored from there before is read, since all threads of the group have
+// met before that; and it is waited for once before the next is copied, so that its barrier's
+// phases count.
+template <class S>
+struct OfNorm {
+  typename S::Norm norm;
+  std::int64_t rows;
+  int channels, parts;
+  std::conditional_t<S::kReads, Boxes, NoSums::Norm> x;
+};
+template <class S, class BoxesOf>
+OfNorm<S> of_norm(const typename S::Norm& norm, std::int64_t rows, std::int64_t channels, int parts,
+                  BoxesOf boxes_like) {
+  OfNorm<S> of{norm, rows, static_cast<int>(channels), parts, {}};
+  if constexpr (S::kReads) of.x = boxes_like(norm.x);
+  return of;
+}
+
+// By a block of `threads`, which has its sums of so many outputs in `room`, of shared memory: those
+// of each 64 as LaneSums puts them, `times` over, to be added up. They become its part; whoever
+// comes last adds all up, in their order, and finishes.
+template <int threads, int outputs, int times, class S>
+__device__ inline void take_sums(const OfNorm<S>& of, int part, int first_channel, float* room) {
+  constexpr int kValues = 2 * outputs, kQuads = kValues / 4, kShares = threads / kQuads;
+  static_assert(kShares * kQuads == threads);
+  const auto thread = static_cast<int>(threadIdx.x);
+  const auto place = [&](int value) {
+    return value / outputs * of.channels + first_channel + value % outputs;
+  };
+  float* const mine = of.norm.room.parts + std::int64_t{part} * 2 * of.channels;
+  for (int i = thread; i < kValues; i += threads) {
+    const int channel = i % outputs, seconds = i / outputs;
+    float sum = 0;
+#pragma unroll
+    for (int k = 0; k < times; ++k)
+      sum += room[k * kValues + channel / kPlaneChannels * 2 * kPlaneChannels +
+                  seconds * kPlaneChannels + channel % kPlaneChannels];
+    mine[place(i)] = sum;
+  }
+  if (!is_last_block(of.norm.room.done + first_channel / outputs, of.parts)) return;
+  const int quad = thread % kQuads, share = thread / kQuads;
+  const auto* const from = reinterpret_cast<const float4*>(of.norm.room.parts + place(4 * quad));
+  reinterpret_cast<float4*>(room)[share * kQuads + quad] =
+      sum_of_every<kPartsAtOnce>(from, of.channels / 2, share, of.parts, kShares);
+  __syncthreads();
+  float* const totals = room + kShares * kValues;
+  for (int i = thread; i < kValues; i += threads) {
+    float total = 0;
+#pragma unroll
+    for (int k = 0; k < kShares; ++k) total += room[k * kValues + i];
+    totals[i] = total;
+  }
+  __syncthreads();
+  S::finish(of.norm, of.rows, of.channels, first_channel, outputs, totals);
+}
+
+// Turned around: pixels as they lie x 64 outputs, rounded up to sixteen pixels. is_inside(j) says
+// of a lane's two of the j-th eight whether they count. What sums read lies there; a warp reads
+// just what it then writes over, so that nothing is waited for in between.
+template <int eights, class S, class Inside>
+__device__ inline void put_product(const float (&sum)[eights][4], Shared to, S& sums,
+                                   Inside is_inside) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
 #pragma unroll
   for (int j = 0; j < eights; j += 2) {
-    std::uint32_t packed[4] = {};
+    const Shared place = to + place_128(8 * (j + lane / 16) + lane % 8, 2 * warp + lane / 8 % 2);
+    std::uint32_t packed[4] = {}, read[4] = {};
+    if constexpr (S::kReads) load_transposed(place, read);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int eight = j + i / 2, half = i % 2;
       if (eight == eights) continue;
       packed[i] = pack(sum[eight][2 * half], sum[eight][2 * half + 1]);
-      if (is_inside<G>(eight)) statistics.add(half, packed[i]);
+      if (is_inside(eight)) sums.add(half, packed[i], read[i]);
     }
-    store_transposed(to + place_128(8 * (j + lane / 16) + lane % 8, 2 * warp + lane / 8 % 2),
-                     packed);
+    store_transposed(place, packed);
   }
 }
 

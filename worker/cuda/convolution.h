@@ -2,16 +2,19 @@
 
 #include <cstdint>
 
+#include "worker/cuda/batch_norm.h"
 #include "worker/cuda/device.h"
 
-// 3 x 3 convolutions, stride 1, padding 1, in bfloat16, NHWC: of 8 channels to 64 and of 64 to 64
-// on images whose sides are multiples of 32, and of 128 to 128 on images of 16 x 16. In a residual
-// network of full width on images of 32 x 32 those are the first, the first stage's and most of the
-// second's. Sums are float32, in a fixed order, so the same input gives the same bits.
+// Convolutions in bfloat16, NHWC. 3 x 3 with padding 1: of 8 channels to 64 and of 64 to 64 on
+// images whose sides are multiples of 32; and of 64 or multiples of 128 channels to multiples of
+// 128, with stride 1 or 2, where what comes out has a side of 4, 8, 16, 32 or 64 (of 128 without
+// the gradient of the weights). And 1 x 1 of the latter. In a residual network of full width on
+// images of 32 x 32 or 64 x 64 those are all. Sums are float32, in a fixed order, so the same input
+// gives the same bits.
 //
-// A block holds a tile of the image with its border in shared memory and takes all nine shifts from
-// there, so every value is read from the cache once; general kernels read it nine times, and are
-// slow where so few channels do not fill their tiles.
+// Of few channels a block holds a tile of the image with its border in shared memory and takes all
+// nine shifts from there, so every value is read from the cache once; general kernels read it nine
+// times, and are slow where so few channels do not fill their tiles.
 
 namespace occam::cuda {
 
@@ -19,32 +22,29 @@ struct ConvolutionShape {
   std::int64_t images;
   std::int64_t side;
   std::int64_t channels;  // that come in
-  int processors = 132;   // multiprocessors to keep busy; decides in which order sums are taken
+  std::int64_t outputs;   // that come out
+  int stride = 1;
+  int processors = 132;  // multiprocessors to keep busy; decides in which order sums are taken
+  int kernel = 3;
 };
+inline int shifts_of(const ConvolutionShape& shape) { return shape.kernel * shape.kernel; }
 
-inline std::int64_t outputs(const ConvolutionShape& shape) {
-  return shape.channels == 8 ? 64 : shape.channels;
-}
-
-// Whether these kernels do a shape. They need a GPU of compute capability 9.0.
+// Whether these kernels do a shape, and whether also the gradient of its weights. They need a GPU
+// of compute capability 9.0.
 bool has_convolution(const ConvolutionShape& shape);
+bool has_weight_gradient(const ConvolutionShape& shape);
 
-// What batch norm wants of y beside: each channel's sum over the pixels of y - origin, and of its
-// square. `parts` holds convolution_parts rows of all channels' sums, then all squares', to be
-// added up.
-struct ConvolutionSums {
-  const float* origin = nullptr;  // by channel
-  float* parts = nullptr;
-};
-int convolution_parts(const ConvolutionShape& shape);
-
-// weights: out x 3 x 3 x in.
+// weights: out x kernel x kernel x in. Beside y what norm_statistics leaves of the norm
+// behind it.
 void convolve(const ConvolutionShape& shape, const void* x, const void* weights, void* y,
-              const ConvolutionSums& sums, Stream stream);
-// The gradient of x from that of y; not of 8 channels.
+              const NormBehind& norm, Stream stream);
+// The gradient of x from that of y; not of 8 channels. Of 1 x 1 with stride 2 only that of the
+// pixels which it reads: every other row and column. Where `norm` has an x, which stride 2 refuses,
+// beside dx what norm_backward_sums leaves of the norm whose ReLU made x.
 void convolve_backward_input(const ConvolutionShape& shape, const void* dy, const void* weights,
-                             void* dx, Stream stream);
-// The gradient of the weights. `scratch` is work space of convolution_scratch_bytes.
+                             void* dx, const NormBefore& norm, Stream stream);
+// The gradient of the weights, where there is one. `scratch` is work space of
+// convolution_scratch_bytes.
 void convolve_backward_weights(const ConvolutionShape& shape, const void* dy, const void* x,
                                void* dweights, void* scratch, Stream stream);
 std::int64_t convolution_scratch_bytes(const ConvolutionShape& shape);

@@ -91,6 +91,21 @@ __device__ inline void multiply_add_136(const std::uint32_t (&a)[4], std::uint64
 }
 // Both from shared memory.
 template <Major kA, Major kB>
+__device__ inline void multiply_add_136(std::uint64_t a, std::uint64_t b, bool adds,
+                                        float (&sum)[17][4]) {
+  OCCAM_HOPPER(asm volatile(
+      "{.reg .pred p; setp.ne.b32 p, %70, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n136k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, "
+      "%18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, "
+      "%34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, "
+      "%50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, %64, %65, "
+      "%66, %67"
+      "}, %68, %69, p, 1, 1, %71, %72;}"
+      : OCCAM_FOUR(sum, 0), OCCAM_FOUR(sum, 4), OCCAM_FOUR(sum, 8), OCCAM_FOUR(sum, 12), OCCAM_ONE(sum, 16)
+      : "l"(a), "l"(b), "r"(static_cast<int>(adds)), "n"(kA == Major::columns ? 1 : 0), "n"(kB == Major::rows ? 1 : 0)));
+}
+template <Major kA, Major kB>
 __device__ inline void multiply_add_24(std::uint64_t a, std::uint64_t b, bool adds,
                                        float (&sum)[3][4]) {
   OCCAM_HOPPER(asm volatile(
@@ -99,6 +114,32 @@ __device__ inline void multiply_add_24(std::uint64_t a, std::uint64_t b, bool ad
       "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11"
       "}, %12, %13, p, 1, 1, %15, %16;}"
       : OCCAM_ONE(sum, 0), OCCAM_ONE(sum, 1), OCCAM_ONE(sum, 2)
+      : "l"(a), "l"(b), "r"(static_cast<int>(adds)), "n"(kA == Major::columns ? 1 : 0), "n"(kB == Major::rows ? 1 : 0)));
+}
+template <Major kA, Major kB>
+__device__ inline void multiply_add_64(std::uint64_t a, std::uint64_t b, bool adds,
+                                       float (&sum)[8][4]) {
+  OCCAM_HOPPER(asm volatile(
+      "{.reg .pred p; setp.ne.b32 p, %34, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, "
+      "%18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+      "}, %32, %33, p, 1, 1, %35, %36;}"
+      : OCCAM_FOUR(sum, 0), OCCAM_FOUR(sum, 4)
+      : "l"(a), "l"(b), "r"(static_cast<int>(adds)), "n"(kA == Major::columns ? 1 : 0), "n"(kB == Major::rows ? 1 : 0)));
+}
+template <Major kA, Major kB>
+__device__ inline void multiply_add_128(std::uint64_t a, std::uint64_t b, bool adds,
+                                        float (&sum)[16][4]) {
+  OCCAM_HOPPER(asm volatile(
+      "{.reg .pred p; setp.ne.b32 p, %66, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, "
+      "%18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, "
+      "%34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, "
+      "%50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+      "}, %64, %65, p, 1, 1, %67, %68;}"
+      : OCCAM_FOUR(sum, 0), OCCAM_FOUR(sum, 4), OCCAM_FOUR(sum, 8), OCCAM_FOUR(sum, 12)
       : "l"(a), "l"(b), "r"(static_cast<int>(adds)), "n"(kA == Major::columns ? 1 : 0), "n"(kB == Major::rows ? 1 : 0)));
 }
 template <Major kA, Major kB>

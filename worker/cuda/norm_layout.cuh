@@ -5,17 +5,19 @@
 #include "experiments/error.h"
 #include "worker/cuda/batch_norm.h"
 #include "worker/cuda/element.cuh"
-#include "worker/cuda/exchange.cuh"
 #include "worker/cuda/launch.cuh"
+#include "worker/cuda/norm_sums.cuh"
 
 // How the norms' kernels divide rows and channels among their blocks, and how these add up.
 
 namespace occam::cuda {
 
-constexpr int kThreads = 256;
+// So small that a block finds room beside one of most convolutions, with registers of up to 192
+// for each of 256 threads.
+constexpr int kThreads = 128, kBlocksAtOnce = 4;  // of a multiprocessor
 constexpr int kWarps = kThreads / 32;
 constexpr int kMostLanes = 8;
-constexpr int kMostBlocks = 264;
+constexpr int kMostBlocks = 528;
 constexpr int kStripsAtOnce = 12;
 
 // A block takes a slab of neighbouring channels (`lanes` vectors) and a strip of rows. Threads of
@@ -126,19 +128,8 @@ __device__ inline bool sum_over_strips(const NormLayout& layout, float* sums, fl
   float* mine =
       partial + (static_cast<std::int64_t>(blockIdx.x) * layout.strips + blockIdx.y) * values;
   for (int i = threadIdx.x; i < values; i += kThreads) mine[i] = sums[i];
-  __shared__ bool is_last;
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    // For what all of the block has written before the barrier, too.
-    __threadfence();
-    is_last = atomicAdd(done + blockIdx.x, 1U) == static_cast<unsigned>(layout.strips) - 1;
-    if (is_last) done[blockIdx.x] = 0;
-    __threadfence();
-  }
-  __syncthreads();
-  if (!is_last) return false;
-  // Groups of threads take every n-th strip, four values a thread, so many strips at a time that
-  // few waits come after each other.
+  if (!is_last_block(done + blockIdx.x, layout.strips)) return false;
+  // Groups of threads take every n-th strip, four values a thread.
   const float4* all = reinterpret_cast<const float4*>(
       partial + static_cast<std::int64_t>(blockIdx.x) * layout.strips * values);
   const int quads = values / 4;
@@ -146,27 +137,9 @@ __device__ inline bool sum_over_strips(const NormLayout& layout, float* sums, fl
   __shared__ float4 parts[kThreads];
   const int quad = threadIdx.x % quads;
   const int group = threadIdx.x / quads;
-  float4 sum{0, 0, 0, 0};
-  if (group < groups) {
-    for (int first = group; first < layout.strips; first += kStripsAtOnce * groups) {
-      float4 value[kStripsAtOnce];
-#pragma unroll
-      for (int u = 0; u < kStripsAtOnce; ++u) {
-        const int strip = first + u * groups;
-        value[u] = strip < layout.strips
-                       ? __ldcg(all + static_cast<std::int64_t>(strip) * quads + quad)
-                       : float4{0, 0, 0, 0};
-      }
-#pragma unroll
-      for (int u = 0; u < kStripsAtOnce; ++u) {
-        sum.x += value[u].x;
-        sum.y += value[u].y;
-        sum.z += value[u].z;
-        sum.w += value[u].w;
-      }
-    }
-    parts[threadIdx.x] = sum;
-  }
+  if (group < groups)
+    parts[threadIdx.x] =
+        sum_of_every<kStripsAtOnce>(all + quad, quads, group, layout.strips, groups);
   __syncthreads();
   for (int i = threadIdx.x; i < values; i += kThreads) {
     float total = 0;
@@ -175,30 +148,6 @@ __device__ inline bool sum_over_strips(const NormLayout& layout, float* sums, fl
   }
   __syncthreads();
   return true;
-}
-
-// A slab's sums to their places among those of all channels: one row of firsts, one of seconds.
-__device__ inline void write_sums(const NormLayout& layout, int slab, const float* sums,
-                                  float* out) {
-  const std::int64_t first_channel = static_cast<std::int64_t>(blockIdx.x) * slab;
-  for (int i = threadIdx.x; i < slab; i += kThreads) {
-    out[first_channel + i] = sums[i];
-    out[layout.channels + first_channel + i] = sums[slab + i];
-  }
-}
-
-// Adds up what the members have in `sums` for a slab, by the threads of one block.
-__device__ inline void sum_over_members(const Exchange& exchange, const NormLayout& layout,
-                                        std::int64_t first_channel, int slab, float* sums) {
-  if (exchange.size == 1) return;
-  const std::uint32_t round = round_of(exchange);
-  const auto place = [&](int i) {
-    return first_channel + (i < slab ? i : layout.channels + i - slab);
-  };
-  for (int i = threadIdx.x; i < 2 * slab; i += kThreads) send(exchange, round, place(i), sums[i]);
-  for (int i = threadIdx.x; i < 2 * slab; i += kThreads)
-    sums[i] = sum_of_members(exchange, round, place(i), sums[i]);
-  __syncthreads();
 }
 
 inline dim3 grid(const NormLayout& layout) {
@@ -223,21 +172,19 @@ void with_element(const NormShape& shape, Work work) {
 
 // Sums of more blocks than this take the last one long to add up.
 inline int sum_blocks(const NormShape& shape) {
-  return std::min(kMostBlocks, 2 * shape.processors);
+  return std::min(kMostBlocks, kBlocksAtOnce * shape.processors);
+}
+
+// The layout of what goes over the rows and sums nothing.
+template <class T, int V>
+NormLayout layout_of_rows(const NormShape& shape) {
+  return layout_of<T, V>(shape, 4 * kBlocksAtOnce * shape.processors, 8);
 }
 
 // The layout of a norm's sums over its rows.
 template <class T, int V>
 NormLayout layout_of_sums(const NormShape& shape) {
   return layout_of<T, V>(shape, sum_blocks(shape), 8);
-}
-
-// All channels in one block.
-inline NormLayout layout_of_all(std::int64_t rows, std::int64_t channels) {
-  NormLayout layout{};
-  layout.rows = rows;
-  layout.channels = channels;
-  return layout;
 }
 
 inline float* partials(void* scratch) { return static_cast<float*>(scratch); }

@@ -9,7 +9,7 @@
 namespace occam::cuda {
 namespace {
 
-constexpr int kChannels = kWideChannels, kSide = kWideSide;
+constexpr int kChannels = 128, kSide = 16;
 using Image = Geometry<kChannels, kSide, kSide>;
 constexpr int kPlanes = Image::kPlanes;
 constexpr int kPlaneBytes = Image::kBorderedBytes, kImageBytes = kPlanes * kPlaneBytes;
@@ -29,9 +29,9 @@ constexpr int kStages = kShifts * kPlanes, kSlots = 3;
 constexpr int kHalfStage = kPlaneChannels * kRowBytes, kStageBytes = 2 * kHalfStage;
 
 // In shared memory: two images, slots, and barriers for what is here and what the second group is
-// done with.
+// done with, and of each group for what a norm's sums read.
 constexpr int kSlotsAt = 2 * kImageBytes, kBarriersAt = kSlotsAt + kSlots * kStageBytes;
-constexpr int kBytes = kBarriersAt + 2 * (kSlots + 2) * kBarrierBytes;
+constexpr int kBarriers = 2 * (kSlots + 2) + 2, kBytes = kBarriersAt + kBarriers * kBarrierBytes;
 
 // The copies, by one thread of the first group: the n-th of the block's stages and of its images.
 template <bool kTurned>
@@ -45,9 +45,10 @@ struct Copies {
   __device__ Barrier slot_free(int slot) const { return slot_here(kSlots + slot); }
   __device__ Barrier image_here(int buffer) const { return slot_here(2 * kSlots + buffer); }
   __device__ Barrier image_free(int buffer) const { return slot_here(2 * kSlots + 2 + buffer); }
+  __device__ Barrier read_here(int group) const { return slot_here(2 * kSlots + 4 + group); }
 
   __device__ void begin() const {
-    for (int i = 0; i < 2 * (kSlots + 2); ++i) begin_barrier(slot_here(i), 1);
+    for (int i = 0; i < kBarriers; ++i) begin_barrier(slot_here(i), 1);
     show_barriers();
   }
   __device__ void stage(int n) const {
@@ -86,21 +87,12 @@ __device__ inline void multiply_stage(Shared weights, Shared pixels, bool adds, 
   end_groups();
 }
 
-__device__ inline void write_sums(Statistics& statistics, Shared room, float* to) {
-  statistics.put(room + threadIdx.x / kGroup * kPutBytes);
-  __syncthreads();
-  const int channel = threadIdx.x % kChannels, squares = threadIdx.x / kChannels;
-  to[threadIdx.x] =
-      __uint_as_float(load_4(room + channel / kPlaneChannels * kPutBytes +
-                             4 * (squares * kPlaneChannels + channel % kPlaneChannels)));
-}
-__device__ inline void write_sums(NoStatistics&, Shared, float*) {}
-
 // Every block takes every gridDim.x-th image.
 template <bool kTurned, class S>
 __global__ void __launch_bounds__(kThreads, 1)
     convolve_images(const __grid_constant__ Boxes x, const __grid_constant__ Boxes weights,
-                    const __grid_constant__ Boxes y, int images, ConvolutionSums sums) {
+                    const __grid_constant__ Boxes y, int images,
+                    const __grid_constant__ OfNorm<S> of) {
   const Shared memory = uniform(shared_memory());
   const Copies<kTurned> copies{x, weights, memory};
   const auto first = static_cast<int>(blockIdx.x), step = static_cast<int>(gridDim.x);
@@ -113,7 +105,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   __syncthreads();
   const auto group = static_cast<int>(uniform(threadIdx.x / kGroup));
   const bool leads = threadIdx.x % kGroup == 0;
-  S statistics(sums.origin + group * kPlaneChannels);
+  S sums(of.norm, of.channels, group * kPlaneChannels);
   Sums sum;
   int n = 0, slot = 0, round = 0;  // of stages, and of the slots
   for (int i = 0, image = first; image < images; ++i, image += step) {
@@ -145,16 +137,29 @@ __global__ void __launch_bounds__(kThreads, 1)
     // In the place of the inputs, when both groups are done with them: a plane each.
     __syncthreads();
     const Shared stored = here + group * kPlaneBytes;
+    const Place place = plain_place<Image>({image, 0, 0}, group);
+    if constexpr (S::kReads) {
+      if (leads) {
+        arrive_expecting(copies.read_here(group), 2 * kTaken * kRowBytes);
+        copy_box(stored, of.x, place, copies.read_here(group));
+      }
+      wait_for_phase(copies.read_here(group), i);
+    }
 #pragma unroll
     for (int half = 0; half < 2; ++half)
-      put_product<Image>(sum[half], stored + half * kTaken * kRowBytes, statistics);
+      put_product(sum[half], stored + half * kTaken * kRowBytes, sums,
+                  [](int eight) { return is_inside<Image>(eight); });
     show_groups();
     wait_for_group(kGroupMeets + group);
-    if (leads) store_box(y, plain_place<Image>({image, 0, 0}, group), stored);
+    if (leads) store_box(y, place, stored);
   }
   if (leads) stores_read();
   __syncthreads();
-  write_sums(statistics, memory, sums.parts + blockIdx.x * 2 * kChannels);
+  if constexpr (!std::is_same_v<S, NoSums>) {
+    sums.put(memory + group * kPutBytes);
+    __syncthreads();
+    take_sums<kThreads, kChannels, 1>(of, static_cast<int>(blockIdx.x), 0, shared_floats());
+  }
 }
 
 // --- launches ---------------------------------------------------------------------------------
@@ -165,25 +170,34 @@ unsigned blocks_of(const ConvolutionShape& shape) {
 
 template <bool kTurned, class S>
 void launch_images(const ConvolutionShape& shape, const void* x, const void* weights, void* y,
-                   const ConvolutionSums& sums, Stream stream) {
-  launch("convolve", convolve_images<kTurned, S>, blocks_of(shape), kThreads, kBytes, stream,
-         bordered_boxes<Image>(x, shape), weight_boxes(weights, kChannels),
-         plain_boxes<Image>(y, shape, Image::kBorderedColumns), static_cast<int>(shape.images),
-         sums);
+                   const typename S::Norm& norm, Stream stream) {
+  const auto made = [&](const void* images) {
+    return plain_boxes<Image>(images, shape, Image::kBorderedColumns);
+  };
+  const unsigned blocks = blocks_of(shape);
+  launch("convolve", convolve_images<kTurned, S>, blocks, kThreads, kBytes, stream,
+         bordered_boxes<Image>(x, shape), weight_boxes(weights, shape), made(y),
+         static_cast<int>(shape.images),
+         of_norm<S>(norm, shape.images * kSide * kSide, kChannels, static_cast<int>(blocks), made));
 }
 
 }  // namespace
 
-int wide_parts(const ConvolutionShape& shape) { return static_cast<int>(blocks_of(shape)); }
+bool is_wide(const ConvolutionShape& shape) {
+  return shape.side == kSide && shape.channels == kChannels && shape.outputs == kChannels &&
+         shape.stride == 1 && shape.kernel == 3;
+}
 
 void wide_convolve(const ConvolutionShape& shape, const void* x, const void* weights, void* y,
-                   const ConvolutionSums& sums, Stream stream) {
-  launch_images<false, Statistics>(shape, x, weights, y, sums, stream);
+                   const NormBehind& norm, Stream stream) {
+  launch_images<false, Statistics>(shape, x, weights, y, norm, stream);
 }
 
 void wide_convolve_backward_input(const ConvolutionShape& shape, const void* dy,
-                                  const void* weights, void* dx, Stream stream) {
-  launch_images<true, NoStatistics>(shape, dy, weights, dx, {}, stream);
+                                  const void* weights, void* dx, const NormBefore& norm,
+                                  Stream stream) {
+  if (norm.x) return launch_images<true, BackwardSums>(shape, dy, weights, dx, norm, stream);
+  launch_images<true, NoSums>(shape, dy, weights, dx, {}, stream);
 }
 
 std::int64_t wide_scratch_bytes(const ConvolutionShape& shape) {

@@ -9,13 +9,12 @@
 
 namespace occam::cuda {
 
-constexpr std::int64_t kWideChannels = 128, kWideSide = 16;
-
-int wide_parts(const ConvolutionShape& shape);
+bool is_wide(const ConvolutionShape& shape);
 void wide_convolve(const ConvolutionShape& shape, const void* x, const void* weights, void* y,
-                   const ConvolutionSums& sums, Stream stream);
+                   const NormBehind& norm, Stream stream);
 void wide_convolve_backward_input(const ConvolutionShape& shape, const void* dy,
-                                  const void* weights, void* dx, Stream stream);
+                                  const void* weights, void* dx, const NormBefore& norm,
+                                  Stream stream);
 std::int64_t wide_scratch_bytes(const ConvolutionShape& shape);
 void wide_convolve_backward_weights(const ConvolutionShape& shape, const void* dy, const void* x,
                                     void* dweights, void* scratch, Stream stream);

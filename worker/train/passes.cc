@@ -28,6 +28,12 @@ namespace {
 using torch::Tensor;
 constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
 
+// A norm whose ReLU made a convolution's input of what came to it.
+struct Before {
+  const Network::Norm* norm = nullptr;
+  Tensor x = {};
+};
+
 // Forward and backward are written out, layer by layer, so that the norms are our kernels,
 // gradients stay where they are made, and the update reads them there.
 //
@@ -275,9 +281,7 @@ class WrittenOutPasses final : public Passes {
     Tensor gradient = behind.gradient();
     if (layer.has_norm && is_of_few(was.z)) {
       cuda::norm_backward_few(shape(was.z), gradient.data_ptr(), was.z.data_ptr(),
-                              weights_[layer.norm.gamma].data_ptr<float>(), saved(layer.norm),
-                              gradient_place(layer.norm.gamma), gradient_place(layer.norm.beta),
-                              gradient.data_ptr(), stream_);
+                              gradients(layer.norm), gradient.data_ptr(), stream_);
     } else if (layer.has_norm) {
       const cuda::NormGradient of_norm = Gradient{gradient, {}}.through(NormMask::x);
       norm_sums(of_norm, was.z, layer.norm, nullptr, of_members(was.z));
@@ -302,22 +306,25 @@ class WrittenOutPasses final : public Passes {
       norm_apply(plain, kept.shortcut, block.shortcut_norm, g);
       skipping = shortcut_backward(g, kept.x, block.shortcut);
     }
-    Tensor dy1 = convolve_backward(dc2, kept.y1, block.conv2, true);
-    const cuda::NormGradient of_norm1 = Gradient{dy1, {}}.through(NormMask::x);
-    norm_sums(of_norm1, kept.c1, block.norm1, nullptr, of_members(dy1));
-    norm_apply(of_norm1, kept.c1, block.norm1, dy1);
+    Tensor dy1 = convolve_backward(dc2, kept.y1, block.conv2, true, {&block.norm1, kept.c1});
+    norm_apply(Gradient{dy1, {}}.through(NormMask::x), kept.c1, block.norm1, dy1);
     return {convolve_backward(dy1, kept.x, block.conv1, true), skipping};
   }
 
-  // Where our own kernels are quicker than cuDNN's.
+  // Where there are kernels of our own.
   std::optional<cuda::ConvolutionShape> own_shape(const Tensor& x,
                                                   const Convolution& convolution) const {
     const Tensor& weight = weights_[convolution.weight];
-    const cuda::ConvolutionShape shape{x.size(0), x.size(2), x.size(1), processors_};
+    const cuda::ConvolutionShape shape{x.size(0),
+                                       x.size(2),
+                                       x.size(1),
+                                       weight.size(0),
+                                       static_cast<int>(convolution.stride),
+                                       processors_,
+                                       static_cast<int>(weight.size(2))};
     constexpr int kHopper = 9;
-    if (element_ != cuda::Element::bfloat16 || convolution.stride != 1 ||
-        weight.sizes() != at::IntArrayRef{cuda::outputs(shape), x.size(1), 3, 3} ||
-        !cuda::has_convolution(shape) || at::cuda::getCurrentDeviceProperties()->major != kHopper)
+    if (element_ != cuda::Element::bfloat16 || !cuda::has_convolution(shape) ||
+        at::cuda::getCurrentDeviceProperties()->major != kHopper)
       return std::nullopt;
     return shape;
   }
@@ -330,51 +337,70 @@ class WrittenOutPasses final : public Passes {
       statistics(y, norm, of_members(y));
       return y;
     }
-    const std::int64_t outputs = cuda::outputs(*own);
-    const int parts = cuda::convolution_parts(*own);
-    Tensor y = torch::empty({x.size(0), outputs, x.size(2), x.size(3)}, x.options(), kChannelsLast);
-    const Tensor sums =
-        torch::empty({parts, 2 * outputs}, torch::dtype(torch::kFloat32).device(device_));
-    const auto* of_parts = sums.const_data_ptr<float>();
-    cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(),
-                   {parameters(norm).running_mean, sums.data_ptr<float>()}, stream_);
+    const std::int64_t outputs = own->outputs, side = own->side / own->stride;
+    Tensor y = torch::empty({x.size(0), outputs, side, side}, x.options(), kChannelsLast);
+    const Tensor parts = norm_parts(outputs);
     const cuda::NormMembers of = of_members(y);
-    cuda::norm_statistics_of_parts(shape(y).rows, outputs, parts, of_parts, parameters(norm),
-                                   saved(norm), stream_, of);
+    cuda::convolve(*own, x.data_ptr(), weight.data_ptr(), y.data_ptr(),
+                   {parameters(norm), saved(norm), room_in(parts), of}, stream_);
     finish_statistics(y, norm, of);
     return y;
   }
 
+  // The gradients of the weights and, if wanted, of x; then also what norm_backward_sums leaves of
+  // a norm before.
   Tensor convolve_backward(const Tensor& gradient, const Tensor& x, const Convolution& convolution,
-                           bool wants_input) {
-    const Tensor& weight = weights_[convolution.weight];
-    if (const auto own = own_shape(x, convolution)) {
-      Tensor of_x, of_weight = torch::empty_like(weight);
-      if (wants_input) {
-        of_x = torch::empty_like(x);
-        cuda::convolve_backward_input(*own, gradient.data_ptr(), weight.data_ptr(), of_x.data_ptr(),
-                                      stream_);
-      }
-      const Tensor scratch = torch::empty({cuda::convolution_scratch_bytes(*own)},
-                                          torch::dtype(torch::kUInt8).device(device_));
-      cuda::convolve_backward_weights(*own, gradient.data_ptr(), x.data_ptr(), of_weight.data_ptr(),
-                                      scratch.data_ptr(), stream_);
-      gradients_[convolution.weight] = of_weight;
+                           bool wants_input, const Before& before = {}) {
+    const auto own = own_shape(x, convolution);
+    const bool has_own_weights = own && cuda::has_weight_gradient(*own);
+    Tensor of_x =
+        own && wants_input ? own_input_gradient(*own, gradient, x, convolution, before) : Tensor{};
+    if (has_own_weights) {
+      gradients_[convolution.weight] = own_weight_gradient(*own, gradient, x, convolution);
       return of_x;
     }
     const std::array<std::int64_t, 2> stride{convolution.stride, convolution.stride};
     const std::array<std::int64_t, 2> padding{convolution.padding, convolution.padding};
-    auto [of_x, of_weight, of_bias] =
-        at::convolution_backward(gradient, x, weight, c10::nullopt, stride, padding, {1, 1}, false,
-                                 {0, 0}, 1, {wants_input, true, false});
+    auto [input, of_weight, of_bias] = at::convolution_backward(
+        gradient, x, weights_[convolution.weight], c10::nullopt, stride, padding, {1, 1}, false,
+        {0, 0}, 1, {wants_input && !own, true, false});
     gradients_[convolution.weight] = of_weight.contiguous(kChannelsLast);
-    return wants_input ? of_x.contiguous(kChannelsLast) : of_x;
+    if (own || !wants_input) return of_x;
+    of_x = input.contiguous(kChannelsLast);
+    if (before.norm)
+      norm_sums(Gradient{of_x, {}}.through(NormMask::x), before.x, *before.norm, nullptr,
+                of_members(of_x));
+    return of_x;
+  }
+  Tensor own_input_gradient(const cuda::ConvolutionShape& own, const Tensor& gradient,
+                            const Tensor& x, const Convolution& convolution, const Before& before) {
+    const std::int64_t side = own.kernel == 1 ? gradient.size(2) : x.size(2);
+    Tensor of_x = torch::empty({x.size(0), x.size(1), side, side}, x.options(), kChannelsLast);
+    cuda::NormBefore norm;
+    Tensor parts;
+    if (before.norm) {
+      parts = norm_parts(x.size(1));
+      norm = {before.x.data_ptr(), gradients(*before.norm), room_in(parts), of_members(x)};
+    }
+    cuda::convolve_backward_input(own, gradient.data_ptr(), weights_[convolution.weight].data_ptr(),
+                                  of_x.data_ptr(), norm, stream_);
+    if (before.norm) finish_backward(x, *before.norm, norm.members);
+    return of_x;
+  }
+  Tensor own_weight_gradient(const cuda::ConvolutionShape& own, const Tensor& gradient,
+                             const Tensor& x, const Convolution& convolution) {
+    Tensor of_weight = torch::empty_like(weights_[convolution.weight]);
+    const Tensor scratch = torch::empty({cuda::convolution_scratch_bytes(own)},
+                                        torch::dtype(torch::kUInt8).device(device_));
+    cuda::convolve_backward_weights(own, gradient.data_ptr(), x.data_ptr(), of_weight.data_ptr(),
+                                    scratch.data_ptr(), stream_);
+    return of_weight;
   }
 
   // Of the pixels that it reads alone, which cuDNN would write among zeros.
   Tensor shortcut_backward(const Tensor& gradient, const Tensor& x,
                            const Convolution& convolution) {
-    if (convolution.stride != 2 || x.size(2) % 2 != 0)
+    if (own_shape(x, convolution) || convolution.stride != 2 || x.size(2) % 2 != 0)
       return convolve_backward(gradient, x, convolution, true);
     convolve_backward(gradient, x, convolution, false);
     const Tensor pixels = gradient.permute({0, 2, 3, 1});
@@ -422,22 +448,32 @@ class WrittenOutPasses final : public Passes {
                      y.data_ptr(), stream_);
     return y;
   }
+  // What convolutions take a norm's sums with.
+  Tensor norm_parts(std::int64_t channels) const {
+    return torch::empty({processors_, 2 * channels}, torch::dtype(torch::kFloat32).device(device_));
+  }
+  cuda::NormWorkSpace room_in(const Tensor& parts) const {
+    return {parts.data_ptr<float>(), cuda::norm_counters(norm_scratch_.data_ptr())};
+  }
   // The gradients of gamma and beta go to their places in the network's gradient buffer.
+  cuda::NormGradients gradients(const Norm& norm) {
+    return {weights_[norm.gamma].data_ptr<float>(), saved(norm), gradient_place(norm.gamma),
+            gradient_place(norm.beta)};
+  }
   float* gradient_place(std::size_t parameter) {
     gradients_[parameter] = network_->parameters()[parameter].value.grad();
     return gradients_[parameter].data_ptr<float>();
   }
   void norm_sums(const cuda::NormGradient& gradient, const Tensor& x, const Norm& norm, void* g,
                  const cuda::NormMembers& of) {
-    const float* gamma = weights_[norm.gamma].data_ptr<float>();
-    float* of_gamma = gradient_place(norm.gamma);
-    float* of_beta = gradient_place(norm.beta);
-    cuda::norm_backward_sums(shape(x), gradient, x.data_ptr(), gamma, saved(norm), g, of_gamma,
-                             of_beta, norm_scratch_.data_ptr(), stream_, of);
+    cuda::norm_backward_sums(shape(x), gradient, x.data_ptr(), gradients(norm), g,
+                             norm_scratch_.data_ptr(), stream_, of);
+    finish_backward(x, norm, of);
+  }
+  void finish_backward(const Tensor& x, const Norm& norm, const cuda::NormMembers& of) {
     if (!of.own_sums) return;
     members_->add_up_norm(x.size(1));
-    cuda::norm_finish_backward(rows_of_all(x), x.size(1), of.own_sums, gamma, saved(norm), of_gamma,
-                               of_beta, stream_);
+    cuda::norm_finish_backward(rows_of_all(x), x.size(1), of.own_sums, gradients(norm), stream_);
   }
   void norm_apply(const cuda::NormGradient& gradient, const Tensor& x, const Norm& norm,
                   Tensor& dx) {

@@ -7,6 +7,6 @@ struct CUtensorMap {
   unsigned char* tensor;
   struct {
     std::int64_t size, stride;
-    int box;
+    int box, step;
   } sides[5];
 };

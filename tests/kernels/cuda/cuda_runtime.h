@@ -11,8 +11,12 @@
 #define __global__
 #define __shared__ static  // one block at a time
 #define __launch_bounds__(...)
+#define __maxnreg__(...)
 #define __grid_constant__
 
+struct uint2 {
+  unsigned x, y;
+};
 struct float2 {
   float x, y;
 };
