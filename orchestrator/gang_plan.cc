@@ -13,19 +13,20 @@
 namespace occam {
 namespace {
 
-// One GPU, ResNet-18 at full width and 32 pixels (bench/README.md, H100): in bf16
-// and packed a step has 0.27 ms beside 0.01 ms an image, for contrastive and rotation alike; alone,
-// batches of 32 to 2048 leave 1.2 ms beside the same. fp32 and tf32 are of packed trials too.
-constexpr double kFixedAlone = 1.18e-3, kFixedPacked = 0.27e-3;
+// One GPU, ResNet-18 at full width and 32 pixels (bench/README.md, H200): in bf16 and packed a step
+// has 0.18 ms beside 0.0078 ms an image, for contrastive and rotation alike (0.08 there); alone,
+// batches of 32 to 2048 leave 0.8 to 1.4 ms beside the same. fp32 and tf32 are an H100's, packed.
+constexpr double kFixedAlone = 1.0e-3, kFixedPacked = 0.18e-3;
 constexpr double kSecondsPerMac =
-    0.01e-3 / kFullImageMacs;  // forward, with its backward and update
+    0.0078e-3 / kFullImageMacs;  // forward, with its backward and update
 constexpr double kSecondsPerMacTf32 = 0.0266e-3 / kFullImageMacs,
                  kSecondsPerMacFp32 = 0.109e-3 / kFullImageMacs;
 
 // All-reduce of two H100s of one host over NVLink, NVLS off, inside a graph: 8 kB 6.5 us, 256
 // kB 8.3 us, 27 MB 119 us, 53 MB 213 us. A ring of R moves 2 (R - 1) / R of the bytes, which is 1
-// for two; a tree's latency grows with log2 R. More than two have not been measured, nor has what
-// the norms take since their kernels exchange their sums (bench/README.md): less than this.
+// for two; a tree's latency grows with log2 R. The norms' kernels of two H200s wait 0.15 ms a step
+// for each other's sums, 56 times (bench/README.md). More than two have not been measured.
+constexpr double kExchangeSeconds = 0.15e-3 / 56;
 constexpr double kAllReduceLatency = 6.5e-6, kAllReduceSecondsPerByte = (213e-6 - 6.5e-6) / 53e6;
 
 double all_reduce_seconds(double bytes, std::int64_t gpus) {
@@ -74,10 +75,9 @@ StepTime step_time(const Trial& trial, std::int64_t gpus, const GangRates& rates
   const double rate = rate_of(rates, gpus);
   StepTime time{rate * (kFixedAlone + image_seconds(trial) / static_cast<double>(gpus)), 0, 0};
   if (gpus == 1) return time;
-  constexpr double kStatisticsBytes = 8192;
   const double bytes = trial.precision == Precision::bf16 ? 2 : 4;
-  time.norms = rate * 2 * static_cast<double>(norm_count(trial)) *
-               all_reduce_seconds(kStatisticsBytes, gpus);
+  time.norms = rate * 2 * static_cast<double>(norm_count(trial)) * kExchangeSeconds *
+               std::log2(static_cast<double>(gpus));
   time.gradients = rate * all_reduce_seconds(bytes * weight_count(trial), gpus);
   return time;
 }

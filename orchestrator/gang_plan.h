@@ -34,11 +34,11 @@ GangRates measured_gang_rates(const Store& store);
 // Where a step's time goes, in seconds.
 struct StepTime {
   double compute;    // of one GPU's share of the batch
-  double norms;      // all-reduces of batch norm statistics, forward and backward
+  double norms;      // exchanges of batch norm statistics, forward and backward
   double gradients;  // all-reduce of the gradients, as if none of it were hidden
   double total() const { return compute + norms + gradients; }
 };
-// On so many H100s of one host, each of them used by nothing else.
+// On so many H200s of one host, each of them used by nothing else.
 StepTime step_time(const Trial& trial, std::int64_t gpus, const GangRates& rates = {});
 // GPU time of a step when other trials share the GPU.
 double packed_step_seconds(const Trial& trial, const GangRates& rates = {});

@@ -42,7 +42,7 @@ class PaceScale {
 // them.
 PaceScale measured_scale(const Store& store, bool on_gpus);
 
-// Predicted: on GPUs like the H100, of which gang_plan.h knows the steps, or on a CPU core; one a
+// Predicted: on GPUs like the H200, of which gang_plan.h knows the steps, or on a CPU core; one a
 // task.
 std::vector<Pace> paces(const MissingWork& work, bool on_gpus, const PaceScale& scale);
 
@@ -50,8 +50,8 @@ std::vector<Pace> paces(const MissingWork& work, bool on_gpus, const PaceScale& 
 // average; 0 where nothing has been timed or nothing is to do.
 double seconds_per_work(const MissingWork& work, bool on_gpus, const PaceScale& scale, int slots);
 
-// What a GPU trains at once unless it is told otherwise: what an H100 was measured to train
-// quickest, which occam-worker finds out for itself.
+// What a GPU trains at once unless it is told otherwise: what H100s and H200s were measured to
+// train quickest, which occam-worker finds out for itself.
 inline constexpr int kUsualSlotsOfGpu = 8;
 inline int usual_slots(bool on_gpus) { return on_gpus ? kUsualSlotsOfGpu : 1; }
 

@@ -90,8 +90,8 @@ PackedRate packed_rate(const Trial& trial, const torch::Tensor& images, torch::D
   std::vector<double> sums(static_cast<std::size_t>(rounds), 0);
   for (const std::vector<double>& of_slot : rates)
     for (std::size_t round = 0; round < sums.size(); ++round) sums[round] += of_slot[round];
-  std::nth_element(sums.begin(), sums.begin() + rounds / 2, sums.end());
-  return {sums[static_cast<std::size_t>(rounds / 2)], build};
+  std::sort(sums.begin(), sums.end());
+  return {(sums[(sums.size() - 1) / 2] + sums[sums.size() / 2]) / 2, build};
 }
 
 int best_slots(const std::function<double(int slots)>& rate) {

@@ -247,7 +247,7 @@ int run_plan(const std::vector<std::string>& words) {
                          ? "from the durations of trials in " + database
                          : fmt::format("a guess for {}: no trial has been timed in {} yet; "
                                        "run a pilot with occam run --limit 2{}",
-                                       on_gpus ? "GPUs like the H100" : "CPU cores", database,
+                                       on_gpus ? "GPUs like the H200" : "CPU cores", database,
                                        on_gpus ? "" : ", or plan for GPUs with --gpus N"));
   return 0;
 }

@@ -96,12 +96,15 @@ struct NormGradients {
   float* of_beta = nullptr;
 };
 
-// Both. With `g` not null the masked sum is written there too (it may be a, or a b of as many
-// rows): the residual's gradient.
+// With `g` not null the masked sum is written there too (it may be a, or a b of as many rows): the
+// residual's gradient.
 void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, const void* x,
                         const NormGradients& to, void* g, void* scratch, Stream stream,
                         const NormMembers& members = {});
-// What a convolution is told that takes them as it writes the gradient of its input
+// From the members' own sums, added up, and their rows.
+void norm_finish_backward(std::int64_t rows, std::int64_t channels, const float* sums,
+                          const NormGradients& to, Stream stream);
+// What a convolution is told that takes those sums as it writes the gradient of its input
 // (convolution.h), which is `a`, masked by x.
 struct NormBefore {
   const void* x = nullptr;  // that came to the norm; null: there is none
@@ -109,14 +112,12 @@ struct NormBefore {
   NormWorkSpace room = {};
   NormMembers members = {};
 };
-void norm_finish_backward(std::int64_t rows, std::int64_t channels, const float* sums,
-                          const NormGradients& to, Stream stream);
 
 // dx = a g + b x + c (dx may be one of the gradient's own buffers).
 void norm_backward_apply(const NormShape& shape, const NormGradient& gradient, const void* x,
                          const float* saved, void* dx, Stream stream);
 
-// Both in one launch for few rows, with the ReLU's mask from x.
+// norm_backward_sums and norm_backward_apply in one launch for few rows, with the mask from x.
 void norm_backward_few(const NormShape& shape, const void* gradient, const void* x,
                        const NormGradients& to, void* dx, Stream stream);
 

@@ -139,8 +139,7 @@ __device__ bool is_inside(int j) {
   return static_cast<int>(threadIdx.x % 4) != border;
 }
 
-// --- what a norm wants of a product, and how it is stored
-// -----------------------------------------
+// --- what a norm wants of a product, and how it is stored ----------------------------------------
 
 // A lane's sums of a norm: of its two outputs, over its pixels.
 struct LaneSums {
@@ -165,7 +164,8 @@ struct LaneSums {
   }
 };
 constexpr int kPutBytes = 2 * kPlaneChannels * 4;
-constexpr int kPartsAtOnce = 18;  // two threads' share of a GPU's part of 36 multiprocessors
+// A thread's share of a GPU's part of 36 multiprocessors, where two have a quad of 256 outputs.
+constexpr int kPartsAtOnce = 18;
 
 __device__ inline float first_of(std::uint32_t two) { return __uint_as_float(two << 16); }
 __device__ inline float second_of(std::uint32_t two) { return __uint_as_float(two & 0xffff0000U); }
@@ -228,10 +228,10 @@ struct NoSums {
 };
 
 // What a kernel's blocks have to do for a norm of what they make. `x` has the boxes that sums read:
-// each is copied to where the product of the same place will lie until it is stored. It may be as
-// soon as the box that was stored from there before is read, since all threads of the group have
-// met before that; and it is waited for once before the next is copied, so that its barrier's
-// phases count.
+// each is copied to where the product of the same place will lie until it is stored. It may be
+// copied once the box that was stored from there before has been read: all threads of the group had
+// met before it was stored. And it is waited for before the next is copied, so that the n-th is the
+// n-th phase of its barrier.
 template <class S>
 struct OfNorm {
   typename S::Norm norm;

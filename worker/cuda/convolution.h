@@ -8,9 +8,9 @@
 // Convolutions in bfloat16, NHWC. 3 x 3 with padding 1: of 8 channels to 64 and of 64 to 64 on
 // images whose sides are multiples of 32; and of 64 or multiples of 128 channels to multiples of
 // 128, with stride 1 or 2, where what comes out has a side of 4, 8, 16, 32 or 64 (of 128 without
-// the gradient of the weights). And 1 x 1 of the latter. In a residual network of full width on
-// images of 32 x 32 or 64 x 64 those are all. Sums are float32, in a fixed order, so the same input
-// gives the same bits.
+// the gradient of the weights). And 1 x 1 of the latter, without padding. In a residual network of
+// full width on images of 32 x 32 or 64 x 64 those are all. Sums are float32, in a fixed order, so
+// the same input gives the same bits.
 //
 // Of few channels a block holds a tile of the image with its border in shared memory and takes all
 // nine shifts from there, so every value is read from the cache once; general kernels read it nine

@@ -12,8 +12,8 @@
 
 namespace occam::cuda {
 
-// So small that a block finds room beside one of most convolutions, with registers of up to 192
-// for each of 256 threads.
+// So small that a block finds room beside one of a convolution that has up to 192 registers for
+// each of 256 threads, as all but two of those of 128 channels have.
 constexpr int kThreads = 128, kBlocksAtOnce = 4;  // of a multiprocessor
 constexpr int kWarps = kThreads / 32;
 constexpr int kMostLanes = 8;

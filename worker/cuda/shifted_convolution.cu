@@ -41,8 +41,8 @@ struct Made {
   static constexpr int kBytes = kBarriersAt + kBarriers * kBarrierBytes;
 };
 using Large = Made<256, 128>;
-using Plain = Made<128, 128>;
-using Slim = Made<64, 256>;
+using Middle = Made<128, 128>;
+using Small = Made<64, 256>;
 
 // --- what is to be done ------------------------------------------------------------------------
 
@@ -313,11 +313,11 @@ auto with_tile(const ConvolutionShape& shape, std::int64_t made, Run run) {
   const auto rounds = [&](std::int64_t tiles) {
     return (tiles + shape.processors - 1) / shape.processors;
   };
-  if (made == Slim::kOutputs) return run(Slim{});
+  if (made == Small::kOutputs) return run(Small{});
   if (made % Large::kOutputs == 0 &&
-      2 * rounds(tiles_of(Large::kOutputs)) <= rounds(tiles_of(Plain::kOutputs)))
+      2 * rounds(tiles_of(Large::kOutputs)) <= rounds(tiles_of(Middle::kOutputs)))
     return run(Large{});
-  return run(Plain{});
+  return run(Middle{});
 }
 
 template <class T, bool kTurned, class S>
@@ -344,8 +344,8 @@ bool is_shifted(const ConvolutionShape& shape) {
   const std::int64_t grid = shape.side / shape.stride;
   return shape.side % shape.stride == 0 && grid >= 4 && kTaken % grid == 0 &&
          shape.channels % kPlaneChannels == 0 &&
-         (shape.channels == Slim::kOutputs || shape.channels % Plain::kOutputs == 0) &&
-         shape.outputs % Plain::kOutputs == 0;
+         (shape.channels == Small::kOutputs || shape.channels % Middle::kOutputs == 0) &&
+         shape.outputs % Middle::kOutputs == 0;
 }
 
 void shifted_convolve(const ConvolutionShape& shape, const void* x, const void* weights, void* y,

@@ -29,7 +29,7 @@ using torch::Tensor;
 constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
 
 // A norm whose ReLU made a convolution's input of what came to it.
-struct Before {
+struct NormBefore {
   const Network::Norm* norm = nullptr;
   Tensor x = {};
 };
@@ -323,8 +323,8 @@ class WrittenOutPasses final : public Passes {
                                        processors_,
                                        static_cast<int>(weight.size(2))};
     constexpr int kHopper = 9;
-    if (element_ != cuda::Element::bfloat16 || !cuda::has_convolution(shape) ||
-        at::cuda::getCurrentDeviceProperties()->major != kHopper)
+    if (element_ != cuda::Element::bfloat16 || convolution.padding != shape.kernel / 2 ||
+        !cuda::has_convolution(shape) || at::cuda::getCurrentDeviceProperties()->major != kHopper)
       return std::nullopt;
     return shape;
   }
@@ -350,7 +350,7 @@ class WrittenOutPasses final : public Passes {
   // The gradients of the weights and, if wanted, of x; then also what norm_backward_sums leaves of
   // a norm before.
   Tensor convolve_backward(const Tensor& gradient, const Tensor& x, const Convolution& convolution,
-                           bool wants_input, const Before& before = {}) {
+                           bool wants_input, const NormBefore& before = {}) {
     const auto own = own_shape(x, convolution);
     const bool has_own_weights = own && cuda::has_weight_gradient(*own);
     Tensor of_x =
@@ -373,7 +373,8 @@ class WrittenOutPasses final : public Passes {
     return of_x;
   }
   Tensor own_input_gradient(const cuda::ConvolutionShape& own, const Tensor& gradient,
-                            const Tensor& x, const Convolution& convolution, const Before& before) {
+                            const Tensor& x, const Convolution& convolution,
+                            const NormBefore& before) {
     const std::int64_t side = own.kernel == 1 ? gradient.size(2) : x.size(2);
     Tensor of_x = torch::empty({x.size(0), x.size(1), side, side}, x.options(), kChannelsLast);
     cuda::NormBefore norm;
