@@ -175,7 +175,7 @@ int main_or_throw(int count, char** words) {
       "data", po::value(&data)->default_value(""), "folder of the data sets")(
       "checkpoint-every", po::value(&options.checkpoint_every)->default_value(300), "seconds")(
       "deterministic", po::bool_switch(&options.deterministic),
-      "on a GPU: the same bits again, small trials 12 to 22 % slower; CPU trials always "
+      "on a GPU: the same bits again, small trials about a fifth slower; CPU trials always "
       "give them")("work", po::value(&work)->default_value("occam-worker.work"),
                    "train: folder for checkpoints")(
       "keep", po::value(&keep)->default_value(""),

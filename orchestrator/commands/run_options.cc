@@ -89,7 +89,7 @@ std::optional<RunOptions> read_run_options(const std::vector<std::string>& words
                 "program that speaks the worker's messages")(
       "deterministic", po::bool_switch(&options.deterministic),
       "a trial on a GPU gives the same bits whatever runs beside it, as on a CPU; small ones are "
-      "12 to 22 % slower then")(
+      "about a fifth slower then")(
       "journal", po::value(&journal)->default_value("auto"),
       "wal, rollback, or auto: a write-ahead log where the database is on a local disk")(
       "force-gangs", po::bool_switch(&options.force_gangs),
