@@ -170,7 +170,7 @@ constexpr int kPartsAtOnce = 18;
 __device__ inline float first_of(std::uint32_t two) { return __uint_as_float(two << 16); }
 __device__ inline float second_of(std::uint32_t two) { return __uint_as_float(two & 0xffff0000U); }
 
-// Of the norm behind: of x about an origin, and of its square. `channel` is the group's first.
+// Of the norm behind: of x about an origin, and of its square. `from` is the group's first channel.
 struct Statistics : LaneSums {
   using Norm = NormBehind;
   static constexpr bool kReads = false;
