@@ -5,7 +5,8 @@
 
 Prints every figure as it comes and the table last. Exits 1 when parameters of gangs differ by more
 than 1e-5 in fp32 or, in bf16, than the training has moved, when a trial whose member is killed ends with another table
-or without a second start, when the planner chooses wrongly at more than one batch size, by more than 10 %, or when a process fails. --parts takes of
+or without a second start, when the planner chooses wrongly at more than one batch size, by more than 10 %, or when a
+process fails. --parts takes of
   speed      images a second; linear is what the GPUs do without a gang, all at the same time
   kernels    where the time of a step goes on the first GPU of a gang of 2
   equality   the parameters against those of no gang

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <string>
 
 #include "tests/kernels/numbers.h"
 #include "worker/cuda/convolution.h"
@@ -65,7 +66,12 @@ inline void check_norm_before(const ConvolutionShape& shape, const Halves& dy, c
   EXPECT_LT(of_coefficients.relative(), 1e-5);
 }
 
+inline std::string name_of(const ConvolutionShape& shape) {
+  return "side " + std::to_string(shape.side) + ", outputs " + std::to_string(shape.outputs);
+}
+
 inline void check_convolutions(const ConvolutionShape& shape) {
+  SCOPED_TRACE(name_of(shape));
   Numbers numbers(7);
   const auto images = static_cast<int>(shape.images), side = static_cast<int>(shape.side),
              channels = static_cast<int>(shape.channels), outs = static_cast<int>(shape.outputs),
@@ -174,6 +180,7 @@ inline void check_convolutions(const ConvolutionShape& shape) {
 // A batch in two halves, one a member of a gang: the norms have what they have of all images at
 // once, by sums that each leaves for who adds them up, and by those that the members exchange.
 inline void check_members(const ConvolutionShape& half) {
+  SCOPED_TRACE(name_of(half));
   Numbers numbers(5);
   const auto channels = static_cast<std::size_t>(half.channels),
              outputs = static_cast<std::size_t>(half.outputs),

@@ -14,7 +14,6 @@ TEST(ShiftedGradient, OnHopperIsItsDefinition) {
                                               {9, 8, 128, 128, 1, 3},
                                               {3, 16, 64, 128, 2, 16},
                                               {1, 64, 64, 128, 1, 7}}) {
-    SCOPED_TRACE(std::to_string(shape.side) + " " + std::to_string(shape.outputs));
     ASSERT_TRUE(cuda::has_weight_gradient(shape));
     cuda::check_convolutions(shape);
   }

@@ -214,20 +214,22 @@ TEST_P(GangOnOneGpu, TrainsAsOneMemberWithTheWholeBatch) {
   }
 }
 
+void expect_the_same_bits(const std::vector<Result>& members, const Result& alone) {
+  for (const Result& member : members) {
+    EXPECT_TRUE(at::equal(member.parameters, members[0].parameters));
+    EXPECT_TRUE(at::equal(member.velocity, members[0].velocity));
+    EXPECT_NEAR(member.velocity.norm().item<double>() / alone.velocity.norm().item<double>(), 1,
+                0.3);
+    EXPECT_NEAR(member.loss_sum, alone.loss_sum, 0.05 * alone.loss_sum);
+  }
+}
+
 // Narrow here too: blocks of an update that fill the GPU wait for who finds no room in it.
 TEST_P(GangOnOneGpu, HasTheSameBitsInBf16OnAllMembers) {
   trial.precision = Precision::bf16;
   const Result alone = train(trial, images, nullptr);
-  for (const bool has_memory : {false, true}) {
-    const std::vector<Result> members = train_together(trial, images, has_memory);
-    for (const Result& member : members) {
-      EXPECT_TRUE(at::equal(member.parameters, members[0].parameters));
-      EXPECT_TRUE(at::equal(member.velocity, members[0].velocity));
-      EXPECT_NEAR(member.velocity.norm().item<double>() / alone.velocity.norm().item<double>(), 1,
-                  0.3);
-      EXPECT_NEAR(member.loss_sum, alone.loss_sum, 0.05 * alone.loss_sum);
-    }
-  }
+  for (const bool has_memory : {false, true})
+    expect_the_same_bits(train_together(trial, images, has_memory), alone);
 }
 
 // Of full width, whose convolutions take the norms' sums; without memory of each other's, since
@@ -237,14 +239,9 @@ TEST_P(GangOnOneGpu, OfFullWidthHasTheSameBitsInBf16OnAllMembers) {
   trial.width = 1;
   const Result alone = train(trial, images, nullptr);
   const std::vector<Result> members = train_together(trial, images, false);
-  for (const Result& member : members) {
-    EXPECT_TRUE(at::equal(member.parameters, members[0].parameters));
-    EXPECT_TRUE(at::equal(member.velocity, members[0].velocity));
+  expect_the_same_bits(members, alone);
+  for (const Result& member : members)
     EXPECT_LT(relative(member.first_statistics, alone.first_statistics), 1e-3);
-    EXPECT_NEAR(member.velocity.norm().item<double>() / alone.velocity.norm().item<double>(), 1,
-                0.3);
-    EXPECT_NEAR(member.loss_sum, alone.loss_sum, 0.05 * alone.loss_sum);
-  }
 }
 
 TEST(SideCopiesOnGpu, AreCapturedBetweenTheStreamsKernels) {

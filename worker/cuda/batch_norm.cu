@@ -113,14 +113,16 @@ __global__ void __launch_bounds__(kThreads, kBlocksAtOnce)
 std::int64_t norm_scratch_bytes(std::int64_t most_channels) {
   return kMostPartials * 4 + most_channels * 4;
 }
-unsigned* norm_counters(void* scratch) { return counters(scratch); }
+unsigned* norm_counters(void* scratch) {
+  return reinterpret_cast<unsigned*>(static_cast<float*>(scratch) + kMostPartials);
+}
 
 void norm_statistics(const NormShape& shape, const void* x, const NormParameters& parameters,
                      float* saved, void* scratch, Stream stream, const NormMembers& members) {
   with_element(shape, [&]<class T, class V>(T, V) {
     const NormLayout layout = layout_of_sums<T, V::value>(shape);
     launch("norm_statistics", statistics<T, V::value>, grid(layout), kThreads, 0, stream, layout,
-           static_cast<const T*>(x), parameters, saved, partials(scratch), counters(scratch),
+           static_cast<const T*>(x), parameters, saved, partials(scratch), norm_counters(scratch),
            members);
   });
 }

@@ -201,7 +201,7 @@ void norm_backward_sums(const NormShape& shape, const NormGradient& gradient, co
              kThreads, 0, stream, layout, static_cast<const T*>(gradient.a),
              static_cast<const T*>(gradient.b), static_cast<const T*>(gradient.y),
              static_cast<int>(gradient.side), static_cast<const T*>(x), to, static_cast<T*>(g),
-             partials(scratch), counters(scratch), members);
+             partials(scratch), norm_counters(scratch), members);
     });
   });
 }

@@ -108,6 +108,11 @@ struct Slots {
   int slot = 0, round = 0;
 
   static constexpr int kBarriers = 2 * count;
+  // By the thread that fills them, with so many barriers more behind theirs.
+  __device__ void begin(int more = 0) const {
+    for (int i = 0; i < kBarriers + more; ++i) begin_barrier(first + i * kBarrierBytes, 1);
+    show_barriers();
+  }
   __device__ Barrier here() const { return first + slot * kBarrierBytes; }
   __device__ Barrier free() const { return first + (count + slot) * kBarrierBytes; }
   __device__ void wait_until_here() const { wait_for_phase(here(), round); }

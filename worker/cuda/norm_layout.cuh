@@ -188,8 +188,5 @@ NormLayout layout_of_sums(const NormShape& shape) {
 }
 
 inline float* partials(void* scratch) { return static_cast<float*>(scratch); }
-inline unsigned* counters(void* scratch) {
-  return reinterpret_cast<unsigned*>(static_cast<float*>(scratch) + kMostPartials);
-}
 
 }  // namespace occam::cuda

@@ -44,10 +44,16 @@ __device__ inline void write_sums(std::int64_t channels, std::int64_t first_chan
   }
 }
 
-// Adds up what the members have in `sums`.
-__device__ inline void sum_over_members(const Exchange& exchange, std::int64_t channels,
+// Adds up what the members have in `sums`; false where each only leaves its own, for who adds them
+// up.
+__device__ inline bool sum_over_members(const NormMembers& members, std::int64_t channels,
                                         std::int64_t first_channel, int slab, float* sums) {
-  if (exchange.size == 1) return;
+  if (members.own_sums) {
+    write_sums(channels, first_channel, slab, sums, members.own_sums);
+    return false;
+  }
+  const Exchange& exchange = members.exchange;
+  if (exchange.size == 1) return true;
   const std::uint32_t round = round_of(exchange);
   const auto place = [&](int i) { return first_channel + (i < slab ? i : channels + i - slab); };
   const auto step = static_cast<int>(blockDim.x);
@@ -55,6 +61,7 @@ __device__ inline void sum_over_members(const Exchange& exchange, std::int64_t c
   for (int i = threadIdx.x; i < 2 * slab; i += step)
     sums[i] = sum_of_members(exchange, round, place(i), sums[i]);
   __syncthreads();
+  return true;
 }
 
 // Forward: of x and of its square. Sums are about the running mean, so that a mean far from zero
@@ -83,13 +90,12 @@ __device__ inline void finish_statistics(std::int64_t channels, std::int64_t of_
   }
 }
 
-// The same of `of_rows` rows here; in a gang of all members' rows, or left for who adds them up.
+// The same of `of_rows` rows here, in a gang of all members' rows.
 __device__ inline void finish_statistics(std::int64_t channels, std::int64_t of_rows,
                                          std::int64_t first_channel, int slab, float* sums,
                                          const NormParameters& parameters, float* saved,
                                          const NormMembers& members) {
-  if (members.own_sums) return write_sums(channels, first_channel, slab, sums, members.own_sums);
-  sum_over_members(members.exchange, channels, first_channel, slab, sums);
+  if (!sum_over_members(members, channels, first_channel, slab, sums)) return;
   finish_statistics(channels, of_rows * members.exchange.size, first_channel, slab, sums,
                     parameters, saved);
 }
@@ -117,8 +123,7 @@ __device__ inline void finish_backward(std::int64_t channels, std::int64_t of_ro
 __device__ inline void finish_backward(std::int64_t channels, std::int64_t of_rows,
                                        std::int64_t first_channel, int slab, float* sums,
                                        const NormGradients& to, const NormMembers& members) {
-  if (members.own_sums) return write_sums(channels, first_channel, slab, sums, members.own_sums);
-  sum_over_members(members.exchange, channels, first_channel, slab, sums);
+  if (!sum_over_members(members, channels, first_channel, slab, sums)) return;
   finish_backward(channels, of_rows * members.exchange.size, first_channel, slab, sums, to);
 }
 

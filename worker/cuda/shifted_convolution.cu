@@ -37,8 +37,8 @@ struct Made {
       (kMostBytes - 2 * (kStoredBytes + kBarrierBytes)) / (kStageBytes + 2 * kBarrierBytes);
   static constexpr int kSlotsAt = 2 * kStoredBytes, kBarriersAt = kSlotsAt + kSlots * kStageBytes;
   using Stages = Slots<kSlots>;
-  static constexpr int kBarriers = Stages::kBarriers + 2;
-  static constexpr int kBytes = kBarriersAt + kBarriers * kBarrierBytes;
+  static constexpr int kReadBarriers = 2;
+  static constexpr int kBytes = kBarriersAt + (Stages::kBarriers + kReadBarriers) * kBarrierBytes;
 };
 using Large = Made<256, 128>;
 using Middle = Made<128, 128>;
@@ -146,8 +146,7 @@ struct Copies {
       : x(inputs), weights(of_weights), work(all), memory(here), slots{here + T::kBarriersAt} {}
 
   __device__ void begin() {
-    for (int i = 0; i < T::kBarriers; ++i) begin_barrier(slots.first + i * kBarrierBytes, 1);
-    show_barriers();
+    slots.begin(T::kReadBarriers);
     next_item();
     for (int i = 0; i < T::kSlots; ++i) next();
   }

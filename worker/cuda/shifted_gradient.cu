@@ -102,8 +102,7 @@ struct Copies {
       : dy(outputs), x(inputs), work(all), memory(here), slots{here + S::kBarriersAt} {}
 
   __device__ void begin() {
-    for (int i = 0; i < S::Turns::kBarriers; ++i) begin_barrier(slots.first + i * kBarrierBytes, 1);
-    show_barriers();
+    slots.begin();
     next_item();
     for (int i = 0; i < S::kSlots; ++i) next();
   }
